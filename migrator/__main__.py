@@ -1,0 +1,5 @@
+"""`python -m migrator` is the same command as `migrator`."""
+
+from migrator.cli import main
+
+main()

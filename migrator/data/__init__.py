@@ -1,0 +1,1 @@
+"""(front door of data; filled in by its first commit)"""

@@ -1,0 +1,1 @@
+"""(front door of executor; filled in by its first commit)"""

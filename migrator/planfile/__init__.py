@@ -1,0 +1,1 @@
+"""(front door of planfile; filled in by its first commit)"""

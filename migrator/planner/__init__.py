@@ -1,0 +1,1 @@
+"""(front door of planner; filled in by its first commit)"""

@@ -1,0 +1,1 @@
+"""(front door of report; filled in by its first commit)"""

@@ -1,0 +1,1 @@
+"""(front door of salesforce; filled in by its first commit)"""

@@ -1,0 +1,1 @@
+"""(front door of simulator; filled in by its first commit)"""

@@ -1,0 +1,1 @@
+"""(front door of soql; filled in by its first commit)"""

@@ -1,0 +1,1 @@
+"""(front door of state; filled in by its first commit)"""

@@ -1,0 +1,1 @@
+"""(front door of transforms; filled in by its first commit)"""

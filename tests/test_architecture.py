@@ -1,0 +1,65 @@
+"""The architecture is a test: import contracts, sizes, and what no module may hold."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted((ROOT / "migrator").rglob("*.py"))
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+
+def test_import_contracts_are_kept() -> None:
+    # lint-imports is a console script without a module entry, hence the -c
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_stay_small(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= MAX_FILE_LINES, "a concept is missing: split the file"
+    long = [
+        f"{node.name} ({node.end_lineno - node.lineno + 1})"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES
+    ]
+    assert not long, f"functions over {MAX_FUNCTION_LINES} lines: {long}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_hidden_imports_no_catch_all_no_unsafe_calls(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found += [
+                f"{inner.lineno}: import inside a function"
+                for inner in ast.walk(node)
+                if isinstance(inner, ast.Import | ast.ImportFrom) and not _lazy_at_the_edge(path)
+            ]
+        if isinstance(node, ast.Name) and node.id == "TYPE_CHECKING":
+            found.append(f"{node.lineno}: TYPE_CHECKING")
+        if isinstance(node, ast.ImportFrom | ast.Import) and re.search(
+            r"\b(pickle|shelve|marshal)\b", ast.unparse(node)
+        ):
+            found.append(f"{node.lineno}: unsafe module")
+    assert not found
+
+
+def _lazy_at_the_edge(path: Path) -> bool:
+    """Only the command line may import late: `--help` must not pay for DuckDB."""
+    return path.parent.name == "cli"
