@@ -16,7 +16,7 @@ MAX_FUNCTION_LINES = 60
 
 def test_import_contracts_are_kept() -> None:
     # lint-imports is a console script without a module entry, hence the -c
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
         cwd=ROOT,
         capture_output=True,

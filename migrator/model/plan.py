@@ -1,0 +1,190 @@
+"""The plan: the user's YAML after parsing, with defaults filled in and variables substituted.
+
+**Invariant:** frozen, and says nothing about any org; whether its names exist there is the planner's question.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from migrator.errors import Where
+
+#: where a value stands in the document, e.g. `("objects", 2, "external_id")`
+DocumentPath = tuple[str | int, ...]
+
+
+class Operation(StrEnum):
+    """What happens to the rows of one object of the plan. REFERENCE reads the target and never writes."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    UPSERT = "upsert"
+    REFERENCE = "reference"
+
+
+class WhenMissing(StrEnum):
+    """What to do with a row whose looked-up record has no counterpart in the target.
+
+    FAIL: the row is not sent, outcome blocked. NULL: sent without the value. SKIP: the row is left out, outcome
+    skipped. LINK: the field is filled in a second pass (a link step). DEFAULT: a stated record takes its place.
+    """
+
+    FAIL = "fail"
+    NULL = "null"
+    SKIP = "skip"
+    LINK = "link"
+    DEFAULT = "default"
+
+
+class Otherwise(StrEnum):
+    """What to do with a value that a value map does not name."""
+
+    KEEP = "keep"
+    NULL = "null"
+    FAIL = "fail"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class OrgEnd:
+    """An org, by alias."""
+
+    org: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilesEnd:
+    """A folder of CSV files, one `<object>.csv` an object unless the object names its `file`."""
+
+    files: str
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What the target must be; None: not pinned."""
+
+    organization_id: str | None = None
+    production: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """How one target field gets its value. Exactly one of `source`, `value`, `expression` is given.
+
+    `source`: a source field (or CSV column). `value`: a constant for every row. `expression`: a `{{ … }}` template over
+    source fields. Then, in this order: `values`/`otherwise`/`default`, `mask`, `truncate`.
+    """
+
+    target: str
+    source: str | None = None
+    value: str | None = None
+    expression: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    otherwise: Otherwise = Otherwise.KEEP
+    default: str | None = None
+    mask: str | None = None
+    truncate: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RelationshipRule:
+    """How one relationship field is resolved.
+
+    `types`: the sObjects it may look up (all that are in the plan, when empty). `via`: the plan object (by name) whose id map answers,
+    when several plan objects load one sObject. `source`: the source column, when its name differs from the field. `default`: key of the record
+    that takes the place of a missing one, as the matched object names its records.
+    """
+
+    target: str
+    source: str | None = None
+    types: tuple[str, ...] = ()
+    via: str | None = None
+    when_missing: WhenMissing = WhenMissing.FAIL
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSelection:
+    """Which fields travel. `include` holds field names and the words `all`, `required`, `custom`."""
+
+    include: tuple[str, ...] = ("all",)
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How a reference object's source records find their counterparts: equal values of `on`, after `transform`.
+
+    `transform` is a template over `value` (the text of the first field), e.g. `{{ value }}.merged`.
+    """
+
+    on: tuple[str, ...]
+    transform: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectPlan:
+    """One entry of `objects`. `name` is unique in the plan (the sObject's name unless given)."""
+
+    name: str
+    object: str
+    operation: Operation
+    source_object: str
+    position: int
+    external_id: str | None = None
+    where: str | None = None
+    file: str | None = None
+    #: the source columns that identify a row: `Id` from an org; for a file without one, the row's number when empty
+    key: tuple[str, ...] = ("Id",)
+    fields: FieldSelection = FieldSelection()
+    map: tuple[FieldRule, ...] = ()
+    relationships: tuple[RelationshipRule, ...] = ()
+    follow: str | None = None
+    group_by: str | None = None
+    after: tuple[str, ...] = ()
+    match: Match | None = None
+
+    @property
+    def path(self) -> DocumentPath:
+        """Where it stands in the document."""
+        return ("objects", self.position)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRule:
+    """What `verify` compares: counts, and the field values of `sample` rows an object (None: of all rows; 0: of none)."""
+
+    counts: bool = True
+    sample: int | None = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole plan. `places` maps document paths to lines and columns; `digest` is the sha256 of its meaning."""
+
+    name: str
+    path: str
+    source: OrgEnd | FilesEnd
+    target: OrgEnd
+    objects: tuple[ObjectPlan, ...]
+    version: int = 1
+    description: str = ""
+    expect: Expect = Expect()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    verify: VerifyRule = VerifyRule()
+    digest: str = ""
+    places: Mapping[DocumentPath, Where] = field(default_factory=dict, compare=False)
+
+    def place(self, *path: str | int) -> Where:
+        """The place of that value in the file, or of the nearest thing around it that has one."""
+        for length in range(len(path), -1, -1):
+            found = self.places.get(path[:length])
+            if found is not None:
+                return found
+        return Where(self.path)
+
+    def object_named(self, name: str) -> ObjectPlan | None:
+        """The plan object of that name."""
+        return next((one for one in self.objects if one.name == name), None)

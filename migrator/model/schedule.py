@@ -1,0 +1,196 @@
+"""The schedule: what the planner makes of a plan and what the executor performs, step by step.
+
+**Invariant:** frozen, complete and printable; `explain` shows the very steps that the executor runs.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from migrator.model.plan import FieldRule, Match, Operation, RelationshipRule, WhenMissing
+
+
+class Lane(StrEnum):
+    """How slices are sent."""
+
+    BULK2 = "bulk2"
+    REST = "rest"
+
+
+class Guarantee(StrEnum):
+    """What a crash can do to the rows of a step (see docs/guarantee.md).
+
+    UPSERT: unique external id, exactly one record. INSERT: exactly once by the UploadComplete gate.
+    UPDATE: by record id, applied at least once. READ: nothing is written.
+    """
+
+    UPSERT = "U"
+    INSERT = "I2"
+    UPDATE = "M"
+    READ = "R"
+
+
+class Side(StrEnum):
+    """Which end a step talks to."""
+
+    SOURCE = "source"
+    TARGET = "target"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """One sent field: how its value is made, and the facts of the target field that sending and matching need."""
+
+    rule: FieldRule
+    type: str
+    length: int = 0
+    scale: int = 0
+    numeric: bool = False
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LookupSpec:
+    """One sent relationship field: the plan objects whose id maps answer, in order."""
+
+    rule: RelationshipRule
+    #: names of plan objects; their load or match steps make the id maps
+    via: tuple[str, ...]
+    when_missing: WhenMissing
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractStep:
+    """Read the records of one sObject: by a query job, or from a CSV file."""
+
+    id: str
+    object_name: str
+    sobject: str
+    side: Side
+    #: the columns that later steps read; the first ones are the key
+    columns: tuple[str, ...]
+    soql: str = ""
+    file: str = ""
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    #: rows expected, from a count query or the file; None: unknown
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatchStep:
+    """Pair source and target records of a reference object by equal keys; writes nothing to any org."""
+
+    id: str
+    object_name: str
+    sobject: str
+    source_extract: str
+    target_extract: str
+    match: Match
+    #: the source columns that identify a row
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStep:
+    """Send the rows of one plan object: cut into slices, each with its attempts, until every row has an outcome."""
+
+    id: str
+    object_name: str
+    sobject: str
+    key_prefix: str
+    operation: Operation
+    guarantee: Guarantee
+    lane: Lane
+    source_extract: str
+    #: the source columns that identify a row; empty: the row's number
+    key: tuple[str, ...]
+    columns: tuple[ColumnSpec, ...]
+    lookups: tuple[LookupSpec, ...]
+    external_id: str | None = None
+    #: only rows whose value of this relationship field was selected (`follow`); the others are skipped
+    follow: str | None = None
+    #: target relationship field whose rows stay together
+    group_by: str | None = None
+    max_slice_rows: int = 0
+    max_slice_bytes: int = 100_000_000
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStep:
+    """Second pass: fill relationship fields that could not be filled on insert, by updates on the record id."""
+
+    id: str
+    object_name: str
+    sobject: str
+    key_prefix: str
+    load_step: str
+    lookups: tuple[LookupSpec, ...]
+    lane: Lane
+    guarantee: Guarantee = Guarantee.UPDATE
+    max_slice_rows: int = 10_000
+    max_slice_bytes: int = 100_000_000
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyStep:
+    """Read the target back and compare it with what was sent."""
+
+    id: str
+    object_name: str
+    sobject: str
+    load_step: str
+    #: link steps whose fields are compared as well
+    link_steps: tuple[str, ...]
+    soql: str
+    columns: tuple[str, ...]
+    counts: bool = True
+    sample: int | None = 10_000
+
+
+Step = ExtractStep | MatchStep | LoadStep | LinkStep | VerifyStep
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`after` waits for `before`; the reason is a sentence fragment for people ("Contact.AccountId looks up Account")."""
+
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run will cost: rows, API requests, Bulk ingest batches, seconds (None: unknown)."""
+
+    rows: int | None
+    requests: int
+    batches: int
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Steps in topological order, the edges between them, and what was decided on the way."""
+
+    plan_name: str
+    plan_digest: str
+    steps: tuple[Step, ...]
+    edges: tuple[Edge, ...]
+    #: cycles that were broken, each as a sentence ("Account → Account.ParentId: filled by link Account.ParentId")
+    decisions: tuple[str, ...] = ()
+    estimate: Estimate = Estimate(None, 0, 0)
+
+    def step(self, step_id: str) -> Step:
+        """The step of that id. Raises KeyError when there is none."""
+        for one in self.steps:
+            if one.id == step_id:
+                return one
+        raise KeyError(step_id)
+
+    def before(self, step_id: str) -> tuple[str, ...]:
+        """The ids of the steps that `step_id` waits for, in schedule order."""
+        return tuple(edge.before for edge in self.edges if edge.after == step_id)
