@@ -1,1 +1,26 @@
-"""(front door of soql; filled in by its first commit)"""
+"""SOQL as text and as a tree: parse, render, lint. Pure; the tree's node types are in `tree`.
+
+The grammar is compiled when something is parsed for the first time.
+"""
+
+from migrator.soql import tree
+from migrator.soql.errors import SoqlError
+from migrator.soql.lint import Problem, ProblemKind, lint_bulk
+from migrator.soql.parser import conditions, parse
+from migrator.soql.render import render
+from migrator.soql.strings import quote, unescape
+from migrator.soql.tree import Query
+
+__all__ = [
+    "Problem",
+    "ProblemKind",
+    "Query",
+    "SoqlError",
+    "conditions",
+    "lint_bulk",
+    "parse",
+    "quote",
+    "render",
+    "tree",
+    "unescape",
+]
