@@ -86,6 +86,8 @@ class FieldRule:
     default: str | None = None
     mask: str | None = None
     truncate: int | None = None
+    #: the source columns it reads; filled in by `transforms.resolve`
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
