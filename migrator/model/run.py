@@ -35,12 +35,11 @@ class RunStatus(StrEnum):
 
 
 class StepPhase(StrEnum):
-    """PENDING: not begun. OPEN: begun (extracting, or slices on their way). DONE. STOPPED: will not go on."""
+    """PENDING: not begun. OPEN: begun (extracting, or slices on their way). DONE: every row has an outcome."""
 
     PENDING = "pending"
     OPEN = "open"
     DONE = "done"
-    STOPPED = "stopped"
 
 
 class AttemptState(StrEnum):
@@ -130,6 +129,8 @@ class StepRow:
     files: tuple[FileRef, ...] = ()
     #: why it stopped, or notes for the report; never a field value
     notes: tuple[str, ...] = ()
+    #: what a comparison counted: `compared`, `missing`, `duplicated`, and `differing.<field>` each
+    counts: Mapping[str, int] = field(default_factory=dict)
     started: float | None = None
     finished: float | None = None
 
