@@ -1,1 +1,23 @@
-"""(front door of simulator; filled in by its first commit)"""
+"""A local Salesforce org: `Org.handle(request) → response`, in process or behind a real HTTP server.
+
+Independent of the rest of the product by contract: it is a second reading of the platform.
+"""
+
+from migrator.simulator.faults import Fault, FaultKind
+from migrator.simulator.org import Org
+from migrator.simulator.schema_file import load_schema
+from migrator.simulator.seed import load_csv_folder
+from migrator.simulator.server import Server, serve, wsgi_app
+from migrator.simulator.settings import OrgSettings
+
+__all__ = [
+    "Fault",
+    "FaultKind",
+    "Org",
+    "OrgSettings",
+    "Server",
+    "load_csv_folder",
+    "load_schema",
+    "serve",
+    "wsgi_app",
+]

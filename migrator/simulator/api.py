@@ -1,0 +1,9 @@
+"""All resources of an org: every API module's routes in one list."""
+
+from migrator.simulator import discovery, oauth
+from migrator.simulator.router import Route
+
+
+def routes() -> list[Route]:
+    """The routes of all API modules."""
+    return [*oauth.routes(), *discovery.routes()]

@@ -1,0 +1,12 @@
+"""Who runs a transaction, when, and under which name the truth log notes it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """On whose behalf and when a transaction runs, and what it is noted under in the truth log."""
+
+    actor: str  # the user's id
+    now: float
+    origin: str = ""  # a job's id, or `METHOD path`

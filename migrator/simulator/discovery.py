@@ -1,0 +1,134 @@
+"""What an org says about itself: API versions, its resources, limits, rough record counts."""
+
+from typing import Any
+
+from migrator.simulator.http import Response, answer
+from migrator.simulator.orgstate import OrgState
+from migrator.simulator.router import NEWEST, OLDEST, Call, Route
+
+_SEASONS = ("Spring", "Summer", "Winter")
+_FIRST_SUMMER = 31  # Summer '14
+_CURLY = 42  # the one version whose label has a curly apostrophe
+
+RESOURCES = (
+    "tooling",
+    "metadata",
+    "eclair",
+    "folders",
+    "prechatForms",
+    "contact-tracing",
+    "jsonxform",
+    "chatter",
+    "payments",
+    "tabs",
+    "appMenu",
+    "quickActions",
+    "queryAll",
+    "commerce",
+    "wave",
+    "iot",
+    "analytics",
+    "search",
+    "smartdatadiscovery",
+    "identity",
+    "composite",
+    "parameterizedSearch",
+    "fingerprint",
+    "theme",
+    "nouns",
+    "domino",
+    "event",
+    "serviceTemplates",
+    "recent",
+    "connect",
+    "licensing",
+    "limits",
+    "process",
+    "dedupe",
+    "query",
+    "emailConnect",
+    "compactLayouts",
+    "knowledgeManagement",
+    "sobjects",
+    "actions",
+    "support",
+)
+
+
+def version_label(version: int) -> str:
+    """The release of an API version: 31 is Summer '14, 66 Spring '26."""
+    place = version - _FIRST_SUMMER + 1  # Spring '14 would be place 0
+    season, year = _SEASONS[place % 3], 14 + place // 3
+    if season == "Winter":
+        year += 1  # Winter '15 comes out in October 2014
+    return f"{season} {'’' if version == _CURLY else chr(39)}{year}"
+
+
+def versions(_: OrgState, __: Call) -> Response:
+    """All versions, the oldest first; needs no token."""
+    return answer(
+        [
+            {"label": version_label(each), "url": f"/services/data/v{each}.0", "version": f"{each}.0"}
+            for each in range(OLDEST, NEWEST + 1)
+        ]
+    )
+
+
+def resources(_: OrgState, call: Call) -> Response:
+    """The resources of one version."""
+    listed = list(RESOURCES) + (["jobs"] if call.api >= 41 else [])
+    return answer({name: f"{call.base}/{name}" for name in sorted(listed)})
+
+
+def _limit(maximum: int, used: int = 0) -> dict[str, int]:
+    return {"Max": maximum, "Remaining": max(0, maximum - used)}
+
+
+def limits(org: OrgState, _: Call) -> Response:
+    """The limits with what is left of them."""
+    settings = org.settings
+    records = sum(len(table) for table in org.store.tables())
+    body: dict[str, Any] = {
+        "AnalyticsExternalDataSizeMB": _limit(40_960),
+        "ConcurrentAsyncGetReportInstances": _limit(200),
+        "ConcurrentSyncReportRuns": _limit(20),
+        "DailyApiRequests": _limit(settings.api_requests, org.requests),
+        "DailyAsyncApexExecutions": _limit(250_000),
+        "DailyBulkApiBatches": _limit(settings.bulk_batches, org.bulk_batches),
+        "DailyBulkV2QueryFileStorageMB": _limit(976_562),
+        "DailyBulkV2QueryJobs": _limit(10_000, org.bulk_query_jobs),
+        "DailyDurableStreamingApiEvents": _limit(10_000),
+        "DailyGenericStreamingApiEvents": _limit(10_000),
+        "DailyStreamingApiEvents": _limit(10_000),
+        "DailyWorkflowEmails": _limit(100_015),
+        "DataStorageMB": _limit(settings.data_storage_mb, records * 2 // 1024),  # most records count 2 kB
+        "FileStorageMB": _limit(settings.data_storage_mb),
+        "HourlyAsyncReportRuns": _limit(1_200),
+        "HourlyODataCallout": _limit(1_000),
+        "HourlyPublishedPlatformEvents": _limit(50_000),
+        "HourlyTimeBasedWorkflow": _limit(1_000),
+        "MassEmail": _limit(5_000),
+        "MonthlyPlatformEvents": _limit(1_500_000),
+        "PermissionSets": {**_limit(1_500), "CreateCustom": _limit(1_000)},
+        "SingleEmail": _limit(5_000),
+        "StreamingApiConcurrentClients": _limit(1_000),
+    }
+    return answer(body)
+
+
+def record_count(org: OrgState, call: Call) -> Response:
+    """Rough counts; sObjects without records are left out."""
+    asked = [name.strip() for name in call.request.query.get("sObjects", "").split(",") if name.strip()]
+    found = [org.schema.sobject(name) for name in asked] if asked else list(org.schema.sobjects)
+    counted = [(len(org.store.table(each.name)), each.name) for each in found if each]
+    return answer({"sObjects": [{"count": count, "name": name} for count, name in counted if count]})
+
+
+def routes() -> list[Route]:
+    """The resources about the org itself."""
+    return [
+        Route("GET", "/services/data", versions, public=True, counted=False),
+        Route("GET", "/services/data/v{version}", resources),
+        Route("GET", "/services/data/v{version}/limits", limits),
+        Route("GET", "/services/data/v{version}/limits/recordCount", record_count),
+    ]

@@ -1,0 +1,89 @@
+"""Record ids: 15 and 18 characters, the checksum, and the way back from an id to a sequence number.
+
+An id of ours is three characters of key prefix, three of pod and nine of a base-62 counter. Consecutive numbers share
+their first thirteen characters in blocks of 3,844, so a chunk of ids costs one concatenation each.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"  # five bits, one per character that is a capital
+COUNTER = 9  # digits of the base-62 counter; the last nine characters, as PK chunking counts them
+BLOCK = 62 * 62
+
+_DIGIT = {character: value for value, character in enumerate(ALPHABET)}
+_PAIRS = tuple("".join(pair) for pair in product(ALPHABET, repeat=2))
+_PAIR_VALUE = {pair: value for value, pair in enumerate(_PAIRS)}
+_ALPHANUMERIC = frozenset(ALPHABET)
+
+
+def _check_character(five: str) -> str:
+    return CHECK[sum(1 << place for place, character in enumerate(five) if "A" <= character <= "Z")]
+
+
+# The last check character for every value of the last two characters, by the capitals among the three before.
+_TAILS = tuple(
+    tuple(
+        (pair, _check_character("".join("A" if bits >> place & 1 else "a" for place in range(3)) + pair))
+        for pair in _PAIRS
+    )
+    for bits in range(8)
+)
+
+
+def checksum(fifteen: str) -> str:
+    """The three characters that make an 18-character id, safe where case is lost, of a 15-character one."""
+    return _check_character(fifteen[:5]) + _check_character(fifteen[5:10]) + _check_character(fifteen[10:15])
+
+
+def to_18(record_id: str) -> str:
+    """The 18-character form of a 15- or 18-character id."""
+    return record_id if len(record_id) == 18 else record_id + checksum(record_id)
+
+
+def is_id(text: str) -> bool:
+    """Whether the text has the form of an id, its checksum included."""
+    if len(text) not in {15, 18} or not _ALPHANUMERIC.issuperset(text):
+        return False
+    return len(text) == 15 or checksum(text) == text[15:]
+
+
+def _digits(number: int, width: int) -> str:
+    text = ""
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        text = ALPHABET[digit] + text
+    return text
+
+
+def encode(prefix: str, pod: str, first: int, count: int = 1) -> list[str]:
+    """The 18-character ids of `count` consecutive numbers from `first` on."""
+    made: list[str] = []
+    stop = first + count
+    while first < stop:
+        high, low = divmod(first, BLOCK)
+        head = prefix + pod + _digits(high, COUNTER - 2)
+        middle = _check_character(head[:5]) + _check_character(head[5:10])
+        bits = sum(1 << place for place, character in enumerate(head[10:13]) if "A" <= character <= "Z")
+        upper = min(BLOCK, low + stop - first)
+        made += [head + pair + middle + last for pair, last in _TAILS[bits][low:upper]]
+        first += upper - low
+    return made
+
+
+def decode(record_id: str) -> int:
+    """The sequence number in an id; -1 when the text cannot be one."""
+    value = _PAIR_VALUE
+    try:
+        number = _DIGIT[record_id[6]]
+        for place in (7, 9, 11, 13):
+            number = number * BLOCK + value[record_id[place : place + 2]]
+    except (KeyError, IndexError):
+        return -1
+    return number
+
+
+def decode_all(record_ids: Sequence[str]) -> list[int]:
+    """`decode` of each."""
+    return list(map(decode, record_ids))

@@ -1,0 +1,246 @@
+"""OAuth: tokens for the org's integration user, who they are, and their end. Every token is really checked.
+
+**Invariant:** a token is good only if this org gave it, and until it expires on the org's clock or is revoked.
+"""
+
+import hashlib
+import hmac
+import json
+import string
+from typing import Any
+from urllib.parse import parse_qsl
+
+import jwt
+
+from migrator.simulator.http import ApiError, Headers, Request, Response, answer, dump
+from migrator.simulator.orgstate import OrgState
+from migrator.simulator.router import NEWEST, Call, Route
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_NO_CACHE = {
+    "Cache-Control": "no-cache,must-revalidate,max-age=0,no-store,private",
+    "X-Readonlymode": "false",
+}
+_TOKEN_ALPHABET = string.ascii_letters + string.digits + "._"
+
+
+class Tokens:
+    """The tokens that an org has given and not taken back."""
+
+    def __init__(self, org: OrgState) -> None:
+        self._org = org
+        self._expiry: dict[str, float] = {}
+
+    def issue(self) -> str:
+        """A new token, in the platform's form: the org's id, `!`, and noise."""
+        noise = "".join(self._org.random.choices(_TOKEN_ALPHABET, k=96))
+        token = f"{self._org.settings.organization_id[:15]}!AQ{noise}"
+        self._expiry[token] = self._org.clock.now() + self._org.settings.token_lifetime
+        return token
+
+    def good(self, token: str) -> bool:
+        """Whether the token opens the org now."""
+        return self._org.clock.now() < self._expiry.get(token, 0.0)
+
+    def revoke(self, token: str) -> bool:
+        """Take a token back."""
+        return self._expiry.pop(token, None) is not None
+
+    def revoke_all(self) -> None:
+        """End every session, as an administrator can."""
+        self._expiry.clear()
+
+
+def authenticate(org: OrgState, request: Request) -> str:
+    """The user behind the request's token, or the platform's 401."""
+    header = request.headers.get("Authorization", "")
+    kind, _, token = header.partition(" ")
+    if kind.lower() not in {"bearer", "oauth"}:
+        token = request.headers.get("X-SFDC-Session", "") or request.query.get("oauth_token", "")
+    if not org.part(Tokens).good(token.strip()):
+        raise ApiError(
+            401, "INVALID_SESSION_ID", "Session expired or invalid", headers={"WWW-Authenticate": "Token"}
+        )
+    return org.user_id
+
+
+def _form(request: Request) -> dict[str, str]:
+    """The parameters of the body and of the query string, as some clients send them."""
+    body = request.read().decode("utf-8", "replace")
+    if "json" in request.headers.get("Content-Type", ""):
+        loaded = request.json()
+        given = {key: str(value) for key, value in loaded.items()} if isinstance(loaded, dict) else {}
+    else:
+        given = dict(parse_qsl(body, keep_blank_values=True))
+    return {**request.query, **given}
+
+
+def _refuse(error: str, description: str, *, status: int = 400) -> Response:
+    return Response(
+        status,
+        Headers({"Content-Type": "application/json;charset=UTF-8", **_NO_CACHE}),
+        dump({"error": error, "error_description": description}),
+    )
+
+
+def token(org: OrgState, call: Call) -> Response:
+    """The token endpoint."""
+    form = _form(call.request)
+    settings = org.settings
+    grant = form.get("grant_type", "")
+    if grant != JWT_BEARER and form.get("client_id") != settings.client_id:
+        return _refuse("invalid_client_id", "client identifier invalid")
+    secret = form.get("client_secret", "")
+    match grant:
+        case "client_credentials":
+            if not _same(secret, settings.client_secret):
+                return _refuse("invalid_client", "invalid client credentials", status=400)
+        case "refresh_token":
+            if not _same(form.get("refresh_token", ""), settings.refresh_token):
+                return _refuse("invalid_grant", "expired access/refresh token")
+        case "password":
+            good = form.get("username") == settings.username and form.get("password", "").startswith(
+                settings.password
+            )
+            if not good or not _same(secret, settings.client_secret):
+                return _refuse("invalid_grant", "authentication failure")
+        case _ if grant == JWT_BEARER:
+            refused = _check_assertion(org, form.get("assertion", ""))
+            if refused:
+                return refused
+        case _:
+            return _refuse("unsupported_grant_type", "grant type not supported")
+    return _grant(org, call)
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+def _check_assertion(org: OrgState, assertion: str) -> Response | None:
+    """A refusal, or None for a good assertion. Only an expiry in the past is too old: the platform caps nothing."""
+    key = org.settings.public_key
+    options = {"verify_aud": False, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
+    try:
+        if key is None:
+            claims = jwt.decode(assertion, options={**options, "verify_signature": False})
+        else:
+            claims = jwt.decode(assertion, key, algorithms=["RS256"], options=options)  # type: ignore[arg-type]
+    except jwt.InvalidTokenError:
+        return _refuse("invalid_grant", "invalid assertion")
+    if claims.get("iss") != org.settings.client_id:
+        return _refuse("invalid_client_id", "client identifier invalid")
+    if claims.get("sub") != org.settings.username:
+        return _refuse("invalid_grant", "user hasn't approved this consumer")
+    if "aud" not in claims:
+        return _refuse("invalid_grant", "audience is invalid")
+    expiry = claims.get("exp")
+    if not isinstance(expiry, int | float) or expiry <= org.clock.now():
+        return _refuse("invalid_grant", "expired authorization code")
+    return None
+
+
+def _grant(org: OrgState, call: Call) -> Response:
+    base = call.request.base_url
+    identity = f"{base}/id/{org.settings.organization_id}/{org.user_id}"
+    issued = str(int(org.clock.now() * 1000))
+    signed = hmac.new(org.settings.client_secret.encode(), (identity + issued).encode(), hashlib.sha256)
+    body = {
+        "access_token": org.part(Tokens).issue(),
+        "signature": signed.hexdigest(),
+        "scope": "api refresh_token",
+        "instance_url": base,
+        "id": identity,
+        "token_type": "Bearer",
+        "issued_at": issued,
+    }
+    return answer(body, headers=_NO_CACHE)
+
+
+def revoke(org: OrgState, call: Call) -> Response:
+    """Take a token back; unknown ones are an error, as on the platform."""
+    if org.part(Tokens).revoke(_form(call.request).get("token", "")):
+        return Response(200, Headers(_NO_CACHE))
+    return _refuse("unsupported_token_type", "this token type is not supported")
+
+
+def introspect(org: OrgState, call: Call) -> Response:
+    """Whether a token is active."""
+    return answer({"active": org.part(Tokens).good(_form(call.request).get("token", ""))})
+
+
+def _identity(org: OrgState, call: Call) -> dict[str, Any]:
+    user = org.store.table("User").get(org.store.table("User").seq_of(call.user_id))
+    base = call.request.base_url
+    organization = org.settings.organization_id
+    data = f"{base}/services/data/v{{version}}/"
+    return {
+        "sub": f"{base}/id/{organization}/{call.user_id}",
+        "user_id": call.user_id,
+        "organization_id": organization,
+        "preferred_username": user["Username"],
+        "nickname": user.get("CommunityNickname", ""),
+        "name": f"{user.get('FirstName', '')} {user['LastName']}".strip(),
+        "email": user["Email"],
+        "email_verified": True,
+        "given_name": user.get("FirstName"),
+        "family_name": user["LastName"],
+        "zoneinfo": user.get("TimeZoneSidKey", "GMT"),
+        "urls": {
+            "enterprise": f"{base}/services/Soap/c/{{version}}/{organization[:15]}",
+            "metadata": f"{base}/services/Soap/m/{{version}}/{organization[:15]}",
+            "partner": f"{base}/services/Soap/u/{{version}}/{organization[:15]}",
+            "rest": data,
+            "sobjects": f"{data}sobjects/",
+            "search": f"{data}search/",
+            "query": f"{data}query/",
+            "recent": f"{data}recent/",
+            "tooling_soap": f"{base}/services/Soap/T/{{version}}/{organization[:15]}",
+            "tooling_rest": f"{data}tooling/",
+            "profile": f"{base}/{call.user_id}",
+        },
+        "active": user.get("IsActive") == "true",
+        "user_type": "STANDARD",
+        "language": user.get("LanguageLocaleKey", "en_US"),
+        "locale": user.get("LocaleSidKey", "en_US"),
+        "utcOffset": 0,
+        "updated_at": user["SystemModstamp"].replace("Z", "+0000"),
+    }
+
+
+def userinfo(org: OrgState, call: Call) -> Response:
+    """OpenID's user information."""
+    body = _identity(org, call)
+    body["is_app_installed"] = True
+    return answer(body)
+
+
+def identity(org: OrgState, call: Call) -> Response:
+    """The identity URL of a token's answer; `?version=latest` fills in the version."""
+    found = _identity(org, call)
+    version = call.request.query.get("version", "")
+    text = json.dumps(found)
+    if version:
+        text = text.replace("{version}", f"{NEWEST}.0" if version == "latest" else version)
+    body = json.loads(text)
+    body["id"] = body.pop("sub")
+    body["asserted_user"] = True
+    body["username"] = body.pop("preferred_username")
+    body["nick_name"] = body.pop("nickname")
+    body["display_name"] = body.pop("name")
+    body["first_name"] = body.pop("given_name")
+    body["last_name"] = body.pop("family_name")
+    return answer(body)
+
+
+def routes() -> list[Route]:
+    """The OAuth resources."""
+    return [
+        Route("POST", "/services/oauth2/token", token, public=True, counted=False),
+        Route("POST", "/services/oauth2/revoke", revoke, public=True, counted=False),
+        Route("GET", "/services/oauth2/revoke", revoke, public=True, counted=False),
+        Route("POST", "/services/oauth2/introspect", introspect, public=True, counted=False),
+        Route("GET", "/services/oauth2/userinfo", userinfo, counted=False),
+        Route("POST", "/services/oauth2/userinfo", userinfo, counted=False),
+        Route("GET", "/id/{organization}/{user}", identity, counted=False),
+    ]

@@ -1,0 +1,139 @@
+"""The org as a function: `handle(request) → response`, with its token check, faults, API usage and compression."""
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+
+from migrator.clock import Clock, SystemClock
+from migrator.simulator import api
+from migrator.simulator.faults import Dropped, Fault, FaultKind
+from migrator.simulator.furnish import furnish
+from migrator.simulator.http import JSON, ApiError, Headers, Request, Response, dump
+from migrator.simulator.oauth import authenticate
+from migrator.simulator.orgstate import OrgState
+from migrator.simulator.router import Call, Route, Router
+from migrator.simulator.schema import Schema
+from migrator.simulator.schema_file import load_schema
+from migrator.simulator.settings import OrgSettings
+
+COMPRESS_FROM = 1_024  # bytes
+_CACHE = "no-cache,must-revalidate,max-age=0,no-store,private"
+MAX_URI = 16_384
+
+
+class Org(OrgState):
+    """A simulated org. Safe to use from many threads: one request at a time, and background work in between."""
+
+    def __init__(
+        self, schema: Schema | None = None, settings: OrgSettings | None = None, clock: Clock | None = None
+    ) -> None:
+        super().__init__(schema or load_schema(), settings or OrgSettings(), clock or SystemClock())
+        self.faults: list[Fault] = []
+        self._router = Router(api.routes())
+        furnish(self)
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request; raises `Dropped` where a fault ends the connection."""
+        fault = next((each for each in self.faults if each.hits(request)), None)
+        if fault is None:
+            return self._handle(request)
+        match fault.kind:
+            case FaultKind.DROP_BEFORE:
+                raise Dropped("dropped before the effect")
+            case FaultKind.STATUS | FaultKind.HTML:
+                return fault.instead()
+            case FaultKind.DELAY:
+                self.clock.wait(fault.seconds)
+                return self._handle(request)
+            case FaultKind.DROP_AFTER_EFFECT:
+                self._handle(request)
+                raise Dropped("dropped after the effect")
+            case FaultKind.TRUNCATE_BODY:
+                return _truncated(self._handle(request))
+
+    def _handle(self, request: Request) -> Response:
+        with self.lock:
+            self.advance(self.clock.now())
+            route: Route | None = None
+            try:
+                route, params = self._router.find(request.method, request.path)
+                user = "" if route.public else authenticate(self, request)
+                if route.counted:
+                    self._count()
+                call = Call(_inflated(request), params, user, self.clock.now())
+                response = route.handler(self, call)
+            except ApiError as error:
+                body = dump(error.body())
+                response = Response(error.status, Headers({"Content-Type": JSON, **error.headers}), body)
+            return self._finished(request, response, route)
+
+    def _count(self) -> None:
+        self.requests += 1
+        if self.requests > self.settings.api_requests:
+            raise ApiError(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+
+    def advance(self, now: float) -> bool:
+        """Do a small step of each asynchronous work that is due; whether there is more to do at once."""
+        with self.lock:
+            return any([work.advance(now) for work in self.background])
+
+    def _finished(self, request: Request, response: Response, route: Route | None) -> Response:
+        more = {} if "Cache-Control" in response.headers else {"Cache-Control": _CACHE}
+        if route is not None and route.counted:
+            more["Sforce-Limit-Info"] = f"api-usage={self.requests}/{self.settings.api_requests}"
+        more["Vary"] = "Accept-Encoding"
+        response = _pretty(request, Response(response.status, response.headers.with_(more), response.body))
+        return _compressed(request, response) if self.settings.compress else response
+
+
+def _inflated(request: Request) -> Request:
+    if request.headers.get("Content-Encoding", "").lower() != "gzip":
+        return request
+    try:
+        body = gzip.decompress(request.read())
+    except (OSError, EOFError, zlib.error) as fault:
+        raise ApiError(400, "UNKNOWN_EXCEPTION", "Not in GZIP format") from fault
+    return Request(request.method, request.path, request.query, request.headers, body, None, request.base_url)
+
+
+def _pretty(request: Request, response: Response) -> Response:
+    if (
+        request.headers.get("X-PrettyPrint") != "1"
+        or response.headers.get("Content-Type") != JSON
+        or not response.body
+    ):
+        return response
+    return Response(response.status, response.headers, dump(response.json(), pretty=True))
+
+
+def _compressed(request: Request, response: Response) -> Response:
+    body = response.body
+    if "gzip" not in request.headers.get("Accept-Encoding", "") or "Content-Encoding" in response.headers:
+        return response
+    if isinstance(body, bytes):
+        if len(body) < COMPRESS_FROM:
+            return response
+        return Response(
+            response.status, response.headers.with_({"Content-Encoding": "gzip"}), gzip.compress(body, 1)
+        )
+    return Response(response.status, response.headers.with_({"Content-Encoding": "gzip"}), _gzip_stream(body))
+
+
+def _gzip_stream(parts: Iterable[bytes]) -> Iterator[bytes]:
+    squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
+    for part in parts:
+        made = squeeze.compress(part)
+        if made:
+            yield made
+    yield squeeze.flush()
+
+
+def _truncated(response: Response) -> Response:
+    body = response.read()
+    length = {"Content-Length": str(len(body))}
+
+    def half() -> Iterator[bytes]:
+        yield body[: len(body) // 2]
+        raise Dropped("dropped in the middle of the answer")
+
+    return Response(response.status, response.headers.with_(length), half())

@@ -1,0 +1,76 @@
+"""What an org is made of: schema, records, engine, clock, settings, and the parts that API modules add to it.
+
+API modules get this, not `Org`: they never answer requests by calling back into the front.
+"""
+
+import binascii
+import random
+import threading
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from migrator.clock import Clock
+from migrator.simulator import ids
+from migrator.simulator.behaviour import DERIVED
+from migrator.simulator.dml import Dml
+from migrator.simulator.schema import Schema, SObject
+from migrator.simulator.settings import OrgSettings
+from migrator.simulator.store import Store
+from migrator.simulator.truth import Truth
+
+Part = TypeVar("Part")
+
+
+class Background(Protocol):
+    """Asynchronous work of an org, done a little at a time."""
+
+    def advance(self, now: float) -> bool:
+        """Do a small step of what is due; whether there is more to do at once."""
+        ...
+
+
+class OrgState:
+    """One org."""
+
+    def __init__(self, schema: Schema, settings: OrgSettings, clock: Clock) -> None:
+        self.schema = schema
+        self.settings = settings
+        self.clock = clock
+        self.random = random.Random(settings.seed)  # noqa: S311 - deterministic on purpose
+        self.lock = threading.RLock()
+        self.store = Store(schema, pod_of(settings.organization_id), DERIVED)
+        self.truth = Truth(self.store)
+        self.record_types: dict[str, str] = {}  # default record type's id by sObject
+        self.dml = Dml(
+            self.store, self.truth, audit_fields=settings.audit_fields, record_types=self.record_types
+        )
+        self.user_id = ""  # of the integration user, set when the org is furnished
+        self.requests = 0  # API usage
+        self.bulk_batches = 0  # used, of the daily allocation
+        self.bulk_query_jobs = 0
+        self.background: list[Background] = []
+        self._parts: dict[object, object] = {}
+        self._sequences: dict[str, int] = {}
+
+    def part(self, kind: Callable[["OrgState"], Part]) -> Part:
+        """The org's one `kind` (a class that takes the org), made when first asked for."""
+        found = self._parts.get(kind)
+        if found is None:
+            found = self._parts[kind] = kind(self)
+        return found  # type: ignore[return-value] # made by `kind` above
+
+    def new_id(self, prefix: str) -> str:
+        """A fresh id for something that is no record: a job, a batch, a result."""
+        number = self._sequences.get(prefix, 0) + 1
+        self._sequences[prefix] = number
+        return ids.encode(prefix, self.store.pod, number)[0]
+
+    def sobject(self, name: str) -> SObject | None:
+        """An sObject by name in any case."""
+        return self.schema.sobject(name)
+
+
+def pod_of(organization_id: str) -> str:
+    """The three characters after the key prefix; they differ between orgs, as pods do."""
+    number = binascii.crc32(organization_id.encode())
+    return "abcdefghijklmnopqrstuvwxyz"[number % 26] + ids.ALPHABET[10 + number // 26 % 52] + "0"

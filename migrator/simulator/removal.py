@@ -1,0 +1,156 @@
+"""Deleting records: what cascades, what is in the way, what loses its reference."""
+
+from collections.abc import Callable, Sequence
+
+from migrator.simulator import ids
+from migrator.simulator.context import Context
+from migrator.simulator.results import ChunkResult, RowError
+from migrator.simulator.rollback import ROLLED_BACK
+from migrator.simulator.schema import Child
+from migrator.simulator.store import Store, Table
+from migrator.simulator.truth import Change, Truth
+from migrator.simulator.values import moment
+
+NAMED = 10  # records named in the error of a restricted deletion
+DEPTH = 50  # of a cascade; a chain of self-references may be long
+
+Victims = dict[tuple[str, int], None]  # (sObject, number), in order
+
+
+class Removal:
+    """Deletes rows of one transaction, with their children."""
+
+    def __init__(self, store: Store, truth: Truth, forget: Callable[[], None]) -> None:
+        self._store = store
+        self._truth = truth
+        self._forget = forget
+
+    def run(
+        self,
+        table: Table,
+        cells: Sequence[str],
+        context: Context,
+        *,
+        hard: bool = False,
+        all_or_none: bool = False,
+    ) -> ChunkResult:
+        """Delete the records with these ids."""
+        errors: dict[int, tuple[RowError, ...]] = {}
+        victims: Victims = {}
+        seen: set[int] = set()
+        for row, cell in enumerate(cells):
+            found = self._seq(table, cell)
+            if isinstance(found, RowError):
+                errors[row] = (found,)
+                continue
+            if found in seen:
+                errors[row] = (
+                    RowError("DUPLICATE_VALUE", f"duplicate id specified: {ids.to_18(cell)}", ("Id",)),
+                )
+                continue
+            seen.add(found)
+            cascade: Victims = {}
+            fault = self._collect(table, found, cascade, DEPTH)
+            if fault:
+                errors[row] = (fault,)
+            else:
+                victims.update(cascade)
+        made = [ids.to_18(cell) if ids.is_id(cell) else cell for cell in cells]
+        if errors and all_or_none:
+            return ChunkResult(
+                made,
+                [False] * len(cells),
+                {row: errors.get(row, (ROLLED_BACK,)) for row in range(len(cells))},
+            )
+        self._write(victims, context, hard=hard)
+        return ChunkResult(made, [False] * len(cells), errors)
+
+    def _seq(self, table: Table, cell: str) -> int | RowError:
+        if not cell:
+            return RowError("MISSING_ARGUMENT", "Id not specified in a delete call")
+        if not ids.is_id(cell):
+            return RowError(
+                "MALFORMED_ID", f"{table.sobject.label} ID: id value of incorrect type: {cell}", ("Id",)
+            )
+        seq = table.seq_of(cell)
+        if not seq:
+            return RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+        if not table.exists(seq):
+            return RowError("ENTITY_IS_DELETED", "entity is deleted")
+        return seq
+
+    def _collect(self, table: Table, seq: int, victims: Victims, depth: int) -> RowError | None:
+        key = (table.sobject.name, seq)
+        if key in victims or depth == 0:
+            return None
+        victims[key] = None
+        record_id = table.id_of(seq)
+        for child in self._store.schema.children(table.sobject.name):
+            if not (child.cascade or child.restrict):
+                continue
+            children = self._store.table(child.sobject.name)
+            if not len(children):
+                continue
+            found = children.index(child.field.name).find(record_id)
+            if not found:
+                continue
+            if child.restrict:
+                return self._in_the_way(table, seq, child, found)
+            for each in found:
+                fault = self._collect(children, each, victims, depth - 1)
+                if fault:
+                    return fault
+        return None
+
+    def _in_the_way(self, table: Table, seq: int, child: Child, found: Sequence[int]) -> RowError:
+        children = self._store.table(child.sobject.name)
+        named = child.sobject.name_fields
+        names = ", ".join(
+            children.cell(each, named[0].name) if named else children.id_of(each)
+            for each in sorted(found)[:NAMED]
+        )
+        own = table.sobject.name_fields
+        name = table.cell(seq, own[0].name) if own else table.id_of(seq)
+        text = (
+            f"Your attempt to delete {name} could not be completed because it is associated with the following"
+            f" {child.sobject.plural.lower()}.: {names}\n"
+        )
+        return RowError("DELETE_FAILED", text)
+
+    def _write(self, victims: Victims, context: Context, *, hard: bool) -> None:
+        if not victims:
+            return
+        by_sobject: dict[str, list[int]] = {}
+        for name, seq in victims:
+            by_sobject.setdefault(name, []).append(seq)
+        stamp = moment(context.now)
+        for name, seqs in by_sobject.items():
+            table = self._store.table(name)
+            for seq in seqs:
+                self._clear_children(table, seq, victims, stamp)
+            for seq in seqs:
+                if hard:
+                    table.purge(seq)
+                else:
+                    table.update(seq, {"SystemModstamp": stamp})
+                    table.delete(seq)
+            self._truth.append(
+                time=context.now,
+                origin=context.origin,
+                actor=context.actor,
+                change=Change.PURGED if hard else Change.DELETED,
+                sobject=name,
+                seqs=seqs,
+            )
+        self._forget()
+
+    def _clear_children(self, table: Table, seq: int, victims: Victims, stamp: str) -> None:
+        """Clear the lookups of records that stay."""
+        record_id = table.id_of(seq)
+        for child in self._store.schema.children(table.sobject.name):
+            children = self._store.table(child.sobject.name)
+            if child.cascade or child.restrict or not len(children):
+                continue
+            for each in children.index(child.field.name).find(record_id):
+                if (child.sobject.name, each) not in victims:
+                    children.update(each, {child.field.name: "", "SystemModstamp": stamp})

@@ -1,0 +1,230 @@
+"""What an org knows about its sObjects and fields: the simulator's own reading of the platform.
+
+**Invariant:** values here are frozen; an org never changes its schema while it runs.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as attribute
+from enum import StrEnum
+
+
+class FieldType(StrEnum):
+    """Field types by the names that describe gives them."""
+
+    ID = "id"
+    BOOLEAN = "boolean"
+    STRING = "string"
+    TEXTAREA = "textarea"
+    INT = "int"
+    DOUBLE = "double"
+    CURRENCY = "currency"
+    PERCENT = "percent"
+    DATE = "date"
+    DATETIME = "datetime"
+    TIME = "time"
+    EMAIL = "email"
+    PHONE = "phone"
+    URL = "url"
+    PICKLIST = "picklist"
+    MULTIPICKLIST = "multipicklist"
+    COMBOBOX = "combobox"
+    REFERENCE = "reference"
+    ADDRESS = "address"
+    LOCATION = "location"
+    BASE64 = "base64"
+    ENCRYPTED = "encryptedstring"
+    ANY = "anyType"
+
+
+NUMBERS = frozenset({FieldType.DOUBLE, FieldType.CURRENCY, FieldType.PERCENT})
+COMPOUNDS = frozenset({FieldType.ADDRESS, FieldType.LOCATION})
+TEXTS = frozenset(
+    {
+        FieldType.STRING,
+        FieldType.TEXTAREA,
+        FieldType.EMAIL,
+        FieldType.PHONE,
+        FieldType.URL,
+        FieldType.COMBOBOX,
+        FieldType.ENCRYPTED,
+    }
+)
+
+
+class OnDelete(StrEnum):
+    """What the deletion of a parent does to a child's reference."""
+
+    CLEAR = "clear"
+    RESTRICT = "restrict"
+    CASCADE = "cascade"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of an sObject."""
+
+    name: str
+    type: FieldType
+    label: str = ""
+    length: int = 0
+    precision: int = 0
+    scale: int = 0
+    digits: int = 0
+    createable: bool = True
+    updateable: bool = True
+    nillable: bool = True
+    defaulted: bool = False  # defaultedOnCreate
+    unique: bool = False
+    case_sensitive: bool = False
+    external_id: bool = False
+    id_lookup: bool = False
+    auto_number: str = ""  # display format, e.g. "C-{00000}"
+    name_field: bool = False
+    calculated: bool = False
+    permissionable: bool = True
+    reference_to: tuple[str, ...] = ()
+    relationship: str | None = None  # from the child up: Account of AccountId
+    children: str | None = None  # from the parent down: Contacts of Contact.AccountId
+    on_delete: OnDelete = OnDelete.CLEAR
+    relationship_order: int | None = None  # 0 or 1 for a master-detail
+    values: tuple[str, ...] = ()
+    restricted: bool = False
+    default: str | None = None
+    compound: str | None = None
+    extra_type: str | None = None
+    filterable: bool = True
+
+    @property
+    def custom(self) -> bool:
+        return self.name.endswith("__c")
+
+    @property
+    def required(self) -> bool:
+        """Whether an insert must give it."""
+        return self.createable and not self.nillable and not self.defaulted
+
+    @property
+    def polymorphic(self) -> bool:
+        return len(self.reference_to) > 1
+
+    @property
+    def folds_case(self) -> bool:
+        """Whether two values that differ in case only are the same key."""
+        return not self.case_sensitive
+
+
+@dataclass(frozen=True, slots=True)
+class RecordType:
+    """A record type of an sObject; the master record type is always there and not listed."""
+
+    developer_name: str
+    label: str
+    default: bool = False
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SObject:
+    """One sObject with its fields, findable by name without regard to case."""
+
+    name: str
+    label: str
+    plural: str
+    prefix: str
+    fields: tuple[Field, ...]
+    createable: bool = True
+    updateable: bool = True
+    deletable: bool = True
+    queryable: bool = True
+    feed_enabled: bool = False
+    mergeable: bool = False
+    layoutable: bool = True
+    record_types: tuple[RecordType, ...] = ()
+    _by_name: dict[str, Field] = attribute(default_factory=dict, repr=False, compare=False)
+    _by_relationship: dict[str, Field] = attribute(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._by_name.update({found.name.lower(): found for found in self.fields})
+        self._by_relationship.update(
+            {found.relationship.lower(): found for found in self.fields if found.relationship}
+        )
+
+    @property
+    def custom(self) -> bool:
+        return self.name.endswith("__c")
+
+    def field(self, name: str) -> Field | None:
+        """The field of that name in any case."""
+        return self._by_name.get(name.lower())
+
+    def relationship(self, name: str) -> Field | None:
+        """The reference field behind a relationship name (`Account` → `AccountId`), in any case."""
+        return self._by_relationship.get(name.lower())
+
+    @property
+    def name_fields(self) -> tuple[Field, ...]:
+        return tuple(found for found in self.fields if found.name_field)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A reference seen from its parent."""
+
+    sobject: SObject
+    field: Field
+
+    @property
+    def cascade(self) -> bool:
+        return self.field.on_delete is OnDelete.CASCADE
+
+    @property
+    def restrict(self) -> bool:
+        return self.field.on_delete is OnDelete.RESTRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All sObjects of an org, in name order, and the things of the org itself that a schema file may set."""
+
+    sobjects: tuple[SObject, ...]
+    organization: Mapping[str, str] = attribute(default_factory=dict)
+    _by_name: dict[str, SObject] = attribute(default_factory=dict, repr=False, compare=False)
+    _by_prefix: dict[str, SObject] = attribute(default_factory=dict, repr=False, compare=False)
+    _children: dict[str, tuple[Child, ...]] = attribute(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        children: dict[str, list[Child]] = {}
+        for found in self.sobjects:
+            self._by_name[found.name.lower()] = found
+            self._by_prefix.setdefault(found.prefix, found)
+            for reference in found.fields:
+                for parent in reference.reference_to:
+                    children.setdefault(parent.lower(), []).append(Child(found, reference))
+        self._children.update({name: tuple(listed) for name, listed in children.items()})
+
+    def sobject(self, name: str) -> SObject | None:
+        """The sObject of that name in any case."""
+        return self._by_name.get(name.lower())
+
+    def by_prefix(self, prefix: str) -> SObject | None:
+        """The sObject whose ids begin with these three characters."""
+        return self._by_prefix.get(prefix)
+
+    def children(self, sobject: str) -> tuple[Child, ...]:
+        """Every reference to the sObject, by child and field."""
+        return self._children.get(sobject.lower(), ())
+
+    def child(self, sobject: str, relationship: str) -> Child | None:
+        """The reference behind a child relationship name (`Contacts` of Account), in any case."""
+        wanted = relationship.lower()
+        for found in self.children(sobject):
+            if found.field.children and found.field.children.lower() == wanted:
+                return found
+        return None
+
+
+def make_schema(sobjects: Iterable[SObject], organization: Mapping[str, str] | None = None) -> Schema:
+    """A schema of these sObjects, sorted by name."""
+    ordered = tuple(sorted(sobjects, key=lambda found: found.name.casefold()))
+    return Schema(ordered, dict(organization or {}))

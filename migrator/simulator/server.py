@@ -1,0 +1,152 @@
+"""The org behind HTTP: a WSGI application for tests in process, and a server on loopback for everybody else."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+import waitress
+from waitress.channel import ClientDisconnected
+from werkzeug.wrappers import Request as WsgiRequest
+
+from migrator.simulator.faults import Dropped
+from migrator.simulator.http import Headers, Request, Response
+from migrator.simulator.org import Org
+
+THREADS = 8
+IN_MEMORY = 1 << 20  # bigger uploads wait in a temporary file
+MAX_UPLOAD = 1 << 30
+IDLE_STEP = 0.02  # seconds between looks at asynchronous work when nothing was due
+
+_REASONS = {
+    200: "OK",
+    201: "Created",
+    204: "No Content",
+    300: "Multiple Choices",
+    304: "Not Modified",
+    400: "Bad Request",
+}
+
+StartResponse = Callable[..., Any]
+WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+
+def wsgi_app(org: Org) -> WsgiApp:
+    """The org as a WSGI application. A dropped connection is a `ConnectionResetError`."""
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        response = org.handle(_request(environ))
+        return _respond(response, start_response)
+
+    return application
+
+
+def _request(environ: dict[str, Any]) -> Request:
+    wsgi = WsgiRequest(environ)
+    raw = environ.get("REQUEST_URI", "")
+    path = raw.partition("?")[0] if raw.startswith("/") else quote(wsgi.path, safe="/:@!$&'()*+,;=-._~{}")
+    length = wsgi.content_length or 0
+    big = length > IN_MEMORY and hasattr(environ["wsgi.input"], "seek")
+    return Request(
+        method=wsgi.method,
+        path=path,
+        query=dict(parse_qsl(wsgi.query_string.decode("utf-8", "replace"), keep_blank_values=True)),
+        headers=Headers(list(wsgi.headers.items())),
+        body=b""
+        if big
+        else environ["wsgi.input"].read()
+        if environ.get("wsgi.input_terminated")
+        else wsgi.get_data(),
+        stream=environ["wsgi.input"] if big else None,
+        base_url=wsgi.host_url.rstrip("/"),
+    )
+
+
+def _respond(response: Response, start_response: StartResponse) -> Iterable[bytes]:
+    headers = [(name, response.headers[name]) for name in response.headers]
+    if isinstance(response.body, bytes):
+        if response.status not in {204, 304}:
+            headers.append(("Content-Length", str(len(response.body))))
+        start_response(f"{response.status} {_REASONS.get(response.status, 'Answer')}", headers)
+        return [response.body]
+    start_response(f"{response.status} {_REASONS.get(response.status, 'Answer')}", headers)
+    return response.body
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server; `close()` ends it and frees the port."""
+
+    url: str
+    org: Org
+    _server: Any
+    _threads: tuple[threading.Thread, ...]
+    _stop: threading.Event
+
+    def close(self) -> None:
+        """Stop answering."""
+        self._stop.set()
+        self._server.close()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def serve(org: Org, host: str = "127.0.0.1", port: int = 0, *, threads: int = THREADS) -> Server:
+    """Serve the org over HTTP from threads of this process; port 0 takes a free one."""
+    logging.getLogger("waitress").setLevel(logging.ERROR)
+    inner = wsgi_app(org)
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return _until_dropped(inner(environ, start_response))
+        except Dropped as dropped:
+            raise ClientDisconnected from dropped  # waitress then closes the socket without a word
+
+    server = waitress.create_server(
+        application,
+        host=host,
+        port=port,
+        threads=threads,
+        max_request_body_size=MAX_UPLOAD,
+        inbuf_overflow=IN_MEMORY,
+        outbuf_overflow=64 << 20,
+        channel_timeout=600,
+        connection_limit=200,
+        ident="sfdcedge",
+        clear_untrusted_proxy_headers=False,
+    )
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            if not org.advance(org.clock.now()):
+                stop.wait(IDLE_STEP)
+
+    running = (
+        threading.Thread(target=server.run, name="simulator-http", daemon=True),
+        threading.Thread(target=work, name="simulator-background", daemon=True),
+    )
+    for thread in running:
+        thread.start()
+    return Server(f"http://{host}:{server.effective_port}", org, server, running, stop)
+
+
+def _until_dropped(parts: Iterable[bytes]) -> Iterable[bytes]:
+    if isinstance(parts, list):
+        return parts
+    return _guarded(parts)
+
+
+def _guarded(parts: Iterable[bytes]) -> Iterable[bytes]:
+    try:
+        yield from parts
+    except Dropped as dropped:
+        raise ClientDisconnected from dropped

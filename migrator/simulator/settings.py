@@ -1,0 +1,37 @@
+"""What can be set about a simulated org."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OrgSettings:
+    """One org's settings; the defaults are a developer org that answers at once."""
+
+    organization_id: str = "00D000000000001EAA"
+    name: str = "Simulated Org"
+    sandbox: bool = False
+    # who may come in: every grant gives a token of this user
+    username: str = "integration@simulator.example"
+    password: str = "simulator"  # noqa: S105 - of a simulated org
+    client_id: str = "migrator-simulator"
+    client_secret: str = "simulator-secret"  # noqa: S105 - of a simulated org
+    refresh_token: str = "simulator-refresh-token"  # noqa: S105 - of a simulated org
+    public_key: str | None = None  # PEM; a JWT bearer assertion must be signed with its private key
+    token_lifetime: float = 7_200.0  # seconds of the org's clock
+    # limits
+    api_requests: int = 100_000  # per 24 h
+    bulk_batches: int = 15_000  # per 24 h, Bulk API v1 and 2.0 together
+    data_storage_mb: int = 1_024
+    # queries
+    query_page: int = 2_000
+    long_text_page: int = 1_000  # pages are shorter when a long text field is selected
+    bulk_page: int = 50_000  # rows of one page of Bulk query results, when the client asks for none
+    # asynchronous jobs
+    row_seconds: float = 0.0  # processing time of one row, on the org's clock
+    batch_parallelism: int = 4
+    shuffle_results: bool = True  # result rows out of input order, as the platform warns
+    seed: int = 1
+    # permissions
+    audit_fields: bool = False  # Set Audit Fields upon Record Creation
+    hard_delete: bool = True  # Bulk API Hard Delete
+    compress: bool = True  # gzip answers for clients that accept it
