@@ -97,7 +97,7 @@ def compile_columns(
         _place(draft, schema, sobject, column, place, key, api)
     if operation is Operation.UPSERT and key is not None and draft.key_place is None:
         raise HeaderFault(f"Field name not found : {key.name}", column=key.name)
-    given = {found.field.name for found in (*draft.values, *draft.parents)}
+    given = {found.field.name for found in draft.values} | {found.field.name for found in draft.parents}
     audited = audit_fields and operation is Operation.INSERT
     may_insert = {
         found.place

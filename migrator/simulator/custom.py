@@ -84,7 +84,7 @@ def custom_field(sobject: SObject, name: str, given: Mapping[str, Any]) -> Field
         raise ValueError(f"{name}: a custom field ends in __c")
     unknown = set(given) - _KEYS
     if unknown:
-        raise ValueError(f"{name}: unknown key {sorted(unknown)[0]}")
+        raise ValueError(f"{name}: unknown key {min(unknown)}")
     kind = given.get("type", "text")
     if kind not in _TYPES:
         raise ValueError(f"{name}: unknown type {kind}; known are {', '.join(_TYPES)}")

@@ -9,6 +9,7 @@ from migrator.simulator.router import NEWEST, OLDEST, Call, Route
 _SEASONS = ("Spring", "Summer", "Winter")
 _FIRST_SUMMER = 31  # Summer '14
 _CURLY = 42  # the one version whose label has a curly apostrophe
+_CURLY_APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 
 RESOURCES = (
     "tooling",
@@ -61,7 +62,7 @@ def version_label(version: int) -> str:
     season, year = _SEASONS[place % 3], 14 + place // 3
     if season == "Winter":
         year += 1  # Winter '15 comes out in October 2014
-    return f"{season} {'’' if version == _CURLY else chr(39)}{year}"
+    return f"{season} {_CURLY_APOSTROPHE if version == _CURLY else "'"}{year}"
 
 
 def versions(_: OrgState, __: Call) -> Response:

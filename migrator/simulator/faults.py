@@ -18,7 +18,7 @@ class FaultKind(StrEnum):
     HTML = "html"  # a page of a proxy where JSON was due, and nothing happened
 
 
-class Dropped(ConnectionResetError):
+class Dropped(ConnectionResetError):  # noqa: N818 - what happened to the connection
     """The connection ends here without (the rest of) an answer."""
 
 

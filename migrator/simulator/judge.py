@@ -148,11 +148,7 @@ class Judge:
                 if given[row]:
                     chunk.fault(row, _id_given(compiled.operation))
         self._forbidden(chunk, compiled.forbidden_insert, rows, nulls=False)
-        if compiled.absent:
-            self._required(chunk, rows)
-        elif any(
-            found.name not in chunk.cells or "" in chunk.cells[found.name] for found in compiled.required
-        ):
+        if compiled.absent or any("" in chunk.cells.get(found.name, ("",)) for found in compiled.required):
             self._required(chunk, rows)
         rows = chunk.good(rows)
         for field in compiled.unique:
@@ -162,8 +158,10 @@ class Judge:
     def update(self, chunk: Chunk, updates: Updates) -> Updates:
         """The rows that can be updated."""
         self._forbidden(chunk, chunk.compiled.forbidden_update, list(updates), nulls=True)
-        for column in (*chunk.compiled.values, *chunk.compiled.parents):
-            field = column.field
+        columns = [found.field for found in chunk.compiled.values] + [
+            found.field for found in chunk.compiled.parents
+        ]
+        for field in columns:
             if not field.nillable and not field.defaulted and field.name in chunk.nulls:
                 for row in chunk.nulls[field.name]:
                     if row in updates:

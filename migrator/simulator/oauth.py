@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import jwt
+from jwt.types import Options
 
 from migrator.simulator.http import ApiError, Headers, Request, Response, answer, dump
 from migrator.simulator.orgstate import OrgState
@@ -86,31 +87,32 @@ def _refuse(error: str, description: str, *, status: int = 400) -> Response:
 def token(org: OrgState, call: Call) -> Response:
     """The token endpoint."""
     form = _form(call.request)
-    settings = org.settings
     grant = form.get("grant_type", "")
-    if grant != JWT_BEARER and form.get("client_id") != settings.client_id:
+    if grant == JWT_BEARER:
+        return _check_assertion(org, form.get("assertion", "")) or _grant(org, call)
+    if form.get("client_id") != org.settings.client_id:
         return _refuse("invalid_client_id", "client identifier invalid")
-    secret = form.get("client_secret", "")
+    return _check_secrets(org, grant, form) or _grant(org, call)
+
+
+def _check_secrets(org: OrgState, grant: str, form: dict[str, str]) -> Response | None:
+    """A refusal, or None for a good secret, refresh token or password."""
+    settings = org.settings
+    secret = _same(form.get("client_secret", ""), settings.client_secret)
     match grant:
         case "client_credentials":
-            if not _same(secret, settings.client_secret):
-                return _refuse("invalid_client", "invalid client credentials", status=400)
+            return None if secret else _refuse("invalid_client", "invalid client credentials")
         case "refresh_token":
-            if not _same(form.get("refresh_token", ""), settings.refresh_token):
-                return _refuse("invalid_grant", "expired access/refresh token")
+            good = _same(form.get("refresh_token", ""), settings.refresh_token)
+            return None if good else _refuse("invalid_grant", "expired access/refresh token")
         case "password":
-            good = form.get("username") == settings.username and form.get("password", "").startswith(
+            # a security token may be pasted behind the password
+            known = form.get("username") == settings.username and form.get("password", "").startswith(
                 settings.password
             )
-            if not good or not _same(secret, settings.client_secret):
-                return _refuse("invalid_grant", "authentication failure")
-        case _ if grant == JWT_BEARER:
-            refused = _check_assertion(org, form.get("assertion", ""))
-            if refused:
-                return refused
+            return None if known and secret else _refuse("invalid_grant", "authentication failure")
         case _:
             return _refuse("unsupported_grant_type", "grant type not supported")
-    return _grant(org, call)
 
 
 def _same(given: str, expected: str) -> bool:
@@ -119,25 +121,28 @@ def _same(given: str, expected: str) -> bool:
 
 def _check_assertion(org: OrgState, assertion: str) -> Response | None:
     """A refusal, or None for a good assertion. Only an expiry in the past is too old: the platform caps nothing."""
-    key = org.settings.public_key
-    options = {"verify_aud": False, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
     try:
-        if key is None:
-            claims = jwt.decode(assertion, options={**options, "verify_signature": False})
-        else:
-            claims = jwt.decode(assertion, key, algorithms=["RS256"], options=options)  # type: ignore[arg-type]
+        claims = _claims(assertion, org.settings.public_key)
     except jwt.InvalidTokenError:
         return _refuse("invalid_grant", "invalid assertion")
     if claims.get("iss") != org.settings.client_id:
         return _refuse("invalid_client_id", "client identifier invalid")
-    if claims.get("sub") != org.settings.username:
-        return _refuse("invalid_grant", "user hasn't approved this consumer")
-    if "aud" not in claims:
-        return _refuse("invalid_grant", "audience is invalid")
     expiry = claims.get("exp")
-    if not isinstance(expiry, int | float) or expiry <= org.clock.now():
-        return _refuse("invalid_grant", "expired authorization code")
-    return None
+    refusals = {
+        "user hasn't approved this consumer": claims.get("sub") != org.settings.username,
+        "audience is invalid": "aud" not in claims,
+        "expired authorization code": not isinstance(expiry, int | float) or expiry <= org.clock.now(),
+    }
+    reason = next((text for text, refused in refusals.items() if refused), None)
+    return _refuse("invalid_grant", reason) if reason else None
+
+
+def _claims(assertion: str, public_key: str | None) -> dict[str, Any]:
+    """What the assertion says, its signature checked when the org has a key."""
+    unchecked: Options = {"verify_aud": False, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
+    if public_key is None:
+        return jwt.decode(assertion, options={**unchecked, "verify_signature": False})
+    return jwt.decode(assertion, public_key, algorithms=["RS256"], options=unchecked)
 
 
 def _grant(org: OrgState, call: Call) -> Response:

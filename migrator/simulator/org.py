@@ -75,7 +75,10 @@ class Org(OrgState):
     def advance(self, now: float) -> bool:
         """Do a small step of each asynchronous work that is due; whether there is more to do at once."""
         with self.lock:
-            return any([work.advance(now) for work in self.background])
+            more = False
+            for work in self.background:
+                more = work.advance(now) or more
+            return more
 
     def _finished(self, request: Request, response: Response, route: Route | None) -> Response:
         more = {} if "Cache-Control" in response.headers else {"Cache-Control": _CACHE}

@@ -31,7 +31,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Source = Path | str | Mapping[str, Any]
 
 
-class SchemaInvalid(ValueError):
+class SchemaInvalid(ValueError):  # noqa: N818 - the schema is invalid; the name says so
     """A schema file says something that cannot be; the text names the object and field."""
 
 
@@ -54,9 +54,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _standard(name: str, described: Mapping[str, Any]) -> SObject:
     label = described.get("label", name)
-    flags = {flag: False for flag in described.get("without", ())} | {
-        flag: True for flag in described.get("with", ())
-    }
+    flags: dict[str, Any] = dict.fromkeys(described.get("without", ()), False)
+    flags |= dict.fromkeys(described.get("with", ()), True)
     return SObject(
         name=name,
         label=label,
@@ -76,7 +75,7 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
         loaded = source if isinstance(source, Mapping) else _read(Path(source))
         unknown = set(loaded) - {"name", "organization", "objects", "version"}
         if unknown:
-            raise SchemaInvalid(f"unknown key in a schema: {sorted(unknown)[0]}")
+            raise SchemaInvalid(f"unknown key in a schema: {min(unknown)}")
         organization |= {key: str(value) for key, value in (loaded.get("organization") or {}).items()}
         if "name" in loaded:
             organization["name"] = str(loaded["name"])
