@@ -62,7 +62,8 @@ def version_label(version: int) -> str:
     season, year = _SEASONS[place % 3], 14 + place // 3
     if season == "Winter":
         year += 1  # Winter '15 comes out in October 2014
-    return f"{season} {_CURLY_APOSTROPHE if version == _CURLY else "'"}{year}"
+    apostrophe = _CURLY_APOSTROPHE if version == _CURLY else "'"
+    return f"{season} {apostrophe}{year}"
 
 
 def versions(_: OrgState, __: Call) -> Response:
