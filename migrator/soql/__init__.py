@@ -7,7 +7,7 @@ from migrator.soql import tree
 from migrator.soql.errors import SoqlError
 from migrator.soql.lint import Problem, ProblemKind, lint_bulk
 from migrator.soql.parser import conditions, parse
-from migrator.soql.render import render
+from migrator.soql.render import render, render_expression
 from migrator.soql.strings import quote, unescape
 from migrator.soql.tree import Query
 
@@ -21,6 +21,7 @@ __all__ = [
     "parse",
     "quote",
     "render",
+    "render_expression",
     "tree",
     "unescape",
 ]

@@ -40,7 +40,7 @@ def _query(query: tree.Query) -> str:
 def _selected(item: tree.Selected) -> str:
     match item:
         case tree.SelectExpression(expression, alias):
-            return expression_text(expression) + (f" {alias}" if alias else "")
+            return render_expression(expression) + (f" {alias}" if alias else "")
         case tree.FieldSet(which):
             return f"FIELDS({which})"
         case tree.ChildQuery(query):
@@ -62,13 +62,13 @@ def _source(source: tree.Source) -> str:
 
 
 def _group(group: tree.GroupBy) -> str:
-    keys = ", ".join(expression_text(key) for key in group.by)
+    keys = ", ".join(render_expression(key) for key in group.by)
     return f"GROUP BY {group.kind}({keys})" if group.kind else f"GROUP BY {keys}"
 
 
 def _order(key: tree.OrderBy) -> str:
     return (
-        expression_text(key.by)
+        render_expression(key.by)
         + (" DESC" if key.descending else "")
         + (" NULLS LAST" if key.nulls_last else "")
     )
@@ -83,7 +83,7 @@ def _condition(condition: tree.Condition) -> str:
         case tree.Not(part):
             return f"NOT {_nested(part)}"
         case _:
-            return f"{expression_text(condition.left)} {_predicate(condition)}"
+            return f"{render_expression(condition.left)} {_predicate(condition)}"
 
 
 def _predicate(condition: "tree.Compare | tree.InValues | tree.InQuery | tree.Includes") -> str:
@@ -127,13 +127,13 @@ def _literal(value: tree.Literal) -> str:
             assert_never(value)
 
 
-def expression_text(expression: tree.Path | tree.Call | tree.Text | tree.Number) -> str:
+def render_expression(expression: tree.Path | tree.Call | tree.Text | tree.Number) -> str:
     """A field or function as SOQL."""
     match expression:
         case tree.Path():
             return str(expression)
         case tree.Call(name, args):
-            return f"{name}({', '.join(expression_text(arg) for arg in args)})"
+            return f"{name}({', '.join(render_expression(arg) for arg in args)})"
         case tree.Text() | tree.Number():
             return _literal(expression)
         case _:

@@ -1,0 +1,346 @@
+"""SOQL against an org's records: what REST query and Bulk query jobs answer.
+
+**Invariant:** a `QueryResult` is fixed in which records it holds when it is made; their fields are read when asked for.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from dataclasses import field as attribute
+from functools import partial
+from typing import Any, Protocol
+
+from migrator.simulator.query_columns import Column, Frame, Scope
+from migrator.simulator.query_faults import QueryFault, malformed, unknown_children
+from migrator.simulator.query_group import Grouping, key_text
+from migrator.simulator.query_json import Node, Row, attributes, json_value
+from migrator.simulator.query_plan import Key, Maker, Selection, components, sort_places
+from migrator.simulator.query_where import Conditions
+from migrator.simulator.schema import COMPOUNDS, Child, Field, FieldType, SObject
+from migrator.simulator.store import Store
+from migrator.soql import Query, SoqlError, parse, tree
+
+_FIELDS_LIMIT = 200  # records with FIELDS(ALL) or FIELDS(CUSTOM); SOQL reference, "FIELDS()"
+
+
+class Org(Protocol):
+    """What a query needs of an org."""
+
+    @property
+    def store(self) -> Store: ...
+
+    def now(self) -> float: ...
+
+
+@dataclass(slots=True)
+class QueryResult:
+    """The answer to a query."""
+
+    sobject: str
+    columns: tuple[str, ...]  # names in SELECT order
+    total: int
+    metadata: tuple[dict[str, Any], ...]
+    _records: Callable[[int, int, str], list[dict[str, Any]]]
+
+    def records(self, start: int, stop: int, version: str) -> list[dict[str, Any]]:
+        """Some of the records as REST prints them."""
+        return self._records(start, stop, version)
+
+
+def run_query(org: Org, text: str, include_deleted: bool) -> QueryResult:
+    """Answer a query of the REST API, or raise the `ApiError` it gets."""
+    try:
+        return _run(parse_query(text), Maker(org.store, org.now(), include_deleted))
+    except QueryFault as fault:
+        raise fault.api_error(text) from None
+
+
+def parse_query(text: str) -> Query:
+    """The tree of a query; a fault in the platform's words when it is none."""
+    try:
+        return parse(text)
+    except SoqlError as fault:
+        at = tree.At(fault.line, fault.column)
+        raise QueryFault("MALFORMED_QUERY", fault.message, at) from None
+
+
+def _run(query: Query, maker: Maker) -> QueryResult:
+    if _is_bare_count(query):
+        return _count(query, maker)
+    if query.group_by or any(_aggregates(item) for item in query.select):
+        return _grouped(query, maker)
+    printer = Printer(maker, query, maker.scope(query))
+    selection = maker.selection(query, printer.scope)
+    seqs = selection.seqs()
+
+    def records(start: int, stop: int, version: str) -> list[dict[str, Any]]:
+        frames = selection.read(seqs[start:stop])
+        return [record for frame in frames for record in printer.records(frame, version)]
+
+    return QueryResult(
+        selection.table.sobject.name, printer.names, len(seqs), tuple(printer.metadata), records
+    )
+
+
+# --- printing ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Printer:
+    """Prints the SELECT list of a query: as rows of cells for CSV, as records for JSON."""
+
+    maker: Maker
+    query: Query
+    scope: Scope
+    selected: list[Column] = attribute(default_factory=list)  # of the SELECT list
+    hidden: list[Column] = attribute(default_factory=list)  # read for printing only
+    metadata: list[dict[str, Any]] = attribute(default_factory=list)
+    extras: list[Callable[[Row, dict[str, Any], str], None]] = attribute(default_factory=list)
+    root: Node | None = None
+    _names: dict[tuple[str, ...], None] = attribute(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        own = self._hide(self.scope.column(tree.Path(("Id",))))
+        self.root = Node(self.maker.store.schema, self.scope.sobject.name, own)
+        for item in self.query.select:
+            self._item(item)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(".".join(column.label) for column in self.selected)
+
+    def rows(self, frame: Frame) -> Iterator[Row]:
+        """The cells of the SELECT list, row by row."""
+        return zip(*(column.read(frame) for column in self.selected), strict=True)
+
+    def records(self, frame: Frame, version: str) -> Iterator[dict[str, Any]]:
+        """The records as JSON."""
+        for row in zip(*(column.read(frame) for column in self.hidden), strict=True):
+            record = self.root.record(row, version) if self.root else None
+            if record is not None:
+                for extra in self.extras:
+                    extra(row, record, version)
+                yield record
+
+    def _hide(self, column: Column) -> int:
+        self.hidden.append(column)
+        return len(self.hidden) - 1
+
+    def _item(self, item: tree.Selected) -> None:
+        match item:
+            case tree.SelectExpression(expression, alias):
+                self._field(self.scope.column(expression), alias, expression.at)
+            case tree.FieldSet(which, at):
+                self._field_set(which, at)
+            case tree.ChildQuery(query):
+                self._children(query)
+            case tree.TypeOf():
+                self._type_of(item)
+
+    def _field_set(self, which: str, at: tree.At) -> None:
+        if which != "STANDARD" and (self.query.limit is None or self.query.limit > _FIELDS_LIMIT):
+            raise malformed(f"The SOQL FIELDS function must have a LIMIT of at most {_FIELDS_LIMIT}", at)
+        for field in self.scope.sobject.fields:
+            if which == "ALL" or field.custom == (which == "CUSTOM"):
+                self._field(self.scope.column(tree.Path((field.name,), at)), None, at)
+
+    def _field(self, column: Column, alias: str | None, at: tree.At) -> None:
+        label = (alias,) if alias else column.label
+        if label in self._names:
+            raise QueryFault("INVALID_FIELD", f"duplicate field selected: {'.'.join(label)}", at)
+        self._names[label] = None
+        self.selected.append(Column(label, column.field, column.base, column.read, column.sobject))
+        self.metadata.append(_metadata(label, column))
+        node = self._node(column.label[:-1]) if not alias else self.root
+        if node is None:
+            return
+        if column.field.type in COMPOUNDS and column.label[-1] == column.field.name:
+            node.add_group(label[-1], self._parts(column))
+        else:
+            node.add(label[-1], column.field, self._hide(column))
+
+    def _node(self, parents: tuple[str, ...]) -> Node | None:
+        """The node of the parent reached by these relationships."""
+        node = self.root
+        for depth, name in enumerate(parents, 1):
+            if node is None:
+                break
+            path = parents[:depth]
+            last = self.scope.column(tree.Path((*path, "Id")))
+            node = node.parent(name, last.sobject, partial(self._hide, last))
+        return node
+
+    def _parts(self, column: Column) -> list[tuple[str, Field, int]]:
+        sobject = self.maker.store.schema.sobject(column.sobject)
+        if sobject is None:
+            return []
+        parts = []
+        for name, field in components(sobject, column.field):
+            inner = self.scope.column(tree.Path((*column.label[:-1], field.name)))
+            parts.append((name, field, self._hide(inner)))
+        return parts
+
+    def _type_of(self, item: tree.TypeOf) -> None:
+        column = self.scope.column(tree.Path((*item.path.parts, "Id"), item.path.at))
+        place = self._hide(column)
+        store = self.maker.store
+        branches = {when.sobject.lower(): when.fields for when in item.whens}
+        name = column.label[-2]
+
+        def extra(row: Row, record: dict[str, Any], version: str) -> None:
+            record_id = row[place]
+            table = store.table_of_id(record_id) if record_id else None
+            if table is None:
+                record[name] = None
+                return
+            sobject = table.sobject
+            held = table.get(table.seq_of(record_id))
+            found: dict[str, Any] = {"attributes": attributes(sobject.name, record_id, version)}
+            for path in branches.get(sobject.name.lower(), item.otherwise):
+                field = sobject.field(str(path))
+                if field is not None:
+                    cell = record_id if field.type is FieldType.ID else held.get(field.name, "")
+                    found[field.name] = json_value(field, cell)
+            record[name] = found
+
+        self.extras.append(extra)
+
+    def _children(self, query: Query) -> None:
+        source = query.sources[0]
+        child = self.maker.store.schema.child(self.scope.sobject.name, source.path.parts[-1])
+        if child is None:
+            raise unknown_children(source.name, source.path.at)
+        inner = Printer(self.maker, query, self.maker.scope(query, child.sobject))
+        selection = self.maker.selection(query, inner.scope)
+        name = child.field.children or source.name
+
+        def extra(row: Row, record: dict[str, Any], version: str) -> None:
+            found = _child_records(selection, inner, child, row[0], version)
+            record[name] = {"totalSize": len(found), "done": True, "records": found} if found else None
+
+        self.extras.append(extra)
+
+
+def _child_records(
+    selection: Selection, inner: Printer, child: Child, parent_id: str, version: str
+) -> list[dict[str, Any]]:
+    seqs = selection.table.find(child.field.name, parent_id)
+    return [record for frame in selection.among(seqs) for record in inner.records(frame, version)]
+
+
+def _metadata(label: tuple[str, ...], column: Column) -> dict[str, Any]:
+    return {
+        "aggregate": False,
+        "apexType": None,
+        "booleanType": column.field.type is FieldType.BOOLEAN,
+        "columnName": ".".join(label),
+        "custom": column.field.custom,
+        "displayName": ".".join(label),
+        "foreignKeyName": None,
+        "insertable": column.field.createable,
+        "joinColumns": [],
+        "numberType": False,
+        "textType": column.field.type is FieldType.STRING,
+        "updatable": column.field.updateable,
+    }
+
+
+# --- aggregates --------------------------------------------------------------------------------------------------
+
+
+def _is_bare_count(query: Query) -> bool:
+    match query.select:
+        case (tree.SelectExpression(tree.Call(name=name, args=()), None),):
+            return name.upper() == "COUNT" and query.group_by is None
+        case _:
+            return False
+
+
+def _aggregates(item: tree.Selected) -> bool:
+    return isinstance(item, tree.SelectExpression) and tree.is_aggregate(item.expression)
+
+
+def _count(query: Query, maker: Maker) -> QueryResult:
+    scope = maker.scope(query)
+    scope.column(tree.Path(("Id",)))
+    selection = maker.selection(query, scope)
+    if selection.where is None and query.limit is None and not selection.include_deleted:
+        total = len(selection.table)
+    else:
+        total = sum(len(frame.seqs) for frame in selection.frames())
+    return QueryResult(scope.sobject.name, (), total, (), lambda _start, _stop, _version: [])
+
+
+def _grouped(query: Query, maker: Maker) -> QueryResult:
+    scope = maker.scope(query)
+    grouping = Grouping(scope, query.group_by)
+    columns = _grouped_columns(query, grouping)
+    order = tuple(Key(grouping.column(key.by), key.descending, key.nulls_last) for key in query.order_by)
+    conditions = Conditions(grouping, maker.now, maker.semi_join)
+    having = conditions.predicate(query.having) if query.having else None
+    inner = Query(select=query.select, sources=query.sources, where=query.where, all_rows=query.all_rows)
+    scope.column(tree.Path(("Id",)))
+    frame = grouping.run(maker.selection(inner, scope).frames())
+    places = list(range(len(frame.seqs)))
+    if order:
+        places = sort_places(len(places), order, [key.column.read(frame) for key in order])
+    if having:
+        mask = having(frame)
+        places = [place for place in places if mask[place]]
+    offset = query.offset or 0
+    places = places[offset : None if query.limit is None else offset + query.limit]
+    cells = [(name, column.field, column.read(frame)) for name, column in columns]
+
+    def records(start: int, stop: int, version: str) -> list[dict[str, Any]]:
+        del version  # a result of aggregates has no address
+        return [_result_record(cells, place) for place in places[start:stop]]
+
+    metadata = tuple({**_metadata((name,), column), "aggregate": True} for name, column in columns)
+    return QueryResult("AggregateResult", tuple(name for name, _ in columns), len(places), metadata, records)
+
+
+def _grouped_columns(query: Query, grouping: Grouping) -> list[tuple[str, Column]]:
+    columns: list[tuple[str, Column]] = []
+    unnamed = 0
+    for item in query.select:
+        if not isinstance(item, tree.SelectExpression):
+            raise malformed("Only fields and aggregates can be selected in a grouped query")
+        column = grouping.column(item.expression)
+        name = item.alias
+        if name is None and isinstance(item.expression, tree.Call):
+            name = f"expr{unnamed}"
+            unnamed += 1
+        columns.append((name or column.label[-1], column))
+    return columns
+
+
+def _result_record(cells: Sequence[tuple[str, Field, Sequence[str]]], place: int) -> dict[str, Any]:
+    record: dict[str, Any] = {"attributes": {"type": "AggregateResult"}}
+    for name, field, held in cells:
+        record[name] = json_value(field, held[place])
+    return record
+
+
+# --- bulk --------------------------------------------------------------------------------------------------------
+
+
+def bulk_rows(
+    store: Store, query: Query, now: float, *, include_deleted: bool
+) -> tuple[tuple[str, ...], Iterator[Row]]:
+    """The column names and the rows of a Bulk query; raises `QueryFault` before the first row."""
+    maker = Maker(store, now, include_deleted)
+    printer = Printer(maker, query, maker.scope(query))
+    for column in printer.selected:
+        if column.field.type in COMPOUNDS:
+            raise QueryFault(
+                "FUNCTIONALITY_NOT_ENABLED", "Selecting compound data not supported in Bulk Query"
+            )
+    selection = maker.selection(query, printer.scope)
+    return printer.names, (row for frame in selection.frames() for row in printer.rows(frame))
+
+
+def sobject_of(store: Store, query: Query) -> SObject:
+    """The sObject that a query reads."""
+    return Maker(store, 0.0, include_deleted=False).scope(query).sobject
+
+
+__all__ = ["QueryResult", "bulk_rows", "key_text", "parse_query", "run_query", "sobject_of"]
