@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
+from migrator.simulator.orgstate import OrgState
 from migrator.simulator.query_columns import Column, Frame, Scope
 from migrator.simulator.query_faults import QueryFault, malformed, unknown_children
-from migrator.simulator.query_group import Grouping, key_text
+from migrator.simulator.query_group import Grouping
 from migrator.simulator.query_json import Node, Row, attributes, json_value
 from migrator.simulator.query_plan import Key, Maker, Selection, components, sort_places
 from migrator.simulator.query_where import Conditions
@@ -20,15 +21,6 @@ from migrator.simulator.store import Store
 from migrator.soql import Query, SoqlError, parse, tree
 
 _FIELDS_LIMIT = 200  # records with FIELDS(ALL) or FIELDS(CUSTOM); SOQL reference, "FIELDS()"
-
-
-class Org(Protocol):
-    """What a query needs of an org."""
-
-    @property
-    def store(self) -> Store: ...
-
-    def now(self) -> float: ...
 
 
 @dataclass(slots=True)
@@ -46,10 +38,10 @@ class QueryResult:
         return self._records(start, stop, version)
 
 
-def run_query(org: Org, text: str, include_deleted: bool) -> QueryResult:
+def run_query(org: OrgState, text: str, include_deleted: bool) -> QueryResult:
     """Answer a query of the REST API, or raise the `ApiError` it gets."""
     try:
-        return _run(parse_query(text), Maker(org.store, org.now(), include_deleted))
+        return _run(parse_query(text), Maker(org.store, org.clock.now(), include_deleted))
     except QueryFault as fault:
         raise fault.api_error(text) from None
 
@@ -341,6 +333,3 @@ def bulk_rows(
 def sobject_of(store: Store, query: Query) -> SObject:
     """The sObject that a query reads."""
     return Maker(store, 0.0, include_deleted=False).scope(query).sobject
-
-
-__all__ = ["QueryResult", "bulk_rows", "key_text", "parse_query", "run_query", "sobject_of"]

@@ -26,6 +26,7 @@ Subquery = Callable[[tree.Query], frozenset[str]]
 
 _NUMERIC = NUMBERS | {FieldType.INT}
 _IDS = frozenset({FieldType.ID, FieldType.REFERENCE})
+_EXACT = _IDS | _NUMERIC | {FieldType.BOOLEAN, FieldType.DATE, FieldType.DATETIME, FieldType.TIME}
 _ORDERINGS = {
     tree.Operator.LT: operator.lt,
     tree.Operator.LE: operator.le,
@@ -166,7 +167,7 @@ def _text_key(column: Column, value: str, at: tree.At, fault: QueryFault) -> str
         if value and not ids.is_id(value):
             raise QueryFault("INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {value}", at)
         return ids.to_18(value) if value else ""
-    if kind in _NUMERIC or kind in {FieldType.BOOLEAN, FieldType.DATE, FieldType.DATETIME}:
+    if kind in _EXACT and kind is not FieldType.TIME:
         raise fault
     return value.lower() if _folds(column) else value
 
@@ -197,8 +198,7 @@ def _kind(column: Column) -> str:
 
 
 def _folds(column: Column) -> bool:
-    kind = column.field.type
-    return kind not in _IDS and kind not in _NUMERIC and column.field.folds_case
+    return column.field.type not in _EXACT and column.field.folds_case
 
 
 # --- tests -------------------------------------------------------------------------------------------------------
