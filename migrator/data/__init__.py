@@ -1,1 +1,11 @@
-"""(front door of data; filled in by its first commit)"""
+"""The data plane: everything that is done with many rows, on DuckDB over immutable files.
+
+`jobs` holds the frozen values that go in and come out; `Engine` does the work; `Workspace` keeps the files.
+"""
+
+from migrator.data import jobs
+from migrator.data.engine import Engine, check_source_file
+from migrator.data.faults import PageBroken, ResultsMismatch
+from migrator.data.workspace import Workspace, folder_name
+
+__all__ = ["Engine", "PageBroken", "ResultsMismatch", "Workspace", "check_source_file", "folder_name", "jobs"]

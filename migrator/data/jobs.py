@@ -1,0 +1,304 @@
+"""What the data plane is asked to do and what it answers: one frozen job and one frozen result for each operation.
+
+Files go in and out as `FileRef`s of the run's workspace. Source columns are read as text; an empty cell is NULL, because
+Salesforce stores no empty string. SQL fragments name source columns as quoted identifiers.
+
+**Invariant:** nothing here holds a record's value; results are counts, codes and files.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from migrator.errors import Diagnostic
+from migrator.model.plan import Operation, WhenMissing
+from migrator.model.run import FileRef, Outcome
+
+#: joins the columns of a source key or match key that has several (U+001F, "unit separator")
+KEY_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """An extract: CSV pages in order, each with its own header. UTF-8, no byte order mark."""
+
+    files: tuple[FileRef, ...]
+    delimiter: str = ","
+
+
+@dataclass(frozen=True, slots=True)
+class SqlColumn:
+    """One sent field. `value_sql` yields VARCHAR or NULL; `fault_sql`, when given, NULL or a row fault code."""
+
+    target: str
+    value_sql: str
+    fault_sql: str | None = None
+    type: str = "string"
+    numeric: bool = False
+    reads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IdMap:
+    """Where one plan object's target ids are: all its outcome files (the prepared one too), or its match file."""
+
+    files: tuple[FileRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlLookup:
+    """One sent relationship field; the first id map that knows the source value answers.
+
+    `default`: the match key (of a match file) or source key (of a load) of the record that takes the place of a missing one.
+    `required`: a row without a value is the org's to refuse, not ours.
+    """
+
+    target: str
+    source_column: str
+    id_maps: tuple[IdMap, ...]
+    when_missing: WhenMissing
+    default: str | None = None
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SentColumn:
+    """One column of a slice and how its values compare with what an org says: by the field's describe type."""
+
+    name: str
+    type: str = "string"
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoadJob:
+    """Make the slices of a load step. Every source row gets a row in the rows file or an outcome, exactly one of them.
+
+    `follow`: target name of the lookup whose record must have been selected; other rows are skipped.
+    `group_by`: sent field whose equal values stay in one slice. `max_slice_rows`: 0 means no limit.
+    `clear_nulls`: update and upsert send `#N/A` for a null (else they leave the field alone).
+    """
+
+    step: str
+    pages: Pages
+    key: tuple[str, ...]
+    operation: Operation
+    columns: tuple[SqlColumn, ...]
+    lookups: tuple[SqlLookup, ...] = ()
+    external_id: str | None = None
+    external_id_case_sensitive: bool = False
+    follow: str | None = None
+    group_by: str | None = None
+    max_slice_rows: int = 0
+    max_slice_bytes: int = 100_000_000
+    clear_nulls: bool = False
+    first_no: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LinkJob:
+    """Make the slices of a link step: `Id` and the relationship fields of the rows that were loaded and have a value.
+
+    Rows that were not loaded, or have no value in any of the fields, are no rows of this step.
+    A lookup that is still missing blocks its row when `when_missing` is FAIL or LINK.
+    """
+
+    step: str
+    pages: Pages
+    key: tuple[str, ...]
+    loaded: IdMap
+    lookups: tuple[SqlLookup, ...]
+    max_slice_rows: int = 10_000
+    max_slice_bytes: int = 100_000_000
+    first_no: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RetryJob:
+    """Cut the rows that wait into new slices. `rows`: the rows file of the first round. `settled`: outcome files of the step.
+
+    A row that is final in any of `settled` is never cut again. `round` counts from 2; `last` cuts only rows of these slices.
+    """
+
+    step: str
+    round: int
+    rows: FileRef
+    settled: tuple[FileRef, ...]
+    max_slice_rows: int = 0
+    max_slice_bytes: int = 100_000_000
+    first_no: int = 1
+    group_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CutSlice:
+    """One slice file. `group`: the value of the lock key when one group fills the slice alone."""
+
+    no: int
+    file: FileRef
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """`rows`: the rows to send, parquet. `outcomes`: rows that got their outcome without being sent (None: there are none).
+
+    `total` = sum of `tallies` + rows of all slices. `faults` counts the codes in `outcomes`.
+    """
+
+    rows: FileRef
+    outcomes: FileRef | None
+    total: int
+    slices: tuple[CutSlice, ...]
+    tallies: Mapping[Outcome, int] = field(default_factory=dict)
+    faults: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MatchJob:
+    """Pair source and target records by equal keys, without regard to case or surrounding spaces.
+
+    `source_sql`: one SQL expression over source columns for each of the target columns `on`.
+    """
+
+    step: str
+    source: Pages
+    target: Pages
+    key: tuple[str, ...]
+    source_sql: tuple[str, ...]
+    on: tuple[str, ...]
+    target_id: str = "Id"
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """`id_map`: parquet (source_key, name, target_id). `total` source records, of which `matched` have one counterpart;
+    `ambiguous` have several and are left unmatched."""
+
+    id_map: FileRef
+    total: int
+    matched: int
+    ambiguous: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SettleJob:
+    """Match the three result files of an ingest job with the slice it was given.
+
+    `rows`: the rows file of the slice's round. `columns`: what the slice's columns are (name as sent).
+    `processed`/`failed`: the job's counters. `last_round`: what waits otherwise fails for good.
+    """
+
+    step: str
+    slice: int
+    attempt: int
+    rows: FileRef
+    columns: tuple[SentColumn, ...]
+    operation: Operation
+    successful: FileRef
+    failed_results: FileRef
+    unprocessed: FileRef
+    processed: int | None
+    failed: int | None
+    external_id: str | None = None
+    key_prefix: str = ""
+    retryable: frozenset[str] = frozenset()
+    last_round: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The org's answer to the row at `position` (from 0) of a slice sent over REST. `fields` are joined by commas."""
+
+    position: int
+    id: str = ""
+    success: bool = False
+    created: bool = False
+    code: str = ""
+    message: str = ""
+    fields: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RestJob:
+    """Settle a slice sent over REST by the replies file that `Engine.write_replies` made."""
+
+    step: str
+    slice: int
+    attempt: int
+    rows: FileRef
+    operation: Operation
+    replies: FileRef
+    key_prefix: str = ""
+    retryable: frozenset[str] = frozenset()
+    last_round: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WholeJob:
+    """Give every row of a slice the same outcome (quarantined, failed, …); `outcome` None: they all wait."""
+
+    step: str
+    slice: int
+    attempt: int
+    rows: FileRef
+    outcome: Outcome | None
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`outcomes`: parquet (row, source_key, target_id, outcome, code, message, fields, final), one row for each row of the slice.
+
+    `tallies` counts the final ones; `waiting` the others (retryable or unprocessed); `faults` all row faults by code.
+    """
+
+    outcomes: FileRef
+    tallies: Mapping[Outcome, int]
+    waiting: int = 0
+    faults: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompareJob:
+    """Compare what was read back from the target with what was sent.
+
+    `sent`: rows file of the load's first round. `links`: rows file of each link step. `outcomes`: the load's outcome files; `link_outcomes`:
+    the link steps' (a link that failed is not compared). `sample` rows are compared field by field (None: all, 0: none).
+    """
+
+    step: str
+    sent: FileRef
+    outcomes: tuple[FileRef, ...]
+    readback: Pages
+    columns: tuple[SentColumn, ...]
+    links: tuple[FileRef, ...] = ()
+    link_outcomes: tuple[FileRef, ...] = ()
+    sample: int | None = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`rows` loaded rows, of which `sampled` were compared; `missing` ids not read back; `duplicated` ids or keys seen twice.
+
+    `report`: CSV source_key, target_id, field, sent, found: the only result that holds values.
+    """
+
+    rows: int
+    sampled: int
+    missing: int
+    duplicated: int
+    differing: Mapping[str, int]
+    report: FileRef
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A source file as it was found: its columns, its records, and everything wrong with it."""
+
+    columns: tuple[str, ...]
+    rows: int
+    diagnostics: tuple[Diagnostic, ...] = ()

@@ -1,0 +1,173 @@
+"""The run folder: immutable files that appear by rename, each with its checksum.
+
+A file is written under a temporary name, synced, renamed, and its folder synced; whoever holds its `FileRef` can trust it.
+
+**Invariant:** a published file is never changed; nothing outside the run folder is written; modes are 0600 and 0700.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+from migrator.errors import ExitCode, MigratorError
+from migrator.model.run import FileRef
+
+_CHUNK = 1 << 20
+#: where half-written files and DuckDB's spills live; emptied when a workspace is opened
+_TEMPORARY = "tmp"
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NO_DISK = {errno.EROFS, errno.EIO}
+
+
+class Workspace:
+    """The files of one run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        with disk_faults(root):
+            self._folder(root)
+            self._folder(root / _TEMPORARY)
+
+    def path(self, ref: FileRef) -> Path:
+        """Where the file is."""
+        return self._inside(ref.path)
+
+    def publish(self, relpath: str, chunks: Iterable[bytes], rows: int) -> FileRef:
+        """Write a file; it is either there whole, under its name, or not at all."""
+        with self.scratch() as folder:
+            made = folder / "file"
+            with disk_faults(self.root), _create(made) as descriptor:
+                for chunk in chunks:
+                    _write_all(descriptor, chunk)
+            return self.adopt(relpath, made, rows)
+
+    def adopt(self, relpath: str, made: Path, rows: int) -> FileRef:
+        """Publish a file that was made in a scratch folder."""
+        final = self._inside(relpath)
+        with disk_faults(self.root):
+            self._folder(final.parent)
+            made.chmod(0o600)
+            digest, size = _digest(made)
+            _sync(made)
+            made.replace(final)
+            _sync(final.parent)
+        return FileRef(relpath, digest, size, rows)
+
+    def verify(self, ref: FileRef) -> Path:
+        """The path of a file that is what its reference says.
+
+        Raises MigratorError `state-corrupt` when it is missing or its bytes differ.
+        """
+        path = self.path(ref)
+        try:
+            digest, size = _digest(path)
+        except FileNotFoundError:
+            raise _corrupt(ref, "is missing") from None
+        except OSError as fault:
+            raise _corrupt(
+                ref, f"cannot be read ({errno.errorcode.get(fault.errno or 0, 'error')})"
+            ) from fault
+        if (digest, size) != (ref.sha256, ref.size):
+            raise _corrupt(ref, "has other bytes than recorded")
+        return path
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for half-made files, on the same disk; gone afterwards."""
+        with disk_faults(self.root):
+            folder = Path(tempfile.mkdtemp(dir=self.root / _TEMPORARY))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what a killed process left half-made. Only for the process that holds the run's lease."""
+        for leftover in sorted((self.root / _TEMPORARY).iterdir()):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def _inside(self, relpath: str) -> Path:
+        parts = PurePosixPath(relpath).parts
+        if not parts or relpath.startswith("/") or ".." in parts:
+            raise ValueError(f"not a path inside the run folder: {relpath!r}")
+        return self.root.joinpath(*parts)
+
+    def _folder(self, folder: Path) -> None:
+        missing = [one for one in (folder, *folder.parents) if not one.exists()]
+        for one in reversed(missing):
+            one.mkdir(mode=0o700, exist_ok=True)
+            _sync(one.parent)
+
+
+def folder_name(step: str) -> str:
+    """A step id as the name of a folder, the same on every file system; different ids give different names."""
+    return quote(step, safe=" -_=,+@.") if step.strip(".") else "%2E" * len(step)
+
+
+@contextmanager
+def disk_faults(root: Path) -> Iterator[None]:
+    """Turn a full or lost disk into a pause that can be resumed."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno in _NO_SPACE:
+            raise MigratorError(
+                "disk-full",
+                f"no space left for the run folder {root}",
+                hint="free some space, then `migrator resume`: nothing is lost",
+                exit_code=ExitCode.PAUSED,
+            ) from fault
+        if fault.errno in _NO_DISK:
+            raise MigratorError(
+                "disk-lost",
+                f"the disk of the run folder {root} cannot be written",
+                hint="make it writable again, then `migrator resume`: nothing is lost",
+                exit_code=ExitCode.PAUSED,
+            ) from fault
+        raise
+
+
+@contextmanager
+def _create(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _corrupt(ref: FileRef, how: str) -> MigratorError:
+    return MigratorError(
+        "state-corrupt",
+        f"{ref.path} of the run folder {how}",
+        hint="restore the file from a copy of the run folder; the run cannot be trusted without it",
+    )
