@@ -1,6 +1,6 @@
 """Custom objects and fields from the compact YAML of a schema file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from migrator.simulator.fieldline import label_of, parse_fields
@@ -67,7 +67,7 @@ def custom_object(name: str, described: Mapping[str, Any], place: int) -> SObjec
     if name_field.get("type") == "auto_number":
         line = f"Name string(80) ro required defaulted idlookup name system auto={name_field.get('format', '{00000}')}"
     else:
-        line = "Name string(80) required defaulted idlookup name system"
+        line = "Name string(80) defaulted idlookup name system"
     fields = parse_fields(f"{head}{line}\n*audit\n*viewed")
     return SObject(
         name=name,
@@ -78,8 +78,8 @@ def custom_object(name: str, described: Mapping[str, Any], place: int) -> SObjec
     )
 
 
-def custom_field(sobject: SObject, name: str, given: Mapping[str, Any]) -> Field:
-    """A custom field."""
+def custom_field(sobject: SObject, others: Sequence[Field], name: str, given: Mapping[str, Any]) -> Field:
+    """A custom field beside the `others` that the sObject has already."""
     if not name.endswith("__c"):
         raise ValueError(f"{name}: a custom field ends in __c")
     unknown = set(given) - _KEYS
@@ -118,7 +118,7 @@ def custom_field(sobject: SObject, name: str, given: Mapping[str, Any]) -> Field
             made |= {"auto_number": given.get("format", "{00000}"), "createable": False, "updateable": False}
             made |= {"nillable": False, "defaulted": True}
         case "lookup" | "master_detail":
-            made |= _reference(sobject, name, given, master=kind == "master_detail")
+            made |= _reference(sobject, others, name, given, master=kind == "master_detail")
         case "long_text" | "rich_text":
             made |= {
                 "filterable": False,
@@ -129,19 +129,29 @@ def custom_field(sobject: SObject, name: str, given: Mapping[str, Any]) -> Field
     return Field(**made)
 
 
-def _reference(sobject: SObject, name: str, given: Mapping[str, Any], *, master: bool) -> dict[str, Any]:
+def _reference(
+    sobject: SObject, others: Sequence[Field], name: str, given: Mapping[str, Any], *, master: bool
+) -> dict[str, Any]:
     targets = given["to"]
     made: dict[str, Any] = {
         "reference_to": (targets,) if isinstance(targets, str) else tuple(targets),
         "relationship": given.get("relationship") or name.removesuffix("__c") + "__r",
-        "children": given.get("children") or sobject.plural.replace(" ", "_") + "__r",
+        "children": given.get("children") or _children(sobject, others, name, targets),
         "on_delete": OnDelete(given.get("on_delete", "clear")),
     }
     if master:
-        masters = sum(1 for found in sobject.fields if found.relationship_order is not None)
+        masters = sum(1 for found in others if found.relationship_order is not None)
         made |= {"relationship_order": masters, "on_delete": OnDelete.CASCADE, "nillable": False}
         made |= {"updateable": bool(given.get("reparentable", False)), "permissionable": False}
     return made
+
+
+def _children(sobject: SObject, others: Sequence[Field], name: str, targets: str | Sequence[str]) -> str:
+    """The child relationship's name; a second reference to the same parent has the field's name in front."""
+    plain = sobject.plural.replace(" ", "_") + "__r"
+    listed = {targets} if isinstance(targets, str) else set(targets)
+    taken = {found.children for found in others if listed.intersection(found.reference_to)}
+    return f"{name.removesuffix('__c')}_{plain}" if plain in taken else plain
 
 
 def _text(value: Any) -> str:

@@ -5,12 +5,12 @@ Rows are checked as columns with built-in functions; only a chunk that has somet
 **Invariant:** a row with an error changes nothing, and all rows of a chunk are judged before any is written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from migrator.simulator.chunk import Chunk
 from migrator.simulator.compile import Api, Compiled, Operation, compile_columns
 from migrator.simulator.context import Context
-from migrator.simulator.judge import Judge
+from migrator.simulator.judge import Judge, Updates
 from migrator.simulator.references import References
 from migrator.simulator.removal import Removal
 from migrator.simulator.results import ChunkResult, RowError
@@ -21,6 +21,14 @@ from migrator.simulator.truth import Truth
 from migrator.simulator.writer import Writer
 
 MAX_ROWS = 200  # records of one transaction, in every API
+
+
+class Prepared:
+    """A transaction that was judged and not yet written."""
+
+    def __init__(self, errors: Mapping[int, tuple[RowError, ...]], commit: Callable[[], ChunkResult]) -> None:
+        self.errors = errors
+        self.commit = commit
 
 
 class Dml:
@@ -77,36 +85,51 @@ class Dml:
         """Run one transaction. Rows are as wide as the header; a cell is text, and `""` is not given."""
         if not rows:
             return ChunkResult([], [])
+        if compiled.operation in {Operation.DELETE, Operation.HARD_DELETE}:
+            place = compiled.id_place
+            listed = [""] * len(rows) if place is None else [row[place] or "" for row in rows]
+            hard = compiled.operation is Operation.HARD_DELETE
+            sobject = compiled.sobject.name
+            return self._removal.run(listed, context, sobject=sobject, hard=hard, all_or_none=all_or_none)
+        chunk, inserts, updates = self._judged(compiled, rows)
+        if chunk.errors and all_or_none:
+            errors = {row: chunk.errors.get(row, (ROLLED_BACK,)) for row in range(chunk.count)}
+            return ChunkResult(chunk.ids(), [False] * chunk.count, errors)
+        return self._write(chunk, inserts, updates, context)
+
+    def prepare(self, compiled: Compiled, rows: Sequence[Sequence[str | None]], context: Context) -> Prepared:
+        """Judge a transaction that is not a deletion, to be written later or not at all."""
+        chunk, inserts, updates = self._judged(compiled, rows)
+        return Prepared(chunk.errors, lambda: self._write(chunk, inserts, updates, context))
+
+    def delete(
+        self, record_ids: Sequence[str], context: Context, *, all_or_none: bool = False
+    ) -> ChunkResult:
+        """Delete records of any sObjects."""
+        return self._removal.run(record_ids, context, all_or_none=all_or_none)
+
+    def _judged(
+        self, compiled: Compiled, rows: Sequence[Sequence[str | None]]
+    ) -> tuple[Chunk, Sequence[int], Updates]:
         table = self._store.table(compiled.sobject.name)
         chunk = Chunk(compiled, table, len(rows), list(zip(*rows, strict=True)))
-        if compiled.operation in {Operation.DELETE, Operation.HARD_DELETE}:
-            hard = compiled.operation is Operation.HARD_DELETE
-            return self._removal.run(table, chunk.ids(), context, hard=hard, all_or_none=all_or_none)
         self._judge.read(chunk)
         inserts, updates = self._judge.split(chunk)
         if inserts:
             inserts = self._judge.insert(chunk, inserts)
         if updates:
             updates = self._judge.update(chunk, updates)
-        if chunk.errors and all_or_none:
-            return _rolled_back(chunk)
-        made = chunk.ids() if updates or chunk.errors else [""] * chunk.count
+        return chunk, inserts, updates
+
+    def _write(self, chunk: Chunk, inserts: Sequence[int], updates: Updates, context: Context) -> ChunkResult:
+        if len(inserts) == chunk.count:
+            return ChunkResult(self._writer.insert(chunk, inserts, context), [True] * chunk.count)
+        made = chunk.ids()
         created = [False] * chunk.count
-        if updates:
-            for row, record_id in self._writer.update(chunk, updates, context):
-                made[row] = record_id
+        for row, record_id in self._writer.update(chunk, updates, context) if updates else ():
+            made[row] = record_id
         if inserts:
-            fresh = self._writer.insert(chunk, inserts, context)
-            if len(inserts) == chunk.count:
-                return ChunkResult(fresh, [True] * chunk.count)
-            for row, record_id in zip(inserts, fresh, strict=True):
+            for row, record_id in zip(inserts, self._writer.insert(chunk, inserts, context), strict=True):
                 made[row] = record_id
                 created[row] = True
         return ChunkResult(made, created, chunk.errors)
-
-
-def _rolled_back(chunk: Chunk) -> ChunkResult:
-    errors: dict[int, tuple[RowError, ...]] = {
-        row: chunk.errors.get(row, (ROLLED_BACK,)) for row in range(chunk.count)
-    }
-    return ChunkResult(chunk.ids(), [False] * chunk.count, errors)

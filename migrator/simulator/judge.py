@@ -176,16 +176,13 @@ class Judge:
     ) -> None:
         given: dict[int, list[str]] = {}
         for column in columns:
-            name = column.field.name
-            cells = chunk.cells.get(name)
-            if cells is None:
-                continue
-            cleared = set(chunk.nulls.get(name, ())) if nulls else set()
+            cells, cleared = chunk.column(column.place)
+            kept = set(cleared) if nulls else set()
             for row in rows:
-                if cells[row] or row in cleared:
-                    given.setdefault(row, []).append(name)
+                if cells[row] or row in kept:
+                    given.setdefault(row, []).append(column.field.name)
         for row, names in given.items():
-            chunk.fault(row, not_writeable(names))
+            chunk.errors[row] = (not_writeable(names),)  # comes before what is wrong with a value
 
     def _required(self, chunk: Chunk, rows: Sequence[int]) -> None:
         fields = [found for found in chunk.table.sobject.fields if found.required]

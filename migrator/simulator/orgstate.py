@@ -45,12 +45,17 @@ class OrgState:
             self.store, self.truth, audit_fields=settings.audit_fields, record_types=self.record_types
         )
         self.user_id = ""  # of the integration user, set when the org is furnished
+        self.schema_modified = clock.now()
         self.requests = 0  # API usage
         self.bulk_batches = 0  # used, of the daily allocation
         self.bulk_query_jobs = 0
         self.background: list[Background] = []
         self._parts: dict[object, object] = {}
         self._sequences: dict[str, int] = {}
+
+    def now(self) -> float:
+        """The org's time."""
+        return self.clock.now()
 
     def part(self, kind: Callable[["OrgState"], Part]) -> Part:
         """The org's one `kind` (a class that takes the org), made when first asked for."""

@@ -27,57 +27,50 @@ class Removal:
 
     def run(
         self,
-        table: Table,
         cells: Sequence[str],
         context: Context,
         *,
+        sobject: str | None = None,
         hard: bool = False,
         all_or_none: bool = False,
     ) -> ChunkResult:
-        """Delete the records with these ids."""
+        """Delete the records with these ids, of one sObject or of any."""
         errors: dict[int, tuple[RowError, ...]] = {}
         victims: Victims = {}
-        seen: set[int] = set()
+        seen: set[str] = set()
         for row, cell in enumerate(cells):
-            found = self._seq(table, cell)
-            if isinstance(found, RowError):
-                errors[row] = (found,)
-                continue
-            if found in seen:
-                errors[row] = (
-                    RowError("DUPLICATE_VALUE", f"duplicate id specified: {ids.to_18(cell)}", ("Id",)),
-                )
-                continue
-            seen.add(found)
-            cascade: Victims = {}
-            fault = self._collect(table, found, cascade, DEPTH)
+            table = self._store.table(sobject) if sobject else self._store.table_of_id(cell)
+            fault = self._judge(table, cell, seen, victims)
             if fault:
                 errors[row] = (fault,)
-            else:
-                victims.update(cascade)
         made = [ids.to_18(cell) if ids.is_id(cell) else cell for cell in cells]
+        created = [False] * len(cells)
         if errors and all_or_none:
             return ChunkResult(
-                made,
-                [False] * len(cells),
-                {row: errors.get(row, (ROLLED_BACK,)) for row in range(len(cells))},
+                made, created, {row: errors.get(row, (ROLLED_BACK,)) for row in range(len(cells))}
             )
         self._write(victims, context, hard=hard)
-        return ChunkResult(made, [False] * len(cells), errors)
+        return ChunkResult(made, created, errors)
 
-    def _seq(self, table: Table, cell: str) -> int | RowError:
+    def _judge(self, table: Table | None, cell: str, seen: set[str], victims: Victims) -> RowError | None:
         if not cell:
             return RowError("MISSING_ARGUMENT", "Id not specified in a delete call")
-        if not ids.is_id(cell):
-            return RowError(
-                "MALFORMED_ID", f"{table.sobject.label} ID: id value of incorrect type: {cell}", ("Id",)
-            )
+        if table is None or not ids.is_id(cell) or cell[:3] != table.sobject.prefix:
+            label = f"{table.sobject.label} ID" if table else "Record ID"
+            return RowError("MALFORMED_ID", f"{label}: id value of incorrect type: {cell}", ("Id",))
         seq = table.seq_of(cell)
         if not seq:
             return RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         if not table.exists(seq):
             return RowError("ENTITY_IS_DELETED", "entity is deleted")
-        return seq
+        if cell[:15] in seen:
+            return RowError("DUPLICATE_VALUE", f"duplicate id specified: {ids.to_18(cell)}", ("Id",))
+        seen.add(cell[:15])
+        cascade: Victims = {}
+        fault = self._collect(table, seq, cascade, DEPTH)
+        if fault is None:
+            victims.update(cascade)
+        return fault
 
     def _collect(self, table: Table, seq: int, victims: Victims, depth: int) -> RowError | None:
         key = (table.sobject.name, seq)

@@ -84,8 +84,10 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
             fields = {**held.get("fields", {}), **((described or {}).get("fields") or {})}
             held.update(described or {})
             held["fields"] = fields
-    for place, name in enumerate(merged):
-        objects[name] = _laid_over(objects.get(name), name, merged[name], place)
+    ours = [name for name in merged if name not in objects]
+    for name, described in merged.items():
+        place = ours.index(name) if name in ours else 0
+        objects[name] = _laid_over(objects.get(name), name, described, place)
     _check_references(objects)
     return make_schema(objects.values(), organization)
 
@@ -99,7 +101,7 @@ def _laid_over(held: SObject | None, name: str, described: Mapping[str, Any], pl
         base = held or custom_object(name, described, place)
         fields = {found.name: found for found in base.fields}
         for field_name, given in described["fields"].items():
-            made = custom_field(base, field_name, given or {})
+            made = custom_field(base, tuple(fields.values()), field_name, given or {})
             fields[made.name] = made
             if made.relationship_order is not None:
                 fields.pop("OwnerId", None)  # the master's owner owns the details

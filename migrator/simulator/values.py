@@ -143,6 +143,11 @@ def moment(seconds: float) -> str:
     return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03d}Z"
 
 
+def seconds(canonical: str) -> float:
+    """The time of a canonical date and time."""
+    return datetime.fromisoformat(canonical).timestamp()
+
+
 _CANONICAL: dict[FieldType, Callable[[str], str]] = {
     FieldType.BOOLEAN: canonical_boolean,
     FieldType.INT: canonical_int,
