@@ -1,1 +1,35 @@
-"""(front door of salesforce; filled in by its first commit)"""
+"""The client side of a Salesforce org: sign-in, describe, query, Bulk API 2.0, sObject Collections.
+
+Start at `connect`, which gives an `Org`. Every request that does not end well raises `RequestFailed`.
+"""
+
+from migrator.salesforce.connect import connect
+from migrator.salesforce.failure import RequestFailed
+from migrator.salesforce.faults import RETRYABLE_FAULTS, retryable
+from migrator.salesforce.org import Org
+from migrator.salesforce.secret import Secret
+from migrator.salesforce.session import Download
+from migrator.salesforce.settings import (
+    AccessToken,
+    ClientCredentials,
+    ConnectionSettings,
+    JwtBearer,
+    RefreshToken,
+)
+from migrator.salesforce.wire import RowReply
+
+__all__ = [
+    "RETRYABLE_FAULTS",
+    "AccessToken",
+    "ClientCredentials",
+    "ConnectionSettings",
+    "Download",
+    "JwtBearer",
+    "Org",
+    "RefreshToken",
+    "RequestFailed",
+    "RowReply",
+    "Secret",
+    "connect",
+    "retryable",
+]

@@ -1,0 +1,151 @@
+"""One request and its answer: counted, logged without content, every failure sorted.
+
+**Invariant:** neither headers nor bodies nor query strings reach a log; nothing is repeated here.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import httpx
+
+from migrator.clock import Clock
+from migrator.salesforce.answers import broken_answer, proxy_answer, refusal, transport_failure
+from migrator.salesforce.body import BrokenBody, whole_body
+from migrator.salesforce.secret import Secret
+from migrator.salesforce.wire import parse_error
+
+JSON = "application/json"
+CSV = "text/csv"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to make. `accept` is the content type that an answer with a body must have."""
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | IO[bytes] | None = None
+    accept: str = JSON
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it changes nothing in the org."""
+        return self.method == "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer with a success status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any = None
+
+
+class Exchange:
+    """The way to one org's hosts, shared by all threads."""
+
+    def __init__(self, client: httpx.Client, clock: Clock, alias: str) -> None:
+        self._client = client
+        self._clock = clock
+        self._alias = alias
+        self._lock = threading.Lock()
+        self._requests = 0
+
+    @property
+    def requests(self) -> int:
+        """How many requests were made."""
+        return self._requests
+
+    def where(self, call: Call) -> str:
+        """Org and request, for messages."""
+        return f"{self._alias}: {call.method} {call.path.partition('?')[0]}"
+
+    def open(self, call: Call, origin: str, token: Secret | None = None) -> httpx.Response:
+        """Send it and give the answer's head, which has a success status; the caller reads or closes the body."""
+        request = self._request(call, origin, token)
+        with self._lock:
+            self._requests += 1
+        started = self._clock.monotonic()
+        try:
+            response = self._client.send(request, stream=True)
+        except (httpx.TransportError, OSError) as fault:
+            _log.debug("%s failed: %s", self.where(call), type(fault).__name__)
+            raise transport_failure(fault, self.where(call)) from fault
+        took = 1000 * (self._clock.monotonic() - started)
+        _log.debug("%s %d %.0f ms", self.where(call), response.status_code, took)
+        try:
+            self._check_head(call, response)
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+    def answer(self, call: Call, origin: str, token: Secret | None = None) -> Answer:
+        """Send it and read the whole answer."""
+        response = self.open(call, origin, token)
+        try:
+            content = self._read(call, response)
+        finally:
+            response.close()
+        return Answer(response.status_code, response.headers, self._parse(call, response, content))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _request(self, call: Call, origin: str, token: Secret | None) -> httpx.Request:
+        headers = {"Accept": call.accept, **call.headers}
+        headers["Accept-Encoding"] = "gzip" if call.repeatable else "identity"
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token.reveal()}"
+        return self._client.build_request(
+            call.method,
+            f"{origin}{call.path}",
+            params=dict(call.params) or None,
+            headers=headers,
+            content=call.content,
+        )
+
+    def _check_head(self, call: Call, response: httpx.Response) -> None:
+        status, kind = response.status_code, response.headers.get("Content-Type", "").lower()
+        page = "html" in kind
+        if page and status < 500:
+            raise proxy_answer(self.where(call), status)
+        if not 200 <= status < 300:
+            error = ("", "") if page else self._error(call, response)
+            raise refusal(self.where(call), status, response.headers, error, self._clock.now())
+        if call.repeatable and kind and not kind.startswith(call.accept):
+            raise proxy_answer(self.where(call), status)
+
+    def _error(self, call: Call, response: httpx.Response) -> tuple[str, str]:
+        try:
+            body = json.loads(self._read(call, response))
+        except (ValueError, RecursionError):
+            return "", ""
+        if response.status_code == 300:
+            return "MULTIPLE_CHOICES", ""
+        return parse_error(body)
+
+    def _read(self, call: Call, response: httpx.Response) -> bytes:
+        try:
+            return whole_body(response)
+        except (httpx.TransportError, OSError, BrokenBody) as fault:
+            reason = str(fault) if isinstance(fault, BrokenBody) else "it was cut"
+            raise broken_answer(reason, self.where(call), response.status_code) from fault
+
+    def _parse(self, call: Call, response: httpx.Response, content: bytes) -> Any:
+        if not content:
+            return None
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as fault:
+            raise broken_answer("it is not JSON", self.where(call), response.status_code) from fault

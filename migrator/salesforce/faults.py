@@ -1,0 +1,28 @@
+"""Which of Salesforce's row faults are worth another try. Decided here and nowhere else.
+
+A code that is in neither set is permanent: sending a row again on a guess wastes the org's limits and hides a cause.
+"""
+
+from typing import Final
+
+#: Another try may succeed with the same values (SOAP API guide, "StatusCode"; Bulk API guide, "Organize Batches to
+#: Minimize Lock Contention"). A row of an aborted or failed job that was not processed waits without any code.
+RETRYABLE_FAULTS: Final = frozenset(
+    {
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK",  # a sibling failed; this row was undone
+        "CONCURRENT_UPDATE",
+        "DB_TRANSACTION_TIMEOUT",
+        "LOCK_CONTENTION",
+        "PROCESSING_HALTED",  # a sibling failed; this row was not done
+        "QUERY_TIMEOUT",  # in a trigger
+        "REQUEST_RUNNING_TOO_LONG",
+        "SERVER_UNAVAILABLE",
+        "TXN_SECURITY_METERING_ERROR",
+        "UNABLE_TO_LOCK_ROW",
+    }
+)
+
+
+def retryable(code: str) -> bool:
+    """Whether a row refused with that status code may be sent again unchanged."""
+    return code in RETRYABLE_FAULTS
