@@ -1,0 +1,184 @@
+"""Checked values to the frozen `Plan`. Every default of the plan language is here and in the schema, nowhere else.
+
+**Invariant:** takes what the schema check left, however little: what is missing is passed over, and the caller has the
+diagnostics that say so.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from migrator.model.plan import (
+    DocumentPath,
+    Expect,
+    FieldRule,
+    FieldSelection,
+    FilesEnd,
+    Match,
+    ObjectPlan,
+    Operation,
+    OrgEnd,
+    Otherwise,
+    Plan,
+    RelationshipRule,
+    VerifyRule,
+    WhenMissing,
+)
+from migrator.planfile.document import Document
+
+DEFAULT_DELIMITER = ","
+DEFAULT_ENCODING = "utf-8"
+DEFAULT_INCLUDE = ("all",)
+DEFAULT_COUNTS = "exact"
+DEFAULT_SAMPLE = 10_000
+DEFAULT_OTHERWISE = "keep"
+DEFAULT_WHEN_MISSING = "fail"
+ORG_KEY = ("Id",)
+#: a file may have an `Id` column or not; the planner, which sees the header, decides when no key is given
+FILES_KEY: tuple[str, ...] = ()
+
+
+def parse_plan(value: Mapping[str, Any], document: Document, variables: Mapping[str, str]) -> Plan:
+    """The plan in a checked value whose variables have been substituted."""
+    parser = _Parser(document)
+    source = _source(value.get("source") or {})
+    from_files = isinstance(source, FilesEnd)
+    target = value.get("target") or {}
+    expect = target.get("expect") or {}
+    objects = [
+        parser.object_plan(each, position, from_files=from_files)
+        for position, each in enumerate(value.get("objects") or ())
+        if each and "object" in each
+    ]
+    return Plan(
+        name=value.get("name", ""),
+        path=document.path,
+        source=source,
+        target=OrgEnd(target.get("org", "")),
+        objects=tuple(objects),
+        version=int(value.get("version", 1)),
+        description=value.get("description", ""),
+        expect=Expect(expect.get("organization_id"), expect.get("production")),
+        variables=dict(sorted(variables.items())),
+        verify=_verify(value.get("verify") or {}),
+        places=document.places,
+    )
+
+
+def _source(value: Mapping[str, Any]) -> OrgEnd | FilesEnd:
+    if "files" in value:
+        return FilesEnd(
+            files=value["files"],
+            delimiter=value.get("delimiter", DEFAULT_DELIMITER),
+            encoding=value.get("encoding", DEFAULT_ENCODING),
+        )
+    return OrgEnd(value.get("org", ""))
+
+
+def _verify(value: Mapping[str, Any]) -> VerifyRule:
+    fields = value.get("fields", {"sample": DEFAULT_SAMPLE})
+    sample: int | None
+    match fields:
+        case "all":
+            sample = None
+        case "off":
+            sample = 0
+        case _:
+            sample = int(fields.get("sample", DEFAULT_SAMPLE))
+    return VerifyRule(counts=value.get("counts", DEFAULT_COUNTS) == "exact", sample=sample)
+
+
+class _Parser:
+    """Parses objects; knows how numbers and booleans were typed."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+
+    def object_plan(self, value: Mapping[str, Any], position: int, *, from_files: bool) -> ObjectPlan:
+        path: DocumentPath = ("objects", position)
+        name = value["object"]
+        match = value.get("match")
+        fields = value.get("fields") or {}
+        return ObjectPlan(
+            name=value.get("name", name),
+            object=name,
+            operation=Operation.REFERENCE if "operation" not in value else Operation(value["operation"]),
+            source_object=value.get("source_object", name),
+            position=position,
+            external_id=value.get("external_id"),
+            where=value.get("where"),
+            file=value.get("file"),
+            key=_names(value["key"]) if "key" in value else FILES_KEY if from_files else ORG_KEY,
+            fields=FieldSelection(
+                include=_present(fields.get("include", DEFAULT_INCLUDE)),
+                exclude=_present(fields.get("exclude", ())),
+            ),
+            map=tuple(
+                self._rule(target, rule, (*path, "map", target))
+                for target, rule in sorted((value.get("map") or {}).items())
+            ),
+            relationships=tuple(
+                self._relationship(target, rule or {}, (*path, "relationships", target))
+                for target, rule in sorted((value.get("relationships") or {}).items())
+            ),
+            follow=value.get("follow"),
+            group_by=(value.get("locks") or {}).get("group_by"),
+            after=_present(value.get("after", ())),
+            match=Match(on=_names(match["on"]), transform=match.get("transform"))
+            if match and "on" in match
+            else None,
+        )
+
+    def _rule(self, target: str, rule: str | Mapping[str, Any], path: DocumentPath) -> FieldRule:
+        if isinstance(rule, str):
+            return FieldRule(target=target, source=rule)
+        otherwise = rule.get("otherwise", DEFAULT_OTHERWISE)
+        stated = isinstance(otherwise, Mapping)
+        values = rule.get("values") or {}
+        return FieldRule(
+            target=target,
+            source=rule.get("from"),
+            value=self._text(rule["value"], (*path, "value")) if "value" in rule else None,
+            expression=rule.get("expression"),
+            values={key: self._text(each, (*path, "values", key)) for key, each in sorted(values.items())},
+            otherwise=Otherwise.DEFAULT if stated else Otherwise(_word(otherwise)),
+            default=self._stated(otherwise, (*path, "otherwise")),
+            mask=_word(rule["mask"]) if "mask" in rule else None,
+            truncate=int(rule["truncate"]) if "truncate" in rule else None,
+        )
+
+    def _relationship(self, target: str, rule: Mapping[str, Any], path: DocumentPath) -> RelationshipRule:
+        missing = rule.get("when_missing", DEFAULT_WHEN_MISSING)
+        stated = isinstance(missing, Mapping)
+        return RelationshipRule(
+            target=target,
+            source=rule.get("from"),
+            types=_present(rule.get("types", ())),
+            via=rule.get("via"),
+            when_missing=WhenMissing.DEFAULT if stated else WhenMissing(_word(missing)),
+            default=self._stated(missing, (*path, "when_missing")),
+        )
+
+    def _stated(self, choice: Any, path: DocumentPath) -> str | None:
+        if isinstance(choice, Mapping) and "default" in choice:
+            return self._text(choice["default"], (*path, "default"))
+        return None
+
+    def _text(self, value: Any, path: DocumentPath) -> str:
+        """A scalar as text: booleans as Salesforce writes them, numbers as they were typed."""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return value if isinstance(value, str) else self._document.typed.get(path, str(value))
+
+
+def _names(value: str | list[str | None]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else _present(value)
+
+
+def _present(values: Any) -> tuple[str, ...]:
+    """The list without the items that the schema check cut out."""
+    return tuple(each for each in values if each is not None)
+
+
+def _word(value: str | None) -> str:
+    """`null` is a word of the plan language where it stands for itself."""
+    return "null" if value is None else value
