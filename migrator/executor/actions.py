@@ -1,0 +1,243 @@
+"""What the executor can do, and what can come back.
+
+An action is a request to the outside (an org, the data plane); a reply is what it said. Both are values, so a run can
+be printed, compared, replayed and explored without any outside.
+
+**Invariant:** a row that Salesforce refused is part of a reply, never an exception.
+"""
+
+from dataclasses import dataclass
+
+from migrator.data.jobs import Comparison, Matched, Prepared, Settled
+from migrator.errors import ExitCode
+from migrator.model.run import FileRef
+from migrator.model.wire import JobInfo, Sent
+
+# --- actions on a step ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeFile:
+    """Copy a source CSV file into the run folder."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairRecords:
+    """Pair source and target records of a reference object."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareStep:
+    """Transform, join, order and cut the rows of a load or link step."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class CutAgain:
+    """Cut the rows that wait for another round into new slices."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompareTarget:
+    """Compare what was read back with what was sent."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class BeginSlice:
+    """Plan an attempt for a slice. Touches nothing outside."""
+
+    step: str
+    slice: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeginQuery:
+    """Plan a query job for a step. Touches nothing outside."""
+
+    step: str
+
+
+# --- actions on an attempt --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CreateJob:
+    """Create the attempt's job (ingest or query). Repeating it costs an orphan job that never runs."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """PUT the slice into the open job. Intent: UPLOADING."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonUpload:
+    """Abort a job whose upload is in doubt, and confirm that nothing of it was processed."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseUpload:
+    """Set UploadComplete: from here on the org works. Intent: CLOSING."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmClose:
+    """Ask whether the close arrived; if the job is still open, close *the same job* again."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Ask how the job stands."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """Fetch all three result sets and match them with what was uploaded."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPage:
+    """Fetch one page of a query job's result."""
+
+    attempt: int
+    seq: int
+    locator: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendRows:
+    """Send a slice through sObject Collections. Intent: SENDING. Only for operations that may be repeated."""
+
+    attempt: int
+
+
+StepAction = FreezeFile | PairRecords | PrepareStep | CutAgain | CompareTarget
+AttemptAction = (
+    CreateJob | Upload | AbandonUpload | CloseUpload | ConfirmClose | Poll | Harvest | FetchPage | SendRows
+)
+Begin = BeginSlice | BeginQuery
+Action = StepAction | AttemptAction | Begin
+
+# --- replies ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class JobTold:
+    """The org told how a job stands. `gone`: it has no such job (any more)."""
+
+    job: JobInfo
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTaken:
+    """The org answered 201 to the upload."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageStored:
+    """A page is in the run folder; an empty locator: it was the last."""
+
+    file: FileRef
+    locator: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileFrozen:
+    """The source file is in the run folder."""
+
+    file: FileRef
+
+
+@dataclass(frozen=True, slots=True)
+class StepPrepared:
+    """The rows are prepared and cut."""
+
+    prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsPaired:
+    """The id map of a reference object is in the run folder."""
+
+    matched: Matched
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCompared:
+    """The target was compared."""
+
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSettled:
+    """Every row of the attempt has an outcome or waits for another round."""
+
+    settled: Settled
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsBroken:
+    """What was downloaded does not add up. It is fetched again, and after that the attempt is quarantined."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLost:
+    """A request got no usable answer. `status` 0: no HTTP answer at all; `code` is Salesforce's or ours."""
+
+    sent: Sent
+    status: int
+    code: str
+    what: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """The action cannot be done here and now (disk full, corrupt file, signed out): the run must stop."""
+
+    code: str
+    what: str
+    hint: str
+    exit_code: ExitCode
+
+
+Reply = (
+    JobTold
+    | UploadTaken
+    | PageStored
+    | FileFrozen
+    | StepPrepared
+    | RecordsPaired
+    | TargetCompared
+    | AttemptSettled
+    | ResultsBroken
+    | RequestLost
+    | GaveUp
+)

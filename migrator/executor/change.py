@@ -1,0 +1,82 @@
+"""What a decision or a reply changes: the run in memory, the rows and the events that the ledger must take in one commit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from migrator.errors import ExitCode
+from migrator.executor.run import Key, Run, Stop, released, with_attempt, with_step
+from migrator.model.run import Attempt, LedgerRow, Outcome, Slice, StepPhase, StepRow
+
+Facts = Mapping[str, str | int | float | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A run and what of it is not in the ledger yet."""
+
+    run: Run
+    rows: tuple[LedgerRow, ...] = ()
+    events: tuple[tuple[str, Facts], ...] = ()
+
+    def attempt(self, attempt: Attempt, kind: str, **facts: str | float | bool | None) -> "Change":
+        """With the attempt changed, and an event that says so."""
+        told: Facts = {"attempt": attempt.id, "step": attempt.step, "slice": attempt.slice, **facts}
+        return Change(with_attempt(self.run, attempt), (*self.rows, attempt), (*self.events, (kind, told)))
+
+    def step(self, row: StepRow, kind: str = "", **facts: str | float | bool | None) -> "Change":
+        """With the step row changed."""
+        events = (*self.events, (kind, {"step": row.step, **facts})) if kind else self.events
+        return Change(with_step(self.run, row), (*self.rows, row), events)
+
+    def slices(self, step: str, slices: tuple[Slice, ...]) -> "Change":
+        """With more slices to send."""
+        run = replace(
+            self.run,
+            slices={**self.run.slices, **{(one.step, one.no): one for one in slices}},
+            queue={**self.run.queue, step: (*self.run.queue.get(step, ()), *(one.no for one in slices))},
+        )
+        return Change(run, (*self.rows, *slices), self.events)
+
+    def requeue(self, attempt: Attempt) -> "Change":
+        """With the attempt's slice first in the queue again."""
+        queue = (attempt.slice, *self.run.queue.get(attempt.step, ()))
+        return replace(self, run=replace(self.run, queue={**self.run.queue, attempt.step: queue}))
+
+    def free(self, key: Key, *, due: float | None = None, tries: int | None = None) -> "Change":
+        """With `key` no longer busy."""
+        return replace(self, run=released(self.run, key, due=due, tries=tries))
+
+    def stopped(self, stop: Stop) -> "Change":
+        """With the run stopping; the first reason stays."""
+        if self.run.stop is not None:
+            return self
+        event = ("run-stopping", {"code": stop.code})
+        return Change(replace(self.run, stop=stop), self.rows, (*self.events, event))
+
+
+def added(tallies: Mapping[Outcome, int], more: Mapping[Outcome, int]) -> dict[Outcome, int]:
+    """The sum of two tallies, in the order of `Outcome`."""
+    sums = {one: tallies.get(one, 0) + more.get(one, 0) for one in Outcome}
+    return {one: count for one, count in sums.items() if count}
+
+
+def finished(change: Change, step: str, now: float) -> Change:
+    """With the step DONE when nothing of it is left to send; a sum that does not add up stops the run instead."""
+    run = change.run
+    row = run.steps[step]
+    if row.total is None or row.waiting or run.queue.get(step) or run.live_of(step):
+        return change
+    if sum(row.tallies.values()) != row.total:
+        return change.stopped(unbalanced(row))
+    return change.step(replace(row, phase=StepPhase.DONE, finished=now), "step-done", total=row.total)
+
+
+def unbalanced(row: StepRow) -> Stop:
+    """Why a run stops whose outcomes do not add up: a bug of ours, found before it can do harm."""
+    from_outcomes = sum(row.tallies.values())
+    return Stop(
+        "outcomes-do-not-add-up",
+        f"{row.step}: {from_outcomes} outcomes for {row.total} rows",
+        "this is a bug; the run folder holds everything that an issue needs",
+        ExitCode.BUG,
+    )

@@ -1,0 +1,143 @@
+"""What to do next, from the durable state alone.
+
+A first run and a resumed one come through the same function: what an attempt's state says is all that counts.
+
+**Invariant:** pure; the same run, time and room give the same actions in the same order.
+"""
+
+from collections.abc import Iterator
+
+from migrator.executor.actions import (
+    AbandonUpload,
+    Action,
+    AttemptAction,
+    BeginQuery,
+    BeginSlice,
+    CloseUpload,
+    CompareTarget,
+    ConfirmClose,
+    CreateJob,
+    CutAgain,
+    FetchPage,
+    FreezeFile,
+    Harvest,
+    PairRecords,
+    Poll,
+    PrepareStep,
+    SendRows,
+    Upload,
+)
+from migrator.executor.run import Run
+from migrator.model.run import Attempt, AttemptKind, AttemptState, StepPhase, StepRow
+from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, MatchStep, Step, VerifyStep
+
+#: actions that run on the data plane, whose memory is bounded by doing few at once
+DATA_ACTIONS = (FreezeFile, PairRecords, PrepareStep, CutAgain, CompareTarget, Harvest)
+
+
+def decide(run: Run, now: float, room: int) -> list[Action]:
+    """The actions to begin now, at most `room`, most urgent first; none when the run is stopping."""
+    if run.stop is not None:
+        return []
+    chosen: list[Action] = []
+    data_room = run.policy.data_room - sum(isinstance(one, DATA_ACTIONS) for one in run.busy.values())
+    for action in _candidates(run, now):
+        if len(chosen) >= room:
+            break
+        if isinstance(action, DATA_ACTIONS):
+            if data_room <= 0:
+                continue
+            data_room -= 1
+        chosen.append(action)
+    return chosen
+
+
+def next_due(run: Run) -> float | None:
+    """The earliest time at which something that waits becomes due; None when nothing waits."""
+    return min((at for key, at in run.due.items() if key not in run.busy), default=None)
+
+
+def _candidates(run: Run, now: float) -> Iterator[Action]:
+    wanted = {step.id for step in run.wanted_steps}
+    for attempt in run.live.values():
+        if attempt.step in wanted and attempt.id not in run.busy and run.due.get(attempt.id, now) <= now:
+            yield next_action(run, attempt)
+    for step in run.wanted_steps:
+        if step.id not in run.busy and _ready(run, step) and run.due.get(step.id, now) <= now:
+            yield from _step_actions(run, step)
+
+
+def next_action(run: Run, attempt: Attempt) -> AttemptAction:
+    """What an attempt's durable state asks for when nobody is busy with it."""
+    match attempt.state:
+        case AttemptState.PLANNED:
+            return SendRows(attempt.id) if attempt.kind is AttemptKind.REST else CreateJob(attempt.id)
+        case AttemptState.CREATED:
+            return Poll(attempt.id) if attempt.kind is AttemptKind.QUERY else Upload(attempt.id)
+        case AttemptState.UPLOADING:
+            return AbandonUpload(attempt.id)
+        case AttemptState.UPLOADED:
+            return CloseUpload(attempt.id)
+        case AttemptState.CLOSING:
+            return ConfirmClose(attempt.id)
+        case AttemptState.CLOSED:
+            return Poll(attempt.id)
+        case AttemptState.TERMINAL:
+            return _next_page(run, attempt) if attempt.kind is AttemptKind.QUERY else Harvest(attempt.id)
+        case AttemptState.SENDING:
+            return SendRows(attempt.id)
+        case AttemptState.HARVESTED | AttemptState.ABANDONED | AttemptState.QUARANTINED:
+            raise ValueError(f"attempt {attempt.id} is {attempt.state}: nothing follows")
+
+
+def _next_page(run: Run, attempt: Attempt) -> FetchPage:
+    pages = run.pages.get(attempt.id, ())
+    return FetchPage(attempt.id, len(pages), pages[-1].locator if pages else "")
+
+
+def _ready(run: Run, step: Step) -> bool:
+    if run.steps[step.id].phase is StepPhase.DONE:
+        return False
+    return all(run.steps[before].phase is StepPhase.DONE for before in run.before[step.id])
+
+
+def _step_actions(run: Run, step: Step) -> Iterator[Action]:
+    row = run.steps[step.id]
+    match step:
+        case ExtractStep():
+            if step.file:
+                yield FreezeFile(step.id)
+            elif not run.live_of(step.id):
+                yield BeginQuery(step.id)
+        case MatchStep():
+            yield PairRecords(step.id)
+        case LoadStep() | LinkStep():
+            yield from _sending_actions(run, row)
+        case VerifyStep():
+            if row.phase is StepPhase.OPEN and row.total is not None:
+                yield CompareTarget(step.id)
+            elif not run.live_of(step.id):
+                yield BeginQuery(step.id)
+
+
+def _sending_actions(run: Run, row: StepRow) -> Iterator[Action]:
+    if row.total is None:
+        yield PrepareStep(row.step)
+        return
+    live = run.live_of(row.step)
+    queue = run.queue.get(row.step, ())
+    if not queue and not live and row.waiting:
+        yield CutAgain(row.step)
+        return
+    # two slices of one mega-parent would wait for each other's locks: one at a time
+    held = {run.slices[(row.step, one.slice)].group for one in live} - {""}
+    room = run.policy.in_flight - len(live)
+    for no in queue:
+        if room <= 0:
+            return
+        group = run.slices[(row.step, no)].group
+        if group and group in held:
+            continue
+        held |= {group} - {""}
+        room -= 1
+        yield BeginSlice(row.step, no)

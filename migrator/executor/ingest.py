@@ -1,0 +1,147 @@
+"""The life of an attempt that sends rows: an ingest job state by state, or a series of REST requests.
+
+**Invariant:** rows are planned again only from an attempt that was aborted before it was closed and processed nothing, or as
+rows that Salesforce returned as unprocessed or with a fault that may pass.
+"""
+
+from dataclasses import replace
+
+from migrator.errors import ExitCode
+from migrator.executor.actions import AttemptSettled, JobTold, ResultsBroken
+from migrator.executor.change import Change, added, finished
+from migrator.executor.run import Run, Stop
+from migrator.model.run import Attempt, AttemptState, Outcome
+from migrator.model.wire import JobState
+
+#: job faults that the next job would meet again: the plan or the org must change first (Bulk API guide, "Errors")
+HOPELESS = ("InvalidBatch", "ClientInputError", "InvalidJob", "FeatureNotEnabled", "InvalidUser")
+#: a finished job whose counters still move is asked again after this many seconds
+RECOUNT_DELAY = 5.0
+
+
+def created(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
+    """The job exists and is open; its id is known from now on."""
+    job = reply.job
+    known = replace(
+        attempt,
+        state=AttemptState.CREATED,
+        job_id=job.id,
+        job_state=job.state.value,
+        created_at=job.created,
+    )
+    due = None if attempt.slice >= 0 else now + run.policy.poll_delay(0)
+    return Change(run).attempt(known, "job-created", job=job.id).free(attempt.id, due=due)
+
+
+def uploaded(run: Run, attempt: Attempt) -> Change:
+    """The org has the whole slice; nothing is processed before the job is closed."""
+    return Change(run).attempt(replace(attempt, state=AttemptState.UPLOADED), "uploaded").free(attempt.id)
+
+
+def abandoned(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
+    """The doubtful upload's job: aborted and untouched (its slice is queued again), or not what we believe."""
+    job = reply.job
+    change = Change(run).free(attempt.id)
+    if reply.gone or (job.state is JobState.ABORTED and not job.processed):
+        ended = replace(attempt, state=AttemptState.ABANDONED, job_state=job.state.value)
+        change = change.attempt(ended, "abandoned", job=attempt.job_id).requeue(ended)
+        if attempt.try_no >= run.policy.max_tries:
+            hint = "look at the network between here and the org, then resume"
+            what = f"{attempt.step}: slice {attempt.slice} could not be uploaded in {attempt.try_no} tries"
+            return change.stopped(Stop("upload-keeps-failing", what, hint, ExitCode.PAUSED))
+        return change
+    if job.state is JobState.OPEN:
+        return change.free(attempt.id, due=now + run.policy.poll_delay(1))
+    # never closed by us, yet the org works on it or has: what it did is told by its results alone
+    return change.attempt(
+        replace(attempt, state=AttemptState.CLOSED), "closed-by-somebody", job=attempt.job_id
+    )
+
+
+def closed(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
+    """The close arrived (or somebody ended the job): whatever happened, the results will tell."""
+    change = Change(run).free(attempt.id, due=now + run.policy.poll_delay(0))
+    if reply.gone:
+        return quarantined(change, attempt, "its job is gone: what happened to its rows cannot be told")
+    if reply.job.state is JobState.OPEN:
+        return change
+    known = replace(attempt, state=AttemptState.CLOSED, job_state=reply.job.state.value)
+    return change.attempt(known, "closed", job=attempt.job_id)
+
+
+def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
+    """How the job stands: wait on, or its end with counters that have come to rest."""
+    job = reply.job
+    if reply.gone:
+        why = "its job is gone: what happened to its rows cannot be told"
+        return quarantined(Change(run).free(attempt.id), attempt, why)
+    told = replace(
+        attempt, job_state=job.state.value, processed=job.processed, failed=job.failed, note=job.error
+    )
+    polls = run.tries.get(attempt.id, 0)
+    if not job.state.terminal:
+        waiting = replace(run, live={**run.live, attempt.id: told})
+        due = now + run.policy.poll_delay(polls)
+        return Change(waiting).free(attempt.id, due=due, tries=polls + 1)
+    settled = job.state is JobState.JOB_COMPLETE and job.processed == attempt.rows
+    twice = (attempt.job_state, attempt.processed, attempt.failed) == (
+        told.job_state,
+        told.processed,
+        told.failed,
+    )
+    if not settled and not twice:
+        waiting = replace(run, live={**run.live, attempt.id: told})
+        return Change(waiting).free(attempt.id, due=now + RECOUNT_DELAY, tries=polls + 1)
+    ended = replace(told, state=AttemptState.TERMINAL)
+    facts = {
+        "job": attempt.job_id,
+        "state": job.state.value,
+        "processed": job.processed,
+        "failed": job.failed,
+    }
+    return Change(run).attempt(ended, "job-ended", **facts).free(attempt.id)
+
+
+def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float) -> Change:
+    """Every row of the attempt has an outcome or waits for the next round, in one commit with the attempt itself."""
+    found = reply.settled
+    ended = replace(
+        attempt,
+        state=AttemptState.HARVESTED,
+        outcomes=found.outcomes,
+        tallies=found.tallies,
+        waiting=found.waiting,
+        faults=found.faults,
+    )
+    row = run.steps[attempt.step]
+    row = replace(row, tallies=added(row.tallies, found.tallies), waiting=row.waiting + found.waiting)
+    facts = {"waiting": found.waiting, **{outcome.value: count for outcome, count in found.tallies.items()}}
+    change = Change(run).attempt(ended, "harvested", **facts).step(row).free(attempt.id)
+    if attempt.job_state == JobState.FAILED.value and attempt.note.startswith(HOPELESS):
+        what = f"{attempt.step}: the org refused job {attempt.job_id}: {attempt.note}"
+        hint = "mend the plan or the org, then resume; the rows it did not take wait"
+        return change.stopped(Stop("job-refused", what, hint, ExitCode.REFUSED))
+    if row.waiting:
+        due = now + run.policy.next_round_delay(row.rounds)
+        change = replace(change, run=replace(change.run, due={**change.run.due, attempt.step: due}))
+    return finished(change, attempt.step, now)
+
+
+def broken(run: Run, attempt: Attempt, reply: ResultsBroken, now: float) -> Change:
+    """Results that do not add up are fetched again; when they never do, the rows' fate is unknown."""
+    tries = run.tries.get(attempt.id, 0) + 1
+    if tries <= run.policy.max_refetch:
+        return Change(run).free(attempt.id, due=now + run.policy.lost_delay(tries), tries=tries)
+    return quarantined(Change(run).free(attempt.id), attempt, f"its results do not add up: {reply.reason}")
+
+
+def quarantined(change: Change, attempt: Attempt, why: str) -> Change:
+    """Rows whose fate cannot be told are never sent again on a guess: the run stops and says so."""
+    tallies = {Outcome.QUARANTINED: attempt.rows}
+    ended = replace(attempt, state=AttemptState.QUARANTINED, note=why, tallies=tallies)
+    row = change.run.steps[attempt.step]
+    change = change.attempt(ended, "quarantined", job=attempt.job_id, rows=attempt.rows)
+    change = change.step(replace(row, tallies=added(row.tallies, tallies), notes=(*row.notes, why)))
+    what = f"{attempt.step}: {attempt.rows} rows of job {attempt.job_id} are quarantined: {why}"
+    hint = "look the rows up in the target before anything is sent again"
+    return change.stopped(Stop("rows-quarantined", what, hint, ExitCode.ROWS_FAILED))

@@ -1,0 +1,72 @@
+"""What follows when a request got no usable answer: wait and try again, abandon, or pause the run.
+
+**Invariant:** nothing here sends anything again by itself; it only chooses the state from which `decide` goes on.
+"""
+
+from dataclasses import replace
+
+from migrator.errors import ExitCode
+from migrator.executor.actions import (
+    AttemptAction,
+    CreateJob,
+    FetchPage,
+    Harvest,
+    RequestLost,
+    SendRows,
+    Upload,
+)
+from migrator.executor.change import Change
+from migrator.executor.ingest import quarantined
+from migrator.executor.run import Run, Stop
+from migrator.model.run import AttemptKind, AttemptState
+from migrator.model.wire import Sent
+
+#: the org will answer again when its rolling 24-hour window has moved; asked for again at 1 to 15 minutes
+LIMIT_CODES = frozenset({"request-limit-exceeded", "REQUEST_LIMIT_EXCEEDED"})
+LIMIT_FIRST_DELAY = 60.0
+LIMIT_MAX_DELAY = 900.0
+#: answers that will be the same until a person does something
+REFUSALS = frozenset({400, 403, 404, 405, 415})
+
+
+def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float) -> Change:
+    """The run after a request of `action` was lost."""
+    attempt = run.live[action.attempt]
+    tries = run.tries.get(attempt.id, 0) + 1
+    change = Change(run)
+    if reply.code in LIMIT_CODES:
+        delay = min(LIMIT_MAX_DELAY, LIMIT_FIRST_DELAY * 2.0 ** min(tries - 1, 8))
+        return _never_left(change, action, reply).free(attempt.id, due=now + delay, tries=tries)
+    if reply.status == 401:
+        stop = Stop("signed-out", reply.what, "sign in again, then resume", ExitCode.PAUSED)
+        return _never_left(change, action, reply).free(attempt.id).stopped(stop)
+    if reply.status in REFUSALS and isinstance(action, CreateJob | SendRows):
+        stop = Stop(
+            "org-refused", f"{attempt.step}: {reply.code}: {reply.what}", reply.hint, ExitCode.REFUSED
+        )
+        return change.free(attempt.id).stopped(stop)
+    if reply.status in REFUSALS and isinstance(action, Harvest):
+        return quarantined(change.free(attempt.id), attempt, f"the org refuses its results: {reply.code}")
+    if reply.status == 404 and isinstance(action, FetchPage):
+        return change.attempt(
+            replace(attempt, state=AttemptState.ABANDONED, note="its results are gone"), "abandoned"
+        ).free(attempt.id)
+    if tries > run.policy.max_lost:
+        stop = Stop(
+            "org-does-not-answer",
+            f"{attempt.step}: {tries} requests in a row got no usable answer: {reply.what}",
+            "resume when the org can be reached again; nothing is lost",
+            ExitCode.PAUSED,
+        )
+        return _never_left(change, action, reply).free(attempt.id).stopped(stop)
+    delay = run.policy.lost_delay(tries)
+    return _never_left(change, action, reply).free(attempt.id, due=now + delay, tries=tries)
+
+
+def _never_left(change: Change, action: AttemptAction, reply: RequestLost) -> Change:
+    """An upload that certainly never left needs no new job: its attempt goes back to CREATED."""
+    if reply.sent is not Sent.NO or not isinstance(action, Upload):
+        return change
+    attempt = change.run.live[action.attempt]
+    assert attempt.kind is AttemptKind.BULK2  # noqa: S101 - only ingest jobs are uploaded to
+    return change.attempt(replace(attempt, state=AttemptState.CREATED), "upload-not-sent")

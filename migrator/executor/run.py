@@ -1,0 +1,231 @@
+"""A run in memory: the ledger's rows, indexed, and what is known only while a process lives (what is busy, what is due).
+
+**Invariant:** everything that a resumed run needs is in the ledger's rows; `busy`, `due` and `tries` may be lost at any instant.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from migrator.errors import ExitCode
+from migrator.executor.actions import (
+    AttemptAction,
+    CompareTarget,
+    CutAgain,
+    FreezeFile,
+    PairRecords,
+    PrepareStep,
+    StepAction,
+)
+from migrator.model.run import (
+    Attempt,
+    AttemptState,
+    FileRef,
+    LedgerState,
+    Page,
+    RunRow,
+    Slice,
+    StepPhase,
+    StepRow,
+)
+from migrator.model.schedule import Schedule, Step, VerifyStep
+
+#: what an action is busy with: an attempt's id, or a step's
+Key = int | str
+
+
+class Goal(StrEnum):
+    """Which steps are performed: all that move records, or those that verify."""
+
+    LOAD = "load"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The numbers by which a run is steered; times in seconds."""
+
+    #: how many attempts of one step are on their way at once
+    in_flight: int = 4
+    #: rounds of re-sending rows with a fault that may pass (guarantee: at most 6 tries a row)
+    max_rounds: int = 6
+    #: pause before the second round; doubled each round, at most `max_round_delay`
+    round_delay: float = 15.0
+    max_round_delay: float = 600.0
+    poll_first: float = 0.5
+    poll_factor: float = 1.6
+    poll_max: float = 60.0
+    #: fruitless requests in a row on one attempt before the run pauses
+    max_lost: int = 8
+    #: how often results that do not add up are fetched again before they are quarantined
+    max_refetch: int = 5
+    #: actions of the data plane at once: each may use the whole memory limit of the engine
+    data_room: int = 1
+    #: how many jobs one slice may need because uploads were cut
+    max_tries: int = 20
+
+    def poll_delay(self, polls: int) -> float:
+        """How long to wait before the next poll, after `polls` of them."""
+        return float(min(self.poll_max, self.poll_first * self.poll_factor**polls))
+
+    def lost_delay(self, lost: int) -> float:
+        """How long to wait after `lost` fruitless requests in a row."""
+        return float(min(self.poll_max, 2.0 ** max(0, lost - 1)))
+
+    def next_round_delay(self, rounds: int) -> float:
+        """How long to wait before the rows of round `rounds` are sent once more."""
+        return float(min(self.max_round_delay, self.round_delay * 2.0 ** max(0, rounds - 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why the run will begin nothing new, and how the command ends."""
+
+    code: str
+    what: str
+    hint: str
+    exit_code: ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run. Mappings are never changed in place."""
+
+    row: RunRow
+    schedule: Schedule
+    goal: Goal
+    policy: Policy
+    steps: Mapping[str, StepRow]
+    slices: Mapping[tuple[str, int], Slice]
+    #: attempts that are not final, by id
+    live: Mapping[int, Attempt]
+    #: attempts that are final, by step, in order of id
+    settled: Mapping[str, tuple[Attempt, ...]]
+    #: slices without a live attempt that still have to be sent, by step, in order
+    queue: Mapping[str, tuple[int, ...]]
+    #: pages by attempt, in order
+    pages: Mapping[int, tuple[Page, ...]]
+    next_attempt: int
+    #: which steps each step waits for
+    before: Mapping[str, tuple[str, ...]]
+    busy: Mapping[Key, StepAction | AttemptAction] = field(default_factory=dict)
+    due: Mapping[Key, float] = field(default_factory=dict)
+    #: polls, or fruitless requests, in a row
+    tries: Mapping[Key, int] = field(default_factory=dict)
+    stop: Stop | None = None
+
+    def wanted(self, step: Step) -> bool:
+        """Whether the goal asks for this step."""
+        return isinstance(step, VerifyStep) == (self.goal is Goal.VERIFY)
+
+    @property
+    def wanted_steps(self) -> tuple[Step, ...]:
+        """The steps that the goal asks for, in schedule order."""
+        return tuple(step for step in self.schedule.steps if self.wanted(step))
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do for the goal."""
+        return all(self.steps[step.id].phase is StepPhase.DONE for step in self.wanted_steps)
+
+    def live_of(self, step: str) -> tuple[Attempt, ...]:
+        """The step's attempts that are on their way."""
+        return tuple(attempt for attempt in self.live.values() if attempt.step == step)
+
+    def outcome_files(self, step: str) -> tuple[FileRef, ...]:
+        """The files that hold the outcomes of the step's rows so far: what its preparation decided, then its attempts."""
+        made = tuple(one for one in self.steps[step].files if one.path.startswith("outcomes/"))
+        return made + tuple(one.outcomes for one in self.settled.get(step, ()) if one.outcomes is not None)
+
+    def extract_files(self, step: str) -> tuple[FileRef, ...]:
+        """The pages of a finished extract (or the frozen source file)."""
+        for attempt in reversed(self.settled.get(step, ())):
+            if attempt.state is AttemptState.HARVESTED:
+                return tuple(page.file for page in self.pages.get(attempt.id, ()))
+        return self.steps[step].files
+
+
+def key_of(action: StepAction | AttemptAction) -> Key:
+    """What the action is busy with."""
+    match action:
+        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | CompareTarget():
+            return action.step
+        case _:
+            return action.attempt
+
+
+def from_ledger(state: LedgerState, schedule: Schedule, goal: Goal, policy: Policy) -> Run:
+    """The run as the ledger remembers it; nothing is busy and everything is due."""
+    settled: dict[str, tuple[Attempt, ...]] = {}
+    live: dict[int, Attempt] = {}
+    for attempt in sorted(state.attempts, key=lambda one: one.id):
+        if attempt.state.final:
+            settled[attempt.step] = (*settled.get(attempt.step, ()), attempt)
+        else:
+            live[attempt.id] = attempt
+    pages: dict[int, tuple[Page, ...]] = {}
+    for page in sorted(state.pages, key=lambda one: (one.attempt, one.seq)):
+        pages[page.attempt] = (*pages.get(page.attempt, ()), page)
+    return Run(
+        row=state.run,
+        schedule=schedule,
+        goal=goal,
+        policy=policy,
+        steps={step.id: state.steps.get(step.id, StepRow(step.id)) for step in schedule.steps},
+        slices={(one.step, one.no): one for one in state.slices},
+        live=live,
+        settled=settled,
+        queue=_queue(state, live, settled),
+        pages=pages,
+        before=_before(schedule),
+        next_attempt=max((one.id for one in state.attempts), default=0) + 1,
+    )
+
+
+def _before(schedule: Schedule) -> dict[str, tuple[str, ...]]:
+    before: dict[str, tuple[str, ...]] = {step.id: () for step in schedule.steps}
+    for edge in schedule.edges:
+        before[edge.after] = (*before[edge.after], edge.before)
+    return before
+
+
+def _queue(
+    state: LedgerState, live: Mapping[int, Attempt], settled: Mapping[str, tuple[Attempt, ...]]
+) -> dict[str, tuple[int, ...]]:
+    done = {
+        (one.step, one.slice)
+        for attempts in settled.values()
+        for one in attempts
+        if one.state is not AttemptState.ABANDONED
+    } | {(one.step, one.slice) for one in live.values()}
+    queue: dict[str, tuple[int, ...]] = {}
+    for one in sorted(state.slices, key=lambda each: (each.step, each.no)):
+        if (one.step, one.no) not in done:
+            queue[one.step] = (*queue.get(one.step, ()), one.no)
+    return queue
+
+
+def with_step(run: Run, row: StepRow) -> Run:
+    """The run with that step row in the place of the old one."""
+    return replace(run, steps={**run.steps, row.step: row})
+
+
+def with_attempt(run: Run, attempt: Attempt) -> Run:
+    """The run with that attempt in the place of the old one, live or settled as its state says."""
+    if not attempt.state.final:
+        return replace(run, live={**run.live, attempt.id: attempt})
+    live = {key: value for key, value in run.live.items() if key != attempt.id}
+    mine = (*run.settled.get(attempt.step, ()), attempt)
+    return replace(run, live=live, settled={**run.settled, attempt.step: mine})
+
+
+def released(run: Run, key: Key, *, due: float | None = None, tries: int | None = None) -> Run:
+    """The run with `key` no longer busy; due at `due` (at once, when None), with that many tries behind it."""
+    dues = {one: at for one, at in run.due.items() if one != key}
+    counts = {one: count for one, count in run.tries.items() if one != key}
+    if due is not None:
+        dues[key] = due
+    if tries:
+        counts[key] = tries
+    busy = {one: action for one, action in run.busy.items() if one != key}
+    return replace(run, busy=busy, due=dues, tries=counts)

@@ -1,0 +1,166 @@
+"""What a reply means for the run.
+
+**Invariant:** pure; an attempt and all its rows change in one commit; nothing is concluded from a missing answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from migrator.data.jobs import Comparison
+from migrator.executor import ingest, query
+from migrator.executor.actions import (
+    AbandonUpload,
+    AttemptAction,
+    AttemptSettled,
+    CloseUpload,
+    CompareTarget,
+    ConfirmClose,
+    CreateJob,
+    CutAgain,
+    FetchPage,
+    FileFrozen,
+    FreezeFile,
+    GaveUp,
+    Harvest,
+    JobTold,
+    PageStored,
+    PairRecords,
+    Poll,
+    PrepareStep,
+    RecordsPaired,
+    Reply,
+    RequestLost,
+    ResultsBroken,
+    SendRows,
+    StepAction,
+    StepPrepared,
+    TargetCompared,
+    Upload,
+    UploadTaken,
+)
+from migrator.executor.change import Change, added, finished
+from migrator.executor.lost import lost
+from migrator.executor.run import Run, Stop, key_of
+from migrator.model.run import AttemptKind, Outcome, Slice, StepPhase
+from migrator.model.schedule import LinkStep, LoadStep
+
+
+class UnexpectedReply(Exception):  # noqa: N818 - it is the reply that is unexpected
+    """An action got a reply of another kind: a bug of ours."""
+
+
+def settle(run: Run, action: StepAction | AttemptAction, reply: Reply, now: float) -> Change:
+    """The run after `action` got `reply` at `now`."""
+    if isinstance(reply, GaveUp):
+        stop = Stop(reply.code, reply.what, reply.hint, reply.exit_code)
+        return Change(run).free(key_of(action)).stopped(stop)
+    match action:
+        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | CompareTarget():
+            return _settle_step(run, action, reply, now)
+        case _:
+            if isinstance(reply, RequestLost):
+                return lost(run, action, reply, now)
+            return _settle_attempt(run, action, reply, now)
+
+
+def _settle_attempt(run: Run, action: AttemptAction, reply: Reply, now: float) -> Change:
+    attempt = run.live[action.attempt]
+    match action, reply:
+        case CreateJob(), JobTold():
+            return ingest.created(run, attempt, reply, now)
+        case Upload(), UploadTaken():
+            return ingest.uploaded(run, attempt)
+        case AbandonUpload(), JobTold():
+            return ingest.abandoned(run, attempt, reply, now)
+        case CloseUpload() | ConfirmClose(), JobTold():
+            return ingest.closed(run, attempt, reply, now)
+        case Poll(), JobTold():
+            if attempt.kind is AttemptKind.QUERY:
+                return query.polled(run, attempt, reply, now)
+            return ingest.polled(run, attempt, reply, now)
+        case Harvest() | SendRows(), AttemptSettled():
+            return ingest.harvested(run, attempt, reply, now)
+        case Harvest() | SendRows(), ResultsBroken():
+            return ingest.broken(run, attempt, reply, now)
+        case FetchPage(), PageStored():
+            return query.page_stored(run, attempt, reply, now)
+        case FetchPage(), ResultsBroken():
+            return query.page_broken(run, attempt, reply, now)
+        case _:
+            raise UnexpectedReply(f"{type(action).__name__} got {type(reply).__name__}")
+
+
+def _settle_step(run: Run, action: StepAction, reply: Reply, now: float) -> Change:
+    change = Change(run).free(action.step)
+    row = run.steps[action.step]
+    match reply:
+        case FileFrozen():
+            done = replace(
+                row, phase=StepPhase.DONE, total=reply.file.rows, files=(reply.file,), finished=now
+            )
+            return change.step(done, "step-done", rows=reply.file.rows, sha256=reply.file.sha256)
+        case RecordsPaired():
+            found = reply.matched
+            tallies = {Outcome.UNCHANGED: found.matched, Outcome.SKIPPED: found.total - found.matched}
+            done = replace(
+                row,
+                total=found.total,
+                tallies={outcome: count for outcome, count in tallies.items() if count},
+                files=(found.id_map,),
+            )
+            return finished(change.step(done), action.step, now)
+        case StepPrepared():
+            return _prepared(change, action, reply, now)
+        case TargetCompared():
+            counts = _compared(reply.comparison)
+            done = replace(
+                row,
+                phase=StepPhase.DONE,
+                finished=now,
+                files=(*row.files, reply.comparison.report),
+                counts=counts,
+            )
+            return change.step(done, "step-done", **counts)
+        case _:
+            raise UnexpectedReply(f"{type(action).__name__} got {type(reply).__name__}")
+
+
+def _prepared(change: Change, action: StepAction, reply: StepPrepared, now: float) -> Change:
+    prepared = reply.prepared
+    run = change.run
+    row = run.steps[action.step]
+    step = run.schedule.step(action.step)
+    if not isinstance(step, LoadStep | LinkStep):
+        raise UnexpectedReply(f"{action.step} is not a step that sends")
+    slices = tuple(
+        Slice(step=row.step, no=cut.no, round=row.rounds + 1, file=cut.file, lane=step.lane, group=cut.group)
+        for cut in prepared.slices
+    )
+    first = isinstance(action, PrepareStep)
+    row = replace(
+        row,
+        total=prepared.total if first else row.total,
+        tallies=added(row.tallies, prepared.tallies),
+        waiting=0,
+        rounds=row.rounds + 1,
+        files=(*row.files, prepared.rows, *((prepared.outcomes,) if prepared.outcomes else ())),
+        counts=_with_faults(row.counts, prepared.faults),
+        notes=(*row.notes, *prepared.notes),
+    )
+    facts = {"rows": prepared.total, "slices": len(slices), "lane": step.lane.value, "round": row.rounds}
+    return finished(change.step(row, "step-cut", **facts).slices(row.step, slices), row.step, now)
+
+
+def _with_faults(counts: Mapping[str, int], faults: Mapping[str, int]) -> dict[str, int]:
+    more = {f"fault.{code}": count for code, count in faults.items()}
+    return {key: counts.get(key, 0) + more.get(key, 0) for key in (*counts, *more)}
+
+
+def _compared(comparison: Comparison) -> dict[str, int]:
+    return {
+        "rows": comparison.rows,
+        "compared": comparison.sampled,
+        "missing": comparison.missing,
+        "duplicated": comparison.duplicated,
+        **{f"differing.{name}": count for name, count in sorted(comparison.differing.items())},
+    }

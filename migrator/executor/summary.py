@@ -1,0 +1,185 @@
+"""What a run came to: outcomes per object that add up, faults, and what verification found.
+
+**Invariant:** made from the ledger alone, so `status` and `report` say the same as the run itself did.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from migrator.errors import ExitCode
+from migrator.model.run import Attempt, FileRef, LedgerState, Outcome, RunRow, RunStatus, StepPhase, StepRow
+from migrator.model.schedule import LinkStep, LoadStep, MatchStep, Schedule, Step, VerifyStep
+
+#: outcomes that make a run end with exit code 1
+UNSUCCESSFUL = frozenset({Outcome.FAILED, Outcome.BLOCKED, Outcome.QUARANTINED})
+
+
+@dataclass(frozen=True, slots=True)
+class StepSummary:
+    """One step that gives rows an outcome. `total` is None before it is prepared; `lane` is empty for reference objects."""
+
+    step: str
+    object_name: str
+    sobject: str
+    operation: str
+    lane: str
+    guarantee: str
+    phase: StepPhase
+    total: int | None
+    tallies: Mapping[Outcome, int]
+    waiting: int
+    faults: Mapping[str, int]
+    jobs: int
+    rounds: int
+    notes: tuple[str, ...]
+    started: float | None
+    finished: float | None
+    outcome_files: tuple[FileRef, ...]
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every row has exactly one outcome."""
+        return self.total is not None and sum(self.tallies.values()) == self.total
+
+    @property
+    def unsuccessful(self) -> int:
+        """Rows that failed, were blocked or are quarantined."""
+        return sum(self.tallies.get(one, 0) for one in UNSUCCESSFUL)
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationSummary:
+    """What reading the target back found for one object; all counts are rows, `differing` by field."""
+
+    step: str
+    object_name: str
+    sobject: str
+    done: bool
+    rows: int
+    compared: int
+    missing: int
+    duplicated: int
+    differing: Mapping[str, int]
+    report: FileRef | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def wrong(self) -> int:
+        """How many findings speak against the load."""
+        return self.missing + self.duplicated + sum(self.differing.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A whole run."""
+
+    run: RunRow
+    schedule: Schedule
+    steps: tuple[StepSummary, ...]
+    verification: tuple[VerificationSummary, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row of every object has an outcome."""
+        return self.run.status is RunStatus.COMPLETE and all(one.balanced for one in self.steps)
+
+    @property
+    def verified(self) -> bool:
+        """Whether verification ran for every object."""
+        return bool(self.verification) and all(one.done for one in self.verification)
+
+    @property
+    def load_exit(self) -> ExitCode:
+        """The exit code of a finished load."""
+        return ExitCode.ROWS_FAILED if any(one.unsuccessful for one in self.steps) else ExitCode.OK
+
+    @property
+    def verify_exit(self) -> ExitCode:
+        """The exit code of a finished verification."""
+        wrong = any(one.wrong for one in self.verification)
+        return ExitCode.ROWS_FAILED if wrong or not self.verified else ExitCode.OK
+
+
+def summarize(state: LedgerState, schedule: Schedule) -> Summary:
+    """The summary of what the ledger holds."""
+    attempts: dict[str, list[Attempt]] = {}
+    for one in state.attempts:
+        attempts.setdefault(one.step, []).append(one)
+    steps: list[StepSummary] = []
+    verification: list[VerificationSummary] = []
+    for step in schedule.steps:
+        row = state.steps.get(step.id, StepRow(step.id))
+        match step:
+            case MatchStep() | LoadStep() | LinkStep():
+                steps.append(_step_summary(step, row, attempts.get(step.id, []), state))
+            case VerifyStep():
+                verification.append(_verification(step, row))
+            case _:
+                pass
+    return Summary(state.run, schedule, tuple(steps), tuple(verification))
+
+
+def _step_summary(
+    step: MatchStep | LoadStep | LinkStep, row: StepRow, attempts: list[Attempt], state: LedgerState
+) -> StepSummary:
+    faults: dict[str, int] = {}
+    for attempt in attempts:
+        for code, count in attempt.faults.items():
+            faults[code] = faults.get(code, 0) + count
+    for key, count in row.counts.items():
+        if key.startswith("fault."):
+            code = key.removeprefix("fault.")
+            faults[code] = faults.get(code, 0) + count
+    lanes = sorted({one.lane.value for one in state.slices if one.step == row.step})
+    made = tuple(one for one in row.files if one.path.startswith("outcomes/"))
+    settled = tuple(one.outcomes for one in attempts if one.outcomes is not None)
+    return StepSummary(
+        step=step.id,
+        object_name=step.object_name,
+        sobject=step.sobject,
+        operation=_operation(step),
+        lane="+".join(lanes),
+        guarantee="R" if isinstance(step, MatchStep) else step.guarantee.value,
+        phase=row.phase,
+        total=row.total,
+        tallies=row.tallies,
+        waiting=row.waiting,
+        faults=dict(sorted(faults.items(), key=lambda item: (-item[1], item[0]))),
+        jobs=sum(1 for one in attempts if one.job_id),
+        rounds=row.rounds,
+        notes=row.notes,
+        started=row.started,
+        finished=row.finished,
+        outcome_files=made + settled,
+    )
+
+
+def _operation(step: MatchStep | LoadStep | LinkStep) -> str:
+    match step:
+        case MatchStep():
+            return "reference"
+        case LoadStep():
+            return step.operation.value
+        case LinkStep():
+            return "link " + ", ".join(one.rule.target for one in step.lookups)
+
+
+def _verification(step: Step, row: StepRow) -> VerificationSummary:
+    reports = [one for one in row.files if one.path.startswith("verify/")]
+    return VerificationSummary(
+        step=step.id,
+        object_name=step.object_name,
+        sobject=step.sobject,
+        done=row.phase is StepPhase.DONE,
+        rows=row.counts.get("rows", 0),
+        compared=row.counts.get("compared", 0),
+        missing=row.counts.get("missing", 0),
+        duplicated=row.counts.get("duplicated", 0),
+        differing={
+            key.removeprefix("differing."): count
+            for key, count in sorted(row.counts.items())
+            if key.startswith("differing.")
+        },
+        report=reports[-1] if reports else None,
+        notes=row.notes,
+    )

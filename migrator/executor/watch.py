@@ -1,0 +1,45 @@
+"""A run as somebody who watches it sees it."""
+
+from migrator.executor.progress import Progress, StepProgress
+from migrator.executor.run import Run
+from migrator.executor.summary import UNSUCCESSFUL
+from migrator.model.run import AttemptKind
+from migrator.model.schedule import ExtractStep, Step, VerifyStep
+
+
+def watch(run: Run, elapsed: float, requests: int) -> Progress:
+    """The progress of the steps that the goal asks for."""
+    return Progress(tuple(_step(run, step) for step in run.wanted_steps), elapsed, requests)
+
+
+def _step(run: Run, step: Step) -> StepProgress:
+    row = run.steps[step.id]
+    live = run.live_of(step.id)
+    lanes = sorted({one.kind.value for one in live if one.kind is not AttemptKind.QUERY})
+    if isinstance(step, ExtractStep | VerifyStep):
+        total, done = _read(run, step)
+    else:
+        total = row.total
+        done = sum(row.tallies.values()) + sum(one.processed or 0 for one in live)
+    failed = sum(count for one, count in row.tallies.items() if one in UNSUCCESSFUL)
+    return StepProgress(
+        id=step.id,
+        object_name=step.object_name,
+        kind=type(step).__name__.removesuffix("Step").lower(),
+        phase=row.phase.value,
+        total=total,
+        done=done,
+        failed=failed,
+        lane="+".join(lanes),
+        note=f"{row.waiting} rows wait for another try" if row.waiting else "",
+    )
+
+
+def _read(run: Run, step: ExtractStep | VerifyStep) -> tuple[int | None, int]:
+    row = run.steps[step.id]
+    if row.total is not None:
+        return row.total, row.total
+    live = run.live_of(step.id)
+    expected = step.expected if isinstance(step, ExtractStep) else None
+    known = max((one.rows for one in live), default=0)
+    return known or expected, sum(page.file.rows for one in live for page in run.pages.get(one.id, ()))

@@ -1,0 +1,226 @@
+"""Every order of faults and crashes, within a budget, through the real `decide`, `intend` and `settle`: nothing is lost or doubled.
+
+An execution is a list of choices. The explorer runs the undisturbed one, then every one that differs in a later choice, until
+all with at most K faults are done. A crash throws away everything but what was committed.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from migrator.data.jobs import Settled
+from migrator.errors import ExitCode
+from migrator.executor.actions import (
+    Action,
+    AttemptAction,
+    AttemptSettled,
+    BeginQuery,
+    BeginSlice,
+    CloseUpload,
+    Harvest,
+    Reply,
+    RequestLost,
+    ResultsBroken,
+    StepAction,
+)
+from migrator.executor.change import Change
+from migrator.executor.decide import decide, next_due
+from migrator.executor.intend import intend
+from migrator.executor.run import Goal, Policy, Run, from_ledger
+from migrator.executor.settle import settle
+from migrator.model.plan import Operation
+from migrator.model.run import AttemptState, FileRef, LedgerState, Outcome, RunRow, Slice, StepPhase, StepRow
+from migrator.model.schedule import Guarantee, Lane, LoadStep, Schedule
+from migrator.model.wire import JobState
+from tests.protocol.world import Script, TinyLedger, World
+
+STEP = "load Thing__c"
+ROWS = ("row-1", "row-2")
+POLICY = Policy(round_delay=1.0, max_lost=6, max_refetch=5)
+MAX_TURNS = 400
+
+LOAD = LoadStep(
+    id=STEP,
+    object_name="Thing__c",
+    sobject="Thing__c",
+    key_prefix="a00",
+    operation=Operation.INSERT,
+    guarantee=Guarantee.INSERT,
+    lane=Lane.BULK2,
+    source_extract="extract Thing__c",
+    key=("Id",),
+    columns=(),
+    lookups=(),
+)
+SCHEDULE = Schedule("explored", "digest", (LOAD,), ())
+
+
+Settle = Callable[[Run, StepAction | AttemptAction, Reply, float], Change]
+
+
+def _begin(world: World) -> TinyLedger:
+    row = RunRow("r", "p", "p.yaml", "d", "{}", "0", "60.0", "a", "b", "00D", "00D", "005", 0.0)
+    ledger = TinyLedger(row)
+    first = Slice(STEP, 1, 1, world.ref("slices/1", ROWS), Lane.BULK2)
+    ledger.commit((StepRow(STEP, StepPhase.OPEN, total=len(ROWS), rounds=1, started=0.0), first))
+    return ledger
+
+
+def _load(ledger: TinyLedger) -> Run:
+    state = LedgerState(
+        ledger.run,
+        ledger.steps,
+        tuple(ledger.slices.values()),
+        tuple(ledger.attempts.values()),
+        tuple(ledger.pages.values()),
+    )
+    return from_ledger(state, SCHEDULE, Goal.LOAD, POLICY)
+
+
+def execute(script: Script, settled: Settle = settle) -> tuple[World, TinyLedger, Run]:
+    """One execution to its end: crashes reload, resumable stops resume."""
+    world = World(script)
+    ledger = _begin(world)
+    run, now = _load(ledger), 0.0
+    for _ in range(MAX_TURNS):
+        if run.over:
+            break
+        if run.stop is not None:
+            if run.stop.exit_code is not ExitCode.PAUSED:
+                break
+            run = _load(ledger)
+            continue
+        actions = decide(run, now, 1)
+        if not actions:
+            due = next_due(run)
+            assert due is not None, "live-lock: nothing to do and nothing to wait for"
+            now = max(now, due)
+            continue
+        run = _turn(world, ledger, run, actions[0], now, settled)
+    for effect in world.late:
+        effect()
+    return world, ledger, run
+
+
+def _turn(world: World, ledger: TinyLedger, run: Run, action: Action, now: float, settled: Settle) -> Run:
+    change = intend(run, action, now)
+    if world.script.choose(2):
+        return _load(ledger)
+    ledger.commit(change.rows)
+    if isinstance(action, BeginSlice | BeginQuery):
+        return change.run
+    if world.script.choose(2):
+        return _load(ledger)
+    reply = world.perform(change.run, action)
+    if world.script.choose(2):
+        return _load(ledger)
+    after = settled(change.run, action, reply, now)
+    ledger.commit(after.rows)
+    return after.run
+
+
+def judge(world: World, ledger: TinyLedger, run: Run) -> str:
+    """What is wrong with an execution, empty when nothing is."""
+    doubled = [row for row in ROWS if world.created[row] > 1]
+    if doubled:
+        return f"DUPLICATE {doubled}"
+    if run.stop is not None:
+        return "" if any(one.tallies for one in ledger.steps.values()) else f"stopped: {run.stop.code}"
+    if not run.over:
+        return "LIVE-LOCK"
+    missing = [row for row in ROWS if not world.created[row]]
+    return f"LOST {missing}" if missing else ""
+
+
+def explore(faults: int, settled: Settle = settle) -> tuple[int, list[str]]:
+    """Run every script with at most `faults` faults; how many there were, and what was wrong."""
+    stack: list[tuple[int, ...]] = [()]
+    executions = 0
+    wrong: list[str] = []
+    while stack:
+        prefix = stack.pop()
+        script = Script(prefix, faults)
+        verdict = judge(*execute(script, settled))
+        executions += 1
+        if verdict:
+            wrong.append(f"{verdict} by {prefix}")
+        for place in range(len(prefix), len(script.asked)):
+            taken = tuple(picked for picked, _ in script.asked[:place])
+            stack += [(*taken, other) for other in range(1, script.asked[place][1])]
+    return executions, wrong
+
+
+@pytest.mark.parametrize("faults", [0, 1, 2])
+def test_no_order_of_faults_loses_or_doubles_a_row(faults: int) -> None:
+    executions, wrong = explore(faults)
+    print(f"explored {executions} executions with up to {faults} faults")
+    assert not wrong, wrong[:5]
+
+
+@pytest.mark.slow
+def test_no_order_of_three_faults_loses_or_doubles_a_row() -> None:
+    executions, wrong = explore(3)
+    print(f"explored {executions} executions with up to 3 faults")
+    assert not wrong, wrong[:5]
+
+
+# --- mutants: an explorer that cannot fail proves nothing -----------------------------------------------------------
+
+
+def new_job_when_the_close_is_lost(
+    run: Run, action: StepAction | AttemptAction, reply: Reply, now: float
+) -> Change:
+    if isinstance(action, CloseUpload) and isinstance(reply, RequestLost):
+        attempt = replace(run.live[action.attempt], state=AttemptState.ABANDONED)
+        return Change(run).attempt(attempt, "mutant").requeue(attempt).free(attempt.id)
+    return settle(run, action, reply, now)
+
+
+def aborted_means_nothing_was_done(
+    run: Run, action: StepAction | AttemptAction, reply: Reply, now: float
+) -> Change:
+    if isinstance(action, Harvest) and run.live[action.attempt].job_state == JobState.ABORTED.value:
+        attempt = replace(run.live[action.attempt], state=AttemptState.ABANDONED)
+        return Change(run).attempt(attempt, "mutant").requeue(attempt).free(attempt.id)
+    return settle(run, action, reply, now)
+
+
+def send_a_failed_job_again_whole(
+    run: Run, action: StepAction | AttemptAction, reply: Reply, now: float
+) -> Change:
+    if isinstance(action, Harvest) and run.live[action.attempt].job_state == JobState.FAILED.value:
+        attempt = replace(run.live[action.attempt], state=AttemptState.ABANDONED)
+        return Change(run).attempt(attempt, "mutant").requeue(attempt).free(attempt.id)
+    return settle(run, action, reply, now)
+
+
+def trust_the_download(run: Run, action: StepAction | AttemptAction, reply: Reply, now: float) -> Change:
+    if isinstance(action, Harvest) and isinstance(reply, ResultsBroken):
+        rows = run.live[action.attempt].rows
+        nothing = FileRef("outcomes/none", "", 0, 0)
+        reply = AttemptSettled(Settled(outcomes=nothing, tallies={Outcome.CREATED: rows}))
+    if isinstance(action, Harvest) and isinstance(reply, AttemptSettled) and reply.settled.waiting:
+        return settle(run, action, AttemptSettled(_all_created(run, action, reply)), now)
+    return settle(run, action, reply, now)
+
+
+def _all_created(run: Run, action: Harvest, reply: AttemptSettled) -> Settled:
+    tallies = {Outcome.CREATED: run.live[action.attempt].rows}
+    return replace(reply.settled, tallies=tallies, waiting=0)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "found"),
+    [
+        (new_job_when_the_close_is_lost, "DUPLICATE"),
+        (aborted_means_nothing_was_done, "DUPLICATE"),
+        (send_a_failed_job_again_whole, "DUPLICATE"),
+        (trust_the_download, "LOST"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_a_broken_protocol_is_caught(mutant: Settle, found: str) -> None:
+    executions, wrong = explore(2, mutant)
+    print(f"{len(wrong)} of {executions} executions are wrong")
+    assert any(one.startswith(found) for one in wrong)

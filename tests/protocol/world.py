@@ -1,0 +1,221 @@
+"""A tiny org and a tiny ledger for exploring the real `decide`, `intend` and `settle` through every order of faults.
+
+The org knows jobs and counts how often each row was created; it is the judge. The ledger keeps exactly what was committed.
+A `Script` makes each choice; the explorer runs all scripts within a budget of faults.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from migrator.data.jobs import CutSlice, Prepared, Settled
+from migrator.executor.actions import (
+    AbandonUpload,
+    AttemptAction,
+    AttemptSettled,
+    CloseUpload,
+    ConfirmClose,
+    CreateJob,
+    CutAgain,
+    Harvest,
+    JobTold,
+    Poll,
+    Reply,
+    RequestLost,
+    ResultsBroken,
+    StepAction,
+    StepPrepared,
+    Upload,
+    UploadTaken,
+)
+from migrator.executor.run import Run
+from migrator.model.run import Attempt, FileRef, LedgerRow, Outcome, Page, RunRow, Slice, StepRow
+from migrator.model.wire import JobInfo, JobState, Sent
+
+
+class Script:
+    """Answers every question of an execution, first from a prefix, then with 0; remembers what it was asked."""
+
+    def __init__(self, prefix: tuple[int, ...], faults: int) -> None:
+        self.prefix = prefix
+        self.asked: list[tuple[int, int]] = []
+        self.left = faults
+
+    def choose(self, options: int) -> int:
+        """One of `options`; 0 is the undisturbed one and costs nothing, any other costs a fault."""
+        if self.left <= 0 or options < 2:
+            return 0
+        place = len(self.asked)
+        picked = self.prefix[place] if place < len(self.prefix) else 0
+        self.asked.append((picked, options))
+        self.left -= picked > 0
+        return picked
+
+
+@dataclass
+class Job:
+    """An ingest job of the tiny org."""
+
+    state: JobState = JobState.OPEN
+    content: tuple[str, ...] | None = None
+    done: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+@dataclass
+class World:
+    """The org, the files and the faults of one execution."""
+
+    script: Script
+    jobs: dict[str, Job] = field(default_factory=dict)
+    created: Counter[str] = field(default_factory=Counter)
+    files: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    late: list[Callable[[], None]] = field(default_factory=list)
+
+    def ref(self, path: str, rows: tuple[str, ...]) -> FileRef:
+        """A file of the run folder that holds those rows."""
+        self.files[path] = rows
+        return FileRef(path, "", len(rows), len(rows))
+
+    def perform(self, run: Run, action: StepAction | AttemptAction) -> Reply:
+        """Do what the action asks, disturbed as the script chooses."""
+        if self.late and self.script.choose(2) == 0:
+            self.late.pop(0)()
+        match action:
+            case CutAgain():
+                return self._cut_again(run, action.step)
+            case CreateJob():
+                return self._disturbed(self._create, late=False)
+            case Upload():
+                return self._disturbed(lambda: self._upload(run, run.live[action.attempt]), late=True)
+            case CloseUpload():
+                return self._disturbed(lambda: self._close(run.live[action.attempt].job_id), late=True)
+            case ConfirmClose():
+                return self._disturbed(lambda: self._confirm(run.live[action.attempt].job_id), late=True)
+            case AbandonUpload():
+                return self._disturbed(lambda: self._abort(run.live[action.attempt].job_id), late=False)
+            case Poll():
+                return self._disturbed(lambda: self._poll(run.live[action.attempt].job_id), late=False)
+            case Harvest():
+                return self._harvest(run.live[action.attempt])
+            case _:
+                raise AssertionError(action)
+
+    def _disturbed(self, effect: Callable[[], Reply], *, late: bool) -> Reply:
+        """The effect with its answer; or lost before it, lost after it, or (for writes) delivered some time later."""
+        picked = self.script.choose(4 if late else 3)
+        if picked == 0:
+            return effect()
+        if picked == 2:
+            effect()
+        if picked == 3:
+            self.late.append(lambda: _ignore(effect()))
+        return RequestLost(Sent.MAYBE, 0, "no-answer", "the connection broke")
+
+    def _create(self) -> Reply:
+        name = f"750{len(self.jobs):012d}AAA"
+        self.jobs[name] = Job()
+        return JobTold(JobInfo(name, JobState.OPEN))
+
+    def _upload(self, run: Run, attempt: Attempt) -> Reply:
+        job = self.jobs[attempt.job_id]
+        if job.state is not JobState.OPEN or job.content is not None:
+            return RequestLost(Sent.YES, 400, "INVALIDJOBSTATE", "not open, or a second upload")
+        job.content = self.files[run.slices[(attempt.step, attempt.slice)].file.path]
+        return UploadTaken()
+
+    def _close(self, name: str) -> Reply:
+        job = self.jobs[name]
+        if job.state is not JobState.OPEN:
+            return RequestLost(Sent.YES, 400, "INVALIDJOBSTATE", "not open")
+        job.state = JobState.UPLOAD_COMPLETE
+        if self.script.choose(2) == 0:
+            self._work(job)
+        return self._told(name)
+
+    def _confirm(self, name: str) -> Reply:
+        job = self.jobs[name]
+        return self._close(name) if job.state is JobState.OPEN else self._told(name)
+
+    def _abort(self, name: str) -> Reply:
+        job = self.jobs[name]
+        if job.state is JobState.OPEN:
+            job.state = JobState.ABORTED
+        return self._told(name)
+
+    def _poll(self, name: str) -> Reply:
+        job = self.jobs[name]
+        if job.state is JobState.UPLOAD_COMPLETE:
+            self._work(job)
+        return self._told(name)
+
+    def _work(self, job: Job) -> None:
+        """The org processes the job: wholly, with a row refused for now, or ended half-way by a fault or an admin."""
+        rows = job.content or ()
+        picked = self.script.choose(4)
+        job.state = {2: JobState.FAILED, 3: JobState.ABORTED}.get(picked, JobState.JOB_COMPLETE)
+        taken = rows[:1] if picked in {2, 3} else rows
+        job.refused = taken[:1] if picked == 1 else ()
+        job.done = tuple(row for row in taken if row not in job.refused)
+        self.created.update(job.done)
+
+    def _told(self, name: str) -> Reply:
+        job = self.jobs[name]
+        known = job.state.terminal
+        processed = len(job.done) + len(job.refused) if known else None
+        return JobTold(JobInfo(name, job.state, processed, len(job.refused) if known else None))
+
+    def _harvest(self, attempt: Attempt) -> Reply:
+        picked = self.script.choose(3)
+        if picked == 1:
+            return RequestLost(Sent.MAYBE, 0, "no-answer", "the connection broke")
+        if picked == 2:
+            return ResultsBroken("cut short")
+        job = self.jobs[attempt.job_id]
+        waiting = tuple(row for row in job.content or () if row not in job.done)
+        path = f"outcomes/{attempt.slice}-{attempt.id}"
+        return AttemptSettled(
+            Settled(
+                outcomes=self.ref(path, waiting),
+                tallies={Outcome.CREATED: len(job.done)} if job.done else {},
+                waiting=len(waiting),
+            )
+        )
+
+    def _cut_again(self, run: Run, step: str) -> Reply:
+        row = run.steps[step]
+        last = [one for one in run.settled[step] if run.slices[(step, one.slice)].round == row.rounds]
+        rows = tuple(each for one in last if one.outcomes for each in self.files[one.outcomes.path])
+        no = max(number for _, number in run.slices) + 1
+        cut = CutSlice(no=no, file=self.ref(f"slices/{no}", rows), group="")
+        return StepPrepared(Prepared(self.ref(f"rows/{no}", rows), None, len(rows), (cut,)))
+
+
+def _ignore(_: object) -> None:
+    """A late answer that nobody hears."""
+
+
+@dataclass
+class TinyLedger:
+    """Keeps exactly what was committed."""
+
+    run: RunRow
+    steps: dict[str, StepRow] = field(default_factory=dict)
+    slices: dict[tuple[str, int], Slice] = field(default_factory=dict)
+    attempts: dict[int, Attempt] = field(default_factory=dict)
+    pages: dict[tuple[int, int], Page] = field(default_factory=dict)
+
+    def commit(self, rows: tuple[LedgerRow, ...]) -> None:
+        """All rows or none; each in the place of the one with its key."""
+        for row in rows:
+            match row:
+                case RunRow():
+                    self.run = row
+                case StepRow():
+                    self.steps[row.step] = row
+                case Slice():
+                    self.slices[(row.step, row.no)] = row
+                case Attempt():
+                    self.attempts[row.id] = row
+                case Page():
+                    self.pages[(row.attempt, row.seq)] = row
