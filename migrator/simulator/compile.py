@@ -89,8 +89,9 @@ def compile_columns(
     null_marker: str | None = None,
     api: Api = Api.BULK,
     audit_fields: bool = False,
+    trusted: bool = False,
 ) -> Compiled:
-    """Compile a header; raises `HeaderFault` for a column that cannot be."""
+    """Compile a header; raises `HeaderFault` for a column that cannot be. A trusted one may give any field or none."""
     key = upsert_key(sobject, external_id) if operation is Operation.UPSERT else None
     draft = _Draft([], [])
     for place, column in enumerate(columns):
@@ -98,11 +99,12 @@ def compile_columns(
     if operation is Operation.UPSERT and key is not None and draft.key_place is None:
         raise HeaderFault(f"Field name not found : {key.name}", column=key.name)
     given = {found.field.name for found in draft.values} | {found.field.name for found in draft.parents}
+    demanded = [] if trusted else [found for found in sobject.fields if found.required]
     audited = audit_fields and operation is Operation.INSERT
     may_insert = {
         found.place
         for found in draft.values
-        if found.field.createable or (audited and found.field.name.lower() in AUDIT_FIELDS)
+        if trusted or found.field.createable or (audited and found.field.name.lower() in AUDIT_FIELDS)
     }
     return Compiled(
         operation=operation,
@@ -113,13 +115,15 @@ def compile_columns(
         parents=tuple(draft.parents),
         forbidden_insert=tuple(found for found in draft.values if found.place not in may_insert),
         forbidden_update=tuple(
-            found for found in draft.values if not found.field.updateable and found.place != draft.key_place
+            found
+            for found in draft.values
+            if not (trusted or found.field.updateable or found.place == draft.key_place)
         ),
         id_place=draft.id_place,
         key_place=draft.key_place,
         key=key,
-        required=tuple(found for found in sobject.fields if found.required and found.name in given),
-        absent=tuple(found for found in sobject.fields if found.required and found.name not in given),
+        required=tuple(found for found in demanded if found.name in given),
+        absent=tuple(found for found in demanded if found.name not in given),
         unique=tuple(found for found in sobject.fields if found.unique and found.name in given),
     )
 

@@ -58,8 +58,9 @@ class Dml:
         external_id: str | None = None,
         null_marker: str | None = None,
         api: Api = Api.BULK,
+        trusted: bool = False,
     ) -> Compiled:
-        """Compile a header once for many chunks; raises `HeaderFault`.
+        """Compile a header once for many chunks; raises `HeaderFault`. A trusted one may give read-only fields too.
 
         With a `null_marker` (Bulk has `#N/A`) a cell that is it sets null; without one, a cell that is None does.
         """
@@ -72,6 +73,7 @@ class Dml:
             null_marker=null_marker,
             api=api,
             audit_fields=self._audit_fields,
+            trusted=trusted,
         )
 
     def execute(

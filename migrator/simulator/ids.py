@@ -4,7 +4,7 @@ An id of ours is three characters of key prefix, three of pod and nine of a base
 their first thirteen characters in blocks of 3,844, so a chunk of ids costs one concatenation each.
 """
 
-from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -57,19 +57,33 @@ def _digits(number: int, width: int) -> str:
     return text
 
 
+@lru_cache(maxsize=4_096)
+def _block(prefix: str, pod: str, high: int) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    """What the ids of a block share: thirteen characters, the first two check characters, and the tails that fit."""
+    head = prefix + pod + _digits(high, COUNTER - 2)
+    bits = sum(1 << place for place, character in enumerate(head[10:13]) if "A" <= character <= "Z")
+    return head, _check_character(head[:5]) + _check_character(head[5:10]), _TAILS[bits]
+
+
 def encode(prefix: str, pod: str, first: int, count: int = 1) -> list[str]:
     """The 18-character ids of `count` consecutive numbers from `first` on."""
     made: list[str] = []
     stop = first + count
     while first < stop:
         high, low = divmod(first, BLOCK)
-        head = prefix + pod + _digits(high, COUNTER - 2)
-        middle = _check_character(head[:5]) + _check_character(head[5:10])
-        bits = sum(1 << place for place, character in enumerate(head[10:13]) if "A" <= character <= "Z")
+        head, middle, tails = _block(prefix, pod, high)
         upper = min(BLOCK, low + stop - first)
-        made += [head + pair + middle + last for pair, last in _TAILS[bits][low:upper]]
+        made += [head + pair + middle + last for pair, last in tails[low:upper]]
         first += upper - low
     return made
+
+
+def encode_one(prefix: str, pod: str, number: int) -> str:
+    """The 18-character id of a number."""
+    high, low = divmod(number, BLOCK)
+    head, middle, tails = _block(prefix, pod, high)
+    pair, last = tails[low]
+    return head + pair + middle + last
 
 
 def decode(record_id: str) -> int:
@@ -82,8 +96,3 @@ def decode(record_id: str) -> int:
     except (KeyError, IndexError):
         return -1
     return number
-
-
-def decode_all(record_ids: Sequence[str]) -> list[int]:
-    """`decode` of each."""
-    return list(map(decode, record_ids))

@@ -38,6 +38,16 @@ class Block:
     columns: tuple[Sequence[str], ...]
 
 
+def _arranged(cells: Sequence[str], places: Sequence[int], rows: Sequence[int]) -> Column:
+    """A whole column anew, its cells put in the order of the segment."""
+    if len(cells) == 1:
+        return (cells[0],)
+    made = [""] * len(places)
+    for place, row in zip(places, rows, strict=True):
+        made[place] = cells[row]
+    return seal(made)
+
+
 class Segment:
     """Consecutive records from `start` on."""
 
@@ -108,13 +118,13 @@ class Table:
         """The 18-character id."""
         if self.organization_id:
             return self.organization_id
-        return ids.encode(self.sobject.prefix, self.pod, seq)[0]
+        return ids.encode_one(self.sobject.prefix, self.pod, seq)
 
     def ids_of(self, seqs: Sequence[int]) -> list[str]:
         """The ids of many records."""
         if not self.organization_id and isinstance(seqs, range) and seqs.step == 1:
             return ids.encode(self.sobject.prefix, self.pod, seqs.start, len(seqs))
-        return [self.id_of(seq) for seq in seqs]
+        return list(map(self.id_of, seqs))
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -269,23 +279,58 @@ class Table:
 
     def update(self, seq: int, values: Mapping[str, str]) -> None:
         """Change fields of one record."""
-        number = bisect_right(self._starts, seq) - 1
-        segment = self._segments[number]
-        place = seq - segment.start
+        self.update_columns([seq], {name: (cell,) for name, cell in values.items()})
+
+    def update_columns(self, seqs: Sequence[int], columns: Mapping[str, Sequence[str]]) -> None:
+        """Change fields of many records, given column by column (a tuple of one cell stands for all)."""
         self._forget_derived()
-        for name, cell in values.items():
-            index = self._indexes.get(name)
-            if index is not None:
-                index.remove(self.cell(seq, name), seq)
-                index.add(index.keys_of([cell])[0], seq)
-            column = segment.columns.get(name)
-            if not isinstance(column, list):
-                column = list(self._column(segment, name))
-                segment.columns[name] = column
+        for name in columns.keys() & self._indexes.keys():
+            self._reindex(name, seqs, columns[name])
+        for number, (places, rows) in self._by_segment(seqs).items():
+            segment = self._segments[number]
+            whole = len(places) == segment.count and segment is not self._tail
+            for name, cells in columns.items():
                 self._cache.pop((number, name), None)
-            column[place] = cell
-        if segment is not self._tail:
-            self._heat(number)
+                if whole:
+                    segment.columns[name] = _arranged(cells, places, rows)
+                    continue
+                column = segment.columns.get(name)
+                if not isinstance(column, list):
+                    column = segment.columns[name] = list(self._column(segment, name))
+                if len(cells) == 1:
+                    for place in places:
+                        column[place] = cells[0]
+                else:
+                    for place, row in zip(places, rows, strict=True):
+                        column[place] = cells[row]
+            if segment is not self._tail and not whole:
+                self._heat(number)
+
+    def _by_segment(self, seqs: Sequence[int]) -> dict[int, tuple[list[int], list[int]]]:
+        """The places in each segment that the records have, and their rows."""
+        groups: dict[int, tuple[list[int], list[int]]] = {}
+        low = high = 0
+        places: list[int] = []
+        rows: list[int] = []
+        for row, seq in enumerate(seqs):
+            if not low <= seq < high:
+                number = bisect_right(self._starts, seq) - 1
+                segment = self._segments[number]
+                low, high = segment.start, segment.start + segment.count
+                places, rows = groups.setdefault(number, ([], []))
+            places.append(seq - low)
+            rows.append(row)
+        return groups
+
+    def _reindex(self, name: str, seqs: Sequence[int], cells: Sequence[str]) -> None:
+        index = self._indexes[name]
+        keys = index.keys_of(cells)
+        for row, seq in enumerate(seqs):
+            place = row if len(cells) > 1 else 0
+            old = self.cell(seq, name)
+            if old != cells[place]:
+                index.remove(old, seq)
+                index.add(keys[place], seq)
 
     def _forget_derived(self) -> None:
         for name in self.derived:

@@ -1,7 +1,7 @@
 """Writing the rows of a transaction that were found good: defaults, auto numbers, system fields, the truth log."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from migrator.simulator import ids
 from migrator.simulator.behaviour import ON_INSERT, Columns
@@ -96,21 +96,31 @@ class Writer:
                 columns[name] = [cell or value for cell in given]
         columns["SystemModstamp"] = (stamp,)
 
-    def update(self, chunk: Chunk, updates: Mapping[int, int], context: Context) -> Iterator[tuple[int, str]]:
+    def update(self, chunk: Chunk, updates: Mapping[int, int], context: Context) -> list[tuple[int, str]]:
         """Change the records of these rows; gives (row, id)."""
         stamp = moment(context.now)
         stamps = {"LastModifiedDate": stamp, "LastModifiedById": context.actor, "SystemModstamp": stamp}
         stamps = {name: cell for name, cell in stamps.items() if chunk.table.sobject.field(name) is not None}
+        table = chunk.table
+        rows, seqs = list(updates), list(updates.values())
+        columns: Columns = {name: (cell,) for name, cell in stamps.items()}
         key = chunk.compiled.key.name if chunk.compiled.key else ""
-        fields = [(name, cells) for name, cells in chunk.cells.items() if name != key]
-        cleared = [(name, set(rows)) for name, rows in chunk.nulls.items()]
-        for row, seq in updates.items():
-            values = {name: cells[row] for name, cells in fields if cells[row]}
-            values.update((name, "") for name, rows in cleared if row in rows)
-            chunk.table.update(seq, values | stamps)
-        self._note(chunk, Change.UPDATED, list(updates.values()), context)
-        for row, seq in updates.items():
-            yield row, chunk.table.id_of(seq)
+        for name, cells in chunk.cells.items():
+            if name == key:
+                continue
+            taken = cells if len(rows) == chunk.count else [cells[row] for row in rows]
+            cleared = set(chunk.nulls.get(name, ()))
+            if "" not in taken or cleared.issuperset(rows):
+                columns[name] = taken if len(seqs) > 1 else tuple(taken)
+                continue
+            kept = [place for place, row in enumerate(rows) if taken[place] or row in cleared]
+            if kept:
+                table.update_columns(
+                    [seqs[place] for place in kept], {name: [taken[place] for place in kept]}
+                )
+        table.update_columns(seqs, columns)
+        self._note(chunk, Change.UPDATED, seqs, context)
+        return list(zip(rows, table.ids_of(seqs), strict=True))
 
     def _note(self, chunk: Chunk, change: Change, seqs: Sequence[int], context: Context) -> None:
         self._truth.append(
