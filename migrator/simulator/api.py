@@ -1,6 +1,6 @@
 """All resources of an org: every API module's routes in one list."""
 
-from migrator.simulator import collections_api, discovery, oauth, query_api, rows
+from migrator.simulator import bulk2_ingest, bulk2_query, collections_api, discovery, oauth, query_api, rows
 from migrator.simulator.router import Route
 
 
@@ -12,4 +12,6 @@ def routes() -> list[Route]:
         *rows.routes(),
         *collections_api.routes(),
         *query_api.routes(),
+        *bulk2_ingest.routes(),
+        *bulk2_query.routes(),
     ]

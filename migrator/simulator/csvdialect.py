@@ -203,10 +203,9 @@ def _translated(fault: str, form: Dialect) -> CsvFault:
     return unparsable(OPEN_QUOTE)
 
 
-def read_batch(upload: BinaryIO, span: Span, form: Dialect) -> Iterator[list[str]]:
+def read_batch(data: bytes, form: Dialect) -> Iterator[list[str]]:
     """The rows of one internal batch. Bytes that are not UTF-8 become U+FFFD, as the platform reads them."""
-    upload.seek(span.start)
-    return read_rows(upload.read(span.end - span.start).decode("utf-8", "replace"), form)
+    return read_rows(data.decode("utf-8", "replace"), form)
 
 
 # --- what goes back ----------------------------------------------------------------------------------------------
