@@ -54,7 +54,7 @@ class QueryJob:
     ended: float = 0.0
     columns: tuple[str, ...] = ()
     result: Spool = field(default_factory=Spool)
-    starts: array[int] = field(default_factory=lambda: array("Q"))  # where each row begins
+    starts: "array[int]" = field(default_factory=lambda: array("Q"))  # where each row begins
     source: Iterator[Row] | None = None
 
     @property

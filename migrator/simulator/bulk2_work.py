@@ -76,6 +76,7 @@ class IngestWork:
             tuple[float, int, _Running]
         ] = []  # a heap by the time the next transaction is done
         self._active: Counter[str] = Counter()
+        self._freed = 0.0  # when a slot was last given back
         self._turn = 0
         self._made = 0
         self._swept = 0.0
@@ -101,6 +102,7 @@ class IngestWork:
         self._queues.pop(job.id, None)
         self._plans.pop(job.id, None)
         if self._active.pop(job.id, 0):
+            self._freed = now
             self._running = [entry for entry in self._running if entry[2].job is not job]
             heapq.heapify(self._running)
         if job in self._waiting:
@@ -111,18 +113,20 @@ class IngestWork:
     def advance(self, now: float) -> bool:
         """Do a small step of what is due; whether there is more to do at once."""
         self._sweep(now)
-        if self._waiting:
-            self._prepare(self._waiting.popleft(), now)
-            return True
         timed = self.org.settings.row_seconds > 0  # then the clock limits the work, not the step
-        rows, at = 0, now
+        while self._waiting:
+            job = self._waiting.popleft()
+            self._prepare(job, job.modified if timed else now)
+            if not timed:
+                return True
+        rows = 0
         while timed or rows < STEP_ROWS:
-            self._fill_slots(at)
+            self._fill_slots()
             if not self._running or self._running[0][0] > now:
                 return False
-            at, _, running = heapq.heappop(self._running)
+            due, _, running = heapq.heappop(self._running)
             rows += running.next_rows
-            self._step(running, at)
+            self._step(running, due)
         return bool(self._running or self._queues)
 
     def _sweep(self, now: float) -> None:
@@ -173,14 +177,14 @@ class IngestWork:
         numeric = tuple(column.place for column in compiled.values if column.field.type in NUMBERS)
         return _Plan(job.upload, layout, compiled, numeric)
 
-    def _fill_slots(self, at: float) -> None:
+    def _fill_slots(self) -> None:
         while self._queues and len(self._running) < self.org.settings.batch_parallelism:
             job_id = min(self._queues, key=lambda each: (self._active[each], self.jobs[each].number))
             job = self.jobs[job_id]
             batch = self._queues[job_id].popleft()
             if not self._queues[job_id]:
                 del self._queues[job_id]
-            start = max(at, job.began)
+            start = max(self._freed, job.began)
             if not batch.started and not self._allowed(batch, start):
                 job.over_allocation = True
                 self.stop(job, JobState.FAILED, start, "ExceededQuota : ApiBatchItems Limit exceeded.")
@@ -215,7 +219,7 @@ class IngestWork:
         except CsvFault as fault:
             self.stop(job, JobState.FAILED, now, fault.text)
             return
-        result = self.org.dml.execute(running.plan.compiled, rows, Context(job.created_by, now, job.id))
+        result = self._execute(running, rows, now)
         self._record(running, rows, result)
         job.modified = max(job.modified, now)
         job.milliseconds += round(len(rows) * self.org.settings.row_seconds * 1000)
@@ -229,17 +233,25 @@ class IngestWork:
         elif batch.done < batch.rows:
             self._push(running, now)
         else:
-            self._release(job)
+            self._release(job, now)
             if job.id not in self._queues and not self._active[job.id]:
                 self.stop(job, JobState.JOB_COMPLETE, now)
 
-    def _release(self, job: IngestJob) -> None:
+    def _execute(self, running: _Running, rows: list[list[str]], now: float) -> ChunkResult:
+        job, compiled = running.job, running.plan.compiled
+        place = compiled.id_place
+        ids = [row[place] if place is not None else "" for row in rows]
+        locked = self.org.part(JobFaults).locked(job.spec.sobject, job.processed, ids)
+        return locked or self.org.dml.execute(compiled, rows, Context(job.created_by, now, job.id))
+
+    def _release(self, job: IngestJob, now: float) -> None:
         self._active[job.id] -= 1
+        self._freed = now
 
     def _requeue(self, running: _Running, now: float) -> None:
         """Too many locks: the remainder of the batch goes back into the queue."""
         job, batch = running.job, running.batch
-        self._release(job)
+        self._release(job, now)
         job.retries += 1
         batch.retries += 1
         if batch.retries > MAX_RETRIES:
@@ -249,7 +261,7 @@ class IngestWork:
 
     def _struck(self, job: IngestJob, now: float) -> bool:
         """Whether a fault set up for such a job ends it here."""
-        fault = self.org.part(JobFaults).due(job.spec.sobject, job.processed)
+        fault = self.org.part(JobFaults).ending(job.spec.sobject, job.processed)
         if fault is None:
             return False
         state = JobState.FAILED if fault.kind is JobFaultKind.FAIL else JobState.ABORTED

@@ -1,31 +1,36 @@
-"""Faults of whole jobs, set up on purpose: a job ends early after some of its rows."""
+"""Faults of asynchronous jobs, set up on purpose: a job ends early, or some of its transactions meet locked rows."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from migrator.simulator.orgstate import OrgState
+from migrator.simulator.results import ChunkResult, RowError
+
+_LOCKED = RowError("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
 
 
 class JobFaultKind(StrEnum):
-    """How the job ends."""
+    """What goes wrong."""
 
     FAIL = "fail_job_after_rows"
     ABORT = "abort_job_after_rows"  # as an administrator does
+    LOCK = "lock_rows"  # all rows of a transaction are refused
 
 
 @dataclass(slots=True)
 class JobFault:
-    """Ends `times` ingest jobs of the sObject (any, when empty) once they processed so many rows."""
+    """Strikes ingest jobs of the sObject (any, when empty) that processed so many rows, `times` times."""
 
     kind: JobFaultKind
-    after_rows: int
+    after_rows: int = 0
     sobject: str = ""
     times: int = 1
     message: str = "InternalServerError : Unable to process the job. Please try again."
 
-    def fits(self, sobject: str) -> bool:
-        """Whether it is for jobs of this sObject."""
-        return not self.sobject or self.sobject.lower() == sobject.lower()
+    def fits(self, sobject: str, processed: int) -> bool:
+        """Whether it strikes a job of this sObject now."""
+        wanted = not self.sobject or self.sobject.lower() == sobject.lower()
+        return wanted and self.times > 0 and processed >= self.after_rows
 
 
 class JobFaults:
@@ -39,10 +44,19 @@ class JobFaults:
         """Set up a fault."""
         self._faults.append(fault)
 
-    def due(self, sobject: str, processed: int) -> JobFault | None:
+    def ending(self, sobject: str, processed: int) -> JobFault | None:
         """The fault that ends the job now."""
+        return self._take(sobject, processed, lock=False)
+
+    def locked(self, sobject: str, processed: int, ids: list[str]) -> ChunkResult | None:
+        """The result of a transaction whose rows are locked, when this one's are."""
+        if not self._faults or self._take(sobject, processed, lock=True) is None:
+            return None
+        return ChunkResult(ids, [False] * len(ids), dict.fromkeys(range(len(ids)), (_LOCKED,)))
+
+    def _take(self, sobject: str, processed: int, *, lock: bool) -> JobFault | None:
         for fault in self._faults:
-            if fault.times > 0 and fault.fits(sobject) and processed >= fault.after_rows:
+            if (fault.kind is JobFaultKind.LOCK) is lock and fault.fits(sobject, processed):
                 fault.times -= 1
                 return fault
         return None
