@@ -66,7 +66,12 @@ def describe_field(field: Field, *, audit_fields: bool = False) -> dict[str, Any
     kind = field.type
     texts = kind in TEXTS or kind in _CHOICES
     long_text = not field.filterable and kind is FieldType.TEXTAREA
-    searched = field.relationship is not None and not _NOT_PREFILTERED.intersection(field.reference_to)
+    searched = (
+        kind is FieldType.REFERENCE
+        and field.relationship
+        and field.nillable
+        and not _NOT_PREFILTERED.intersection(field.reference_to)
+    )
     auditable = audit_fields and field.name.lower() in AUDIT_FIELDS
     found = {
         **_NEVER,
@@ -107,7 +112,7 @@ def describe_field(field: Field, *, audit_fields: bool = False) -> dict[str, Any
         "restrictedDelete": field.custom and field.on_delete is OnDelete.RESTRICT,
         "restrictedPicklist": field.restricted,
         "scale": field.scale,
-        "searchPrefilterable": searched and field.name != "MasterRecordId",
+        "searchPrefilterable": bool(searched) and field.name != "MasterRecordId",
         "soapType": _SOAP.get(kind, "xsd:string"),
         "sortable": field.filterable and kind not in COMPOUNDS | {FieldType.MULTIPICKLIST},
         "type": str(kind),

@@ -141,8 +141,10 @@ class SObject:
     mergeable: bool = False
     layoutable: bool = True
     record_types: tuple[RecordType, ...] = ()
-    _by_name: dict[str, Field] = attribute(default_factory=dict, repr=False, compare=False)
-    _by_relationship: dict[str, Field] = attribute(default_factory=dict, repr=False, compare=False)
+    _by_name: dict[str, Field] = attribute(init=False, default_factory=dict, repr=False, compare=False)
+    _by_relationship: dict[str, Field] = attribute(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         self._by_name.update({found.name.lower(): found for found in self.fields})

@@ -14,7 +14,8 @@
 Several files are laid over one another, later ones winning field by field.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import yaml
 
 from migrator.simulator.custom import custom_field, custom_object
 from migrator.simulator.fieldline import parse_fields
-from migrator.simulator.schema import RecordType, Schema, SObject, make_schema
+from migrator.simulator.schema import Field, FieldType, RecordType, Schema, SObject, make_schema
 
 STANDARD = Path(__file__).parent / "standard"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -61,9 +62,17 @@ def _standard(name: str, described: Mapping[str, Any]) -> SObject:
         label=label,
         plural=described.get("plural", f"{label}s"),
         prefix=described["prefix"],
-        fields=tuple(parse_fields(described["fields"], described.get("picklists"))),
+        fields=tuple(
+            _identified(found, label)
+            for found in parse_fields(described["fields"], described.get("picklists"))
+        ),
         **flags,
     )
+
+
+def _identified(field: Field, label: str) -> Field:
+    """The id of a standard object is labelled after it."""
+    return replace(field, label=f"{label} ID") if field.type is FieldType.ID else field
 
 
 def load_schema(*sources: Source, standard: bool = True) -> Schema:
@@ -114,25 +123,7 @@ def _laid_over(held: SObject | None, name: str, described: Mapping[str, Any], pl
     if types and "RecordTypeId" not in fields:
         record_type = "RecordTypeId reference to=RecordType as=RecordType system label=Record_Type_ID"
         fields["RecordTypeId"] = parse_fields(record_type)[0]
-    return _replaced(base, tuple(fields.values()), types)
-
-
-def _replaced(base: SObject, fields: Sequence[Any], types: tuple[RecordType, ...]) -> SObject:
-    return SObject(
-        name=base.name,
-        label=base.label,
-        plural=base.plural,
-        prefix=base.prefix,
-        fields=tuple(fields),
-        createable=base.createable,
-        updateable=base.updateable,
-        deletable=base.deletable,
-        queryable=base.queryable,
-        feed_enabled=base.feed_enabled,
-        mergeable=base.mergeable,
-        layoutable=base.layoutable,
-        record_types=types or base.record_types,
-    )
+    return replace(base, fields=tuple(fields.values()), record_types=types or base.record_types)
 
 
 def _check_references(objects: Mapping[str, SObject]) -> None:
