@@ -1,1 +1,26 @@
-"""(front door of planner; filled in by its first commit)"""
+"""Plan and schemas in, schedule out: names checked, fields chosen, steps ordered, cycles opened, lanes and slices decided.
+
+**Invariant:** pure. Nothing here asks an org or reads a file, and equal input gives equal bytes.
+"""
+
+from migrator.planner.codec import dump_schedule, parse_schedule
+from migrator.planner.ends import Needs, check_ends, count_queries, needs
+from migrator.planner.explain import explain_json, explain_mermaid, explain_text
+from migrator.planner.lanes import choose_lane
+from migrator.planner.readable import FileColumns
+from migrator.planner.schedule import make_schedule
+
+__all__ = [
+    "FileColumns",
+    "Needs",
+    "check_ends",
+    "choose_lane",
+    "count_queries",
+    "dump_schedule",
+    "explain_json",
+    "explain_mermaid",
+    "explain_text",
+    "make_schedule",
+    "needs",
+    "parse_schedule",
+]

@@ -1,0 +1,256 @@
+"""The schedule for people and for other programs: text, JSON, Mermaid. What is shown is what the executor runs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from migrator.errors import Diagnostic
+from migrator.model.schedule import (
+    Edge,
+    ExtractStep,
+    Guarantee,
+    LinkStep,
+    LoadStep,
+    MatchStep,
+    Schedule,
+    Side,
+    Step,
+    VerifyStep,
+)
+from migrator.planner.codec import to_json
+from migrator.planner.estimate import slices, step_cost
+
+#: what a class promises, in a line (docs/guarantee.md has the whole of it)
+PROMISES = {
+    Guarantee.UPSERT: "upsert on a unique external id: exactly one record, whatever happens",
+    Guarantee.INSERT: "insert by Bulk API 2.0: exactly once, nothing is processed before its upload is complete",
+    Guarantee.UPDATE: "update by record id: applied at least once, triggers may fire again",
+    Guarantee.READ: "nothing is written",
+}
+_HEADER = ("#", "step", "what", "lane", "class", "rows", "slices")
+_RIGHT = {0, 5, 6}
+
+
+def explain_text(schedule: Schedule, diagnostics: Sequence[Diagnostic] = ()) -> str:
+    """The schedule as a reviewer reads it: steps in order, why they wait, what was decided, what to mind."""
+    return "\n".join(_lines(schedule, diagnostics)) + "\n"
+
+
+def explain_json(schedule: Schedule, diagnostics: Sequence[Diagnostic] = ()) -> dict[str, Any]:
+    """The same as JSON values."""
+    waits = _waits(schedule)
+    return {
+        "plan": schedule.plan_name,
+        "plan_digest": schedule.plan_digest,
+        "steps": [
+            {
+                "number": number,
+                "what": _what(step),
+                "slices": _slices(step),
+                "requests": step_cost(step)[0],
+                "batches": step_cost(step)[1],
+                "waits_for": [
+                    {"step": edge.before, "reason": edge.reason} for edge in waits.get(step.id, ())
+                ],
+                **to_json(step),
+            }
+            for number, step in enumerate(schedule.steps, start=1)
+        ],
+        "decisions": list(schedule.decisions),
+        "estimate": {
+            "rows": schedule.estimate.rows,
+            "requests": schedule.estimate.requests,
+            "batches": schedule.estimate.batches,
+            "seconds": schedule.estimate.seconds,
+        },
+        "diagnostics": [
+            {
+                "severity": one.severity.value,
+                "code": one.code,
+                "where": str(one.where),
+                "what": one.what,
+                "hint": one.hint,
+            }
+            for one in diagnostics
+        ],
+    }
+
+
+def explain_mermaid(schedule: Schedule) -> str:
+    """A flowchart of what is matched, loaded and linked; extracts and verification are left out to keep it readable."""
+    shown = {
+        step.id: f"s{number}"
+        for number, step in enumerate(schedule.steps, start=1)
+        if isinstance(step, MatchStep | LoadStep | LinkStep)
+    }
+    lines = ["flowchart LR"]
+    for step in schedule.steps:
+        if step.id in shown:
+            opening, closing = _shape(step)
+            lines.append(f'  {shown[step.id]}{opening}"{_safe(_label(step))}"{closing}')
+    lines += [
+        f'  {shown[edge.before]} -->|"{_safe(_short(edge))}"| {shown[edge.after]}'
+        for edge in schedule.edges
+        if edge.before in shown and edge.after in shown
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(schedule: Schedule, diagnostics: Sequence[Diagnostic]) -> Iterator[str]:
+    yield f"Schedule of {schedule.plan_name}: {_summary(schedule)}"
+    yield ""
+    yield from _steps_table(schedule)
+    if schedule.decisions:
+        yield from ("", "Decisions")
+        yield from (f"  - {one}" for one in schedule.decisions)
+    used = {_guarantee(step) for step in schedule.steps} - {None}
+    yield from ("", "Classes")
+    yield from (f"  {one.value:<2}  {PROMISES[one]}" for one in Guarantee if one in used)
+    if diagnostics:
+        yield from ("", "To mind")
+        yield from (f"  - {one}" for one in diagnostics)
+
+
+def _summary(schedule: Schedule) -> str:
+    cost = schedule.estimate
+    rows = "an unknown number of rows" if cost.rows is None else _count(cost.rows, "row")
+    return (
+        f"{_count(len(schedule.steps), 'step')}, {rows}, about {_count(cost.requests, 'request')}, "
+        f"{_count(cost.batches, 'batch', 'batches')}"
+    )
+
+
+def _steps_table(schedule: Schedule) -> Iterator[str]:
+    waits = _waits(schedule)
+    number = {step.id: str(at) for at, step in enumerate(schedule.steps, start=1)}
+    rows = [(number[step.id], *_cells(step)) for step in schedule.steps]
+    widths = [max(len(row[at]) for row in (_HEADER, *rows)) for at in range(len(_HEADER))]
+    yield _row(_HEADER, widths)
+    indent = " " * (widths[0] + 4)
+    for step, row in zip(schedule.steps, rows, strict=True):
+        yield _row(row, widths)
+        yield from (f"{indent}{line}" for line in _waiting(step, waits.get(step.id, ()), number))
+        yield from (f"{indent}{line}" for line in _details(step))
+
+
+def _waiting(step: Step, edges: Sequence[Edge], number: Mapping[str, str]) -> Iterator[str]:
+    """What the step waits for; that it waits for the other steps of its object needs no reason."""
+    own = [number[edge.before] for edge in edges if edge.before.split(".")[1] == step.object_name]
+    if own:
+        yield f"after {', '.join(own)}"
+    yield from (
+        f"after {number[edge.before]}: {edge.reason}" for edge in edges if number[edge.before] not in own
+    )
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (
+        cell.rjust(width) if at in _RIGHT else cell.ljust(width)
+        for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join(padded).rstrip()
+
+
+def _cells(step: Step) -> tuple[str, ...]:
+    guarantee = _guarantee(step)
+    count = _slices(step)
+    lane = step.lane.value if isinstance(step, LoadStep | LinkStep) else ""
+    rows = "" if isinstance(step, MatchStep | VerifyStep) else _rows(step)
+    return (
+        step.id,
+        _what(step),
+        lane,
+        guarantee.value if guarantee else "",
+        rows,
+        "" if count is None else str(count),
+    )
+
+
+def _rows(step: ExtractStep | LoadStep | LinkStep) -> str:
+    return "?" if step.expected is None else f"{step.expected:,}"
+
+
+def _what(step: Step) -> str:  # noqa: PLR0911 - one return for each kind of step
+    match step:
+        case ExtractStep(file=file) if file:
+            return f"read {file}"
+        case ExtractStep(side=side):
+            return f"query {step.sobject} in the {'source' if side is Side.SOURCE else 'target'}"
+        case MatchStep():
+            return f"pair {step.sobject} by {', '.join(step.match.on)}"
+        case LoadStep(external_id=key) if key:
+            return f"{step.operation.value} {step.sobject} by {key}"
+        case LoadStep():
+            return f"{step.operation.value} {step.sobject}"
+        case LinkStep():
+            return f"fill {', '.join(one.rule.target for one in step.lookups)} of {step.sobject}"
+        case VerifyStep():
+            return f"compare {step.sobject}"
+
+
+def _details(step: Step) -> Iterator[str]:
+    match step:
+        case ExtractStep(soql=soql) if soql:
+            yield soql
+        case LoadStep():
+            yield "sends " + ", ".join(sorted(_sent(step)))
+            if step.follow:
+                yield f"only rows whose {step.follow} is selected by this plan"
+            if step.group_by:
+                yield f"rows of one {step.group_by} stay together"
+        case _:
+            return
+
+
+def _sent(step: LoadStep) -> Iterator[str]:
+    yield from (spec.rule.target for spec in step.columns)
+    yield from (spec.rule.target for spec in step.lookups)
+
+
+def _guarantee(step: Step) -> Guarantee | None:
+    match step:
+        case LoadStep() | LinkStep():
+            return step.guarantee
+        case MatchStep():
+            return Guarantee.READ
+        case ExtractStep() | VerifyStep():
+            return None
+
+
+def _slices(step: Step) -> int | None:
+    return slices(step) if isinstance(step, LoadStep | LinkStep) and step.expected is not None else None
+
+
+def _waits(schedule: Schedule) -> dict[str, list[Edge]]:
+    found: dict[str, list[Edge]] = {}
+    for edge in schedule.edges:
+        found.setdefault(edge.after, []).append(edge)
+    return found
+
+
+def _label(step: Step) -> str:
+    guarantee = _guarantee(step)
+    lane = f"{step.lane.value}, " if isinstance(step, LoadStep | LinkStep) else ""
+    return f"{step.id}<br/>{_what(step)}<br/>{lane}{guarantee.value if guarantee else ''}"
+
+
+def _shape(step: Step) -> tuple[str, str]:
+    match step:
+        case MatchStep():
+            return "([", "])"
+        case LinkStep():
+            return "{{", "}}"
+        case _:
+            return "[", "]"
+
+
+def _short(edge: Edge) -> str:
+    """The fields of "A.B looks up C" alone: the arrow says the rest."""
+    return ", ".join(reason.partition(" looks up ")[0] for reason in edge.reason.split("; "))
+
+
+def _safe(text: str) -> str:
+    return text.replace('"', "#quot;")
+
+
+def _count(number: int, word: str, several: str = "") -> str:
+    return f"{number:,} {word if number == 1 else several or word + 's'}"

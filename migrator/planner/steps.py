@@ -1,0 +1,225 @@
+"""The steps of a schedule, made from resolved plan objects, and the edges that order them.
+
+**Invariant:** an edge carries its reason; two steps have at most one edge, however many reasons it has.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from migrator.model.plan import FilesEnd, Plan, WhenMissing
+from migrator.model.schedule import (
+    Edge,
+    ExtractStep,
+    Guarantee,
+    LinkStep,
+    LoadStep,
+    LookupSpec,
+    MatchStep,
+    Side,
+    Step,
+    VerifyStep,
+)
+from migrator.planner.lanes import choose_lane, lock_key, slice_rows
+from migrator.planner.objects import Resolved
+from migrator.planner.queries import select_soql
+from migrator.planner.readable import file_path
+
+PINNED = "pinned by `after`"
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The resolved objects by name, which of their fields link steps fill, and rows by object."""
+
+    plan: Plan
+    objects: Mapping[str, Resolved]
+    links: Mapping[str, frozenset[str]]
+    counts: Mapping[str, int]
+
+    def made_by(self, name: str) -> str:
+        """The step that makes the id map of that object."""
+        return f"match.{name}" if self.objects[name].reference else f"load.{name}"
+
+    def linked(self, one: Resolved) -> tuple[LookupSpec, ...]:
+        """The lookups that a link step fills."""
+        return tuple(each for each in one.lookups if each.rule.target in self.links.get(one.name, ()))
+
+    def loaded(self, one: Resolved) -> tuple[LookupSpec, ...]:
+        """The lookups that are filled on load."""
+        return tuple(each for each in one.lookups if each.rule.target not in self.links.get(one.name, ()))
+
+
+def steps_of(one: Resolved, wiring: Wiring) -> Iterator[Step]:
+    """The steps of one plan object."""
+    yield _source_extract(one, wiring)
+    if one.match is not None:
+        yield _target_extract(one)
+        yield MatchStep(
+            id=f"match.{one.name}",
+            object_name=one.name,
+            sobject=one.target.name,
+            source_extract=f"extract.{one.name}",
+            target_extract=f"extract.{one.name}.target",
+            match=one.match,
+            key=one.key,
+        )
+        return
+    yield _load(one, wiring)
+    linked = wiring.linked(one)
+    if linked:
+        yield _link(one, linked, wiring)
+    if wiring.plan.verify.counts or wiring.plan.verify.sample != 0:
+        yield _verify(one, linked, wiring.plan)
+
+
+def _source_extract(one: Resolved, wiring: Wiring) -> ExtractStep:
+    columns = _columns_read(one)
+    end = wiring.plan.source
+    step = ExtractStep(
+        id=f"extract.{one.name}",
+        object_name=one.name,
+        sobject=one.plan.source_object if one.source.schema is None else one.source.schema.name,
+        side=Side.SOURCE,
+        columns=columns,
+        expected=wiring.counts.get(one.name),
+    )
+    if isinstance(end, FilesEnd):
+        return replace(step, file=file_path(end, one.plan), delimiter=end.delimiter, encoding=end.encoding)
+    return replace(step, soql=select_soql(step.sobject, columns, one.plan.where))
+
+
+def _columns_read(one: Resolved) -> tuple[str, ...]:
+    """The source columns that later steps read: the key, then the others by name."""
+    wanted = {name for spec in one.columns for name in spec.rule.reads}
+    wanted |= {spec.rule.source for spec in one.columns if spec.rule.source}
+    wanted |= {spec.rule.source or spec.rule.target for spec in one.lookups}
+    wanted |= set(one.match.on if one.match else ())
+    spelled = {one.source.find(name) or name for name in wanted}
+    return (*one.key, *sorted(spelled - set(one.key)))
+
+
+def _target_extract(one: Resolved) -> ExtractStep:
+    on = one.match.on if one.match else ()
+    fields = [field.name if (field := one.target.field_named(name)) else name for name in on]
+    columns = ("Id", *(name for name in dict.fromkeys(fields) if name != "Id"))
+    return ExtractStep(
+        id=f"extract.{one.name}.target",
+        object_name=one.name,
+        sobject=one.target.name,
+        side=Side.TARGET,
+        columns=columns,
+        soql=select_soql(one.target.name, columns),
+    )
+
+
+def _load(one: Resolved, wiring: Wiring) -> LoadStep:
+    lookups = wiring.loaded(one)
+    rows = wiring.counts.get(one.name)
+    lane = choose_lane(rows, one.guarantee)
+    lock = lock_key(one.group_by, lookups, one.target)
+    return LoadStep(
+        id=f"load.{one.name}",
+        object_name=one.name,
+        sobject=one.target.name,
+        key_prefix=one.target.key_prefix,
+        operation=one.plan.operation,
+        guarantee=one.guarantee,
+        lane=lane,
+        source_extract=f"extract.{one.name}",
+        key=one.key,
+        columns=one.columns,
+        lookups=lookups,
+        external_id=one.external_id,
+        follow=one.follow,
+        group_by=lock,
+        max_slice_rows=slice_rows(lane, lock),
+        expected=rows,
+    )
+
+
+def _link(one: Resolved, linked: tuple[LookupSpec, ...], wiring: Wiring) -> LinkStep:
+    rows = wiring.counts.get(one.name)
+    lane = choose_lane(rows, Guarantee.UPDATE)
+    # in the second pass `link` itself no longer says what to do with a missing record: the row is blocked
+    lookups = tuple(
+        replace(each, when_missing=WhenMissing.FAIL) if each.when_missing is WhenMissing.LINK else each
+        for each in linked
+    )
+    return LinkStep(
+        id=f"link.{one.name}",
+        object_name=one.name,
+        sobject=one.target.name,
+        key_prefix=one.target.key_prefix,
+        load_step=f"load.{one.name}",
+        lookups=lookups,
+        lane=lane,
+        # the records looked up are locked: one slice is one Salesforce batch
+        max_slice_rows=slice_rows(lane, linked[0].rule.target),
+        expected=rows,
+    )
+
+
+def _verify(one: Resolved, linked: Sequence[LookupSpec], plan: Plan) -> VerifyStep:
+    sent = {spec.rule.target for spec in one.columns} | {spec.rule.target for spec in one.lookups}
+    columns = ("Id", *sorted(sent - {"Id"}))
+    return VerifyStep(
+        id=f"verify.{one.name}",
+        object_name=one.name,
+        sobject=one.target.name,
+        load_step=f"load.{one.name}",
+        link_steps=(f"link.{one.name}",) if linked else (),
+        soql=select_soql(one.target.name, columns),
+        columns=columns,
+        counts=plan.verify.counts,
+        sample=plan.verify.sample,
+    )
+
+
+def edges_of(one: Resolved, wiring: Wiring) -> Iterator[Edge]:
+    """The edges into the steps of one plan object; reasons of one pair come one by one."""
+    extract = f"extract.{one.name}"
+    if one.reference:
+        match = f"match.{one.name}"
+        yield Edge(extract, match, "pairs what was extracted")
+        yield Edge(f"{extract}.target", match, "pairs what was extracted")
+        yield from (Edge(wiring.made_by(name), f"{extract}.target", PINNED) for name in one.plan.after)
+        return
+    load = f"load.{one.name}"
+    yield Edge(extract, load, "sends what was extracted")
+    for lookup in wiring.loaded(one):
+        for name in lookup.via:
+            reason = f"{one.name}.{lookup.rule.target} looks up {name}"
+            yield Edge(wiring.made_by(name), load, reason)
+            if wiring.objects[name].source.schema is not None:
+                yield Edge(extract, f"extract.{name}", f"{reason} (children are extracted first)")
+    yield from (Edge(wiring.made_by(name), load, PINNED) for name in one.plan.after)
+    linked = wiring.linked(one)
+    link = f"link.{one.name}"
+    if linked:
+        yield Edge(load, link, "updates the records that were loaded")
+    for lookup in linked:
+        for name in lookup.via:
+            if name != one.name:
+                yield Edge(wiring.made_by(name), link, f"{one.name}.{lookup.rule.target} looks up {name}")
+    if wiring.plan.verify.counts or wiring.plan.verify.sample != 0:
+        verify = f"verify.{one.name}"
+        yield Edge(load, verify, "compares what was sent")
+        if linked:
+            yield Edge(link, verify, "compares what was linked")
+
+
+def merged(edges: Iterator[Edge]) -> list[Edge]:
+    """One edge for each pair of steps, its reasons joined."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for edge in edges:
+        told = reasons.setdefault((edge.before, edge.after), [])
+        if edge.reason not in told:
+            told.append(edge.reason)
+    return [Edge(before, after, "; ".join(sorted(told))) for (before, after), told in reasons.items()]
+
+
+def file_key_problem(parent: Resolved) -> str:
+    """Why no lookup can name a row of that object, or nothing when it can."""
+    if len(parent.key) == 1:
+        return ""
+    return "its key has several columns" if parent.key else "its file has no key column"

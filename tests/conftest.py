@@ -1,0 +1,17 @@
+"""What every test may use."""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-expected",
+        action="store_true",
+        help="rewrite the expected part of case files; review the difference like code",
+    )
+
+
+@pytest.fixture
+def update_expected(request: pytest.FixtureRequest) -> bool:
+    """Whether case files are to be rewritten."""
+    return bool(request.config.getoption("--update-expected"))
