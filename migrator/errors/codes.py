@@ -77,7 +77,6 @@ CODES: dict[str, str] = {
     "unknown-field": "A field or column that the plan names does not exist, or the user may not see it.",
     "unknown-key": "A key that the plan language does not have.",
     "unknown-object": "An sObject that the plan names does not exist, or the user may not see it.",
-    "unknown-plan-object": "The plan refers to an object that it does not have.",
     "usage": "The command line does not fit the command.",
     "variable-cycle": "Variables that need each other's values.",
     "variable-syntax": "Something else than the name of a variable stands between {{ and }}.",

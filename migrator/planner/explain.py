@@ -169,7 +169,7 @@ def _rows(step: ExtractStep | LoadStep | LinkStep) -> str:
     return "?" if step.expected is None else f"{step.expected:,}"
 
 
-def _what(step: Step) -> str:  # noqa: PLR0911 - one return for each kind of step
+def _what(step: Step) -> str:
     match step:
         case ExtractStep(file=file) if file:
             return f"read {file}"

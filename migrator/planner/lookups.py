@@ -57,7 +57,7 @@ def _via_named(
     answering = index.by_name.get(name)
     if answering is None:
         found.error(
-            "unknown-plan-object",
+            "object-not-in-plan",
             f"{one.name}.{draft.field.name} is to be resolved via {name}, which is not in the plan",
             one,
             *place,

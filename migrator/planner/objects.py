@@ -163,7 +163,7 @@ def _check_after(one: ObjectPlan, index: Answerers, found: Findings) -> None:
         if name not in index.by_name:
             hint = did_you_mean(name, index.by_name) or "name an entry of `objects`"
             what = f"{one.name} is to run after {name}, which is not in the plan"
-            found.error("unknown-plan-object", what, one, "after", position, hint=hint)
+            found.error("object-not-in-plan", what, one, "after", position, hint=hint)
 
 
 def _reference(
@@ -274,7 +274,7 @@ def _upsert(
     one: ObjectPlan, target: SObjectSchema, sent: set[str], found: Findings
 ) -> tuple[str | None, Guarantee]:
     if one.external_id is None:
-        found.error("external-id-invalid", f"{one.name} upserts without `external_id`", one)
+        found.error("external-id-missing", f"{one.name} upserts without `external_id`", one)
         return None, Guarantee.INSERT
     field = target.field_named(one.external_id)
     place = ("external_id",)
