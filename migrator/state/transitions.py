@@ -1,0 +1,61 @@
+"""Which states of an attempt may follow which: the protocol of docs/guarantee.md as a table.
+
+Everything about legal transitions is in this file. **Invariant:** a commit with a transition that is not here changes
+nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from migrator.model.run import Attempt, AttemptKind, AttemptState
+
+S = AttemptState
+
+
+class IllegalWrite(Exception):  # noqa: N818 - a bug of the writer, named for what it did
+    """A commit that would break the protocol or change what never changes. A bug of ours, never bad luck."""
+
+
+#: state → states that may follow. Staying in a state that is not final is always legal: facts about it may change.
+FOLLOWS: Final[Mapping[AttemptKind, Mapping[AttemptState, frozenset[AttemptState]]]] = {
+    AttemptKind.BULK2: {
+        S.PLANNED: frozenset({S.CREATED, S.ABANDONED}),
+        S.CREATED: frozenset({S.UPLOADING, S.ABANDONED}),
+        # in doubt the job is aborted; one that shows processed rows nevertheless breaks an assumption: quarantine
+        S.UPLOADING: frozenset({S.UPLOADED, S.ABANDONED, S.QUARANTINED}),
+        S.UPLOADED: frozenset({S.CLOSING, S.ABANDONED, S.QUARANTINED}),
+        # once closing was intended the rows may be on their way: never back, never abandoned
+        S.CLOSING: frozenset({S.CLOSED, S.QUARANTINED}),
+        S.CLOSED: frozenset({S.TERMINAL, S.QUARANTINED}),
+        S.TERMINAL: frozenset({S.HARVESTED, S.QUARANTINED}),
+    },
+    AttemptKind.REST: {
+        S.PLANNED: frozenset({S.SENDING, S.ABANDONED}),
+        S.SENDING: frozenset({S.HARVESTED, S.ABANDONED, S.QUARANTINED}),
+    },
+    AttemptKind.QUERY: {
+        # a source file needs no job: it is read and there
+        S.PLANNED: frozenset({S.CREATED, S.HARVESTED, S.ABANDONED}),
+        S.CREATED: frozenset({S.TERMINAL, S.ABANDONED}),
+        S.TERMINAL: frozenset({S.HARVESTED, S.ABANDONED}),
+    },
+}
+
+
+def check_transition(before: Attempt | None, after: Attempt) -> None:
+    """Raise IllegalWrite unless `after` may take the place of `before` (None: it is new)."""
+    if before is None:
+        if after.state is not S.PLANNED:
+            raise IllegalWrite(f"attempt {after.id} begins as {after.state}, not as planned")
+        return
+    for name in ("step", "kind", "slice", "try_no"):
+        if getattr(before, name) != getattr(after, name):
+            raise IllegalWrite(f"attempt {after.id} changes its {name}")
+    if before.job_id and before.job_id != after.job_id:
+        raise IllegalWrite(f"attempt {after.id} changes its job")
+    if before.state.final:
+        raise IllegalWrite(f"attempt {after.id} is {before.state}: nothing follows")
+    if after.state is before.state:
+        return
+    if after.state not in FOLLOWS[after.kind].get(before.state, frozenset()):
+        raise IllegalWrite(f"attempt {after.id} goes from {before.state} to {after.state}")
