@@ -11,6 +11,7 @@ import random
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from migrator.simulator.bulk2_job import Batch, IngestJob, JobSpec, JobState
@@ -32,6 +33,7 @@ MAX_RETRIES = 20  # of a batch, before the job fails; current guide (older ones:
 OPEN_FOR = DAY  # an open job ends after 24 h
 KEPT_FOR = 7 * DAY  # jobs and results are kept for 7 days
 STEP_ROWS = 4_000  # rows of one look at the work, when rows take no time
+_ORDERS = 8  # orders of result rows within a transaction
 _TOO_MANY_LOCKS = "TooManyLockFailure : Too many lock failure 200 Trying again later."
 _NO_DATA = "ClientInputError : Unable to find any data to create batch"
 _RAGGED = "The number of values in a row does not match the number of columns in the header"
@@ -285,25 +287,35 @@ class IngestWork:
                 (lines[place][0], ";".join(error.bulk() for error in errors), *lines[place][2:])
                 for place, errors in sorted(failed.items())
             ]
-            self._mix(bad, job, batch)
-            job.bad.append(write_rows(bad, form).encode())
-        self._mix(good, job, batch)
-        job.good.append(write_rows(good, form).encode())
+            job.bad.append(write_rows(self._mixed(bad, job, batch), form).encode())
+        job.good.append(write_rows(self._mixed(good, job, batch), form).encode())
         batch.done += len(rows)
         job.processed += len(rows)
         job.failed += len(failed)
 
-    def _mix(self, lines: list[tuple[str, ...]], job: IngestJob, batch: Batch) -> None:
-        if self.org.settings.shuffle_results:
-            seed = f"{self.org.settings.seed}:{job.number}:{batch.number}:{batch.done}"
-            random.Random(seed).shuffle(lines)  # noqa: S311 - deterministic on purpose
+    def _mixed(self, lines: list[tuple[str, ...]], job: IngestJob, batch: Batch) -> list[tuple[str, ...]]:
+        if not self.org.settings.shuffle_results:
+            return lines
+        variant = (self.org.settings.seed + job.number + batch.number + batch.done // CHUNK_ROWS) % _ORDERS
+        return [lines[place] for place in _order(len(lines), variant)]
+
+
+@lru_cache(maxsize=256 * _ORDERS)
+def _order(size: int, variant: int) -> tuple[int, ...]:
+    """One of a few fixed orders of so many rows: making a new one for every transaction would cost more than the rest."""
+    places = list(range(size))
+    random.Random(f"{size}:{variant}").shuffle(places)  # noqa: S311 - deterministic on purpose
+    return tuple(places)
 
 
 def _normalised(rows: Sequence[Sequence[str]], numeric: Sequence[int]) -> list[Sequence[str]]:
     """The columns of the rows, numbers printed as the platform prints doubles."""
     columns: list[Sequence[str]] = list(zip(*rows, strict=True))
     for place in numeric:
-        columns[place] = [_number(cell) for cell in columns[place]]
+        try:
+            columns[place] = list(map(java_double, columns[place]))
+        except ValueError:
+            columns[place] = [_number(cell) for cell in columns[place]]
     return columns
 
 
