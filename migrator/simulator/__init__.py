@@ -3,6 +3,7 @@
 Independent of the rest of the product by contract: it is a second reading of the platform.
 """
 
+from migrator.simulator.bulk_faults import JobFault, JobFaultKind
 from migrator.simulator.faults import Fault, FaultKind
 from migrator.simulator.org import Org
 from migrator.simulator.schema_file import load_schema
@@ -13,6 +14,8 @@ from migrator.simulator.settings import OrgSettings
 __all__ = [
     "Fault",
     "FaultKind",
+    "JobFault",
+    "JobFaultKind",
     "Org",
     "OrgSettings",
     "Server",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from migrator.clock import Clock, SystemClock
 from migrator.simulator import api
+from migrator.simulator.bulk_faults import JobFault, JobFaults
 from migrator.simulator.faults import Dropped, Fault, FaultKind
 from migrator.simulator.furnish import furnish
 from migrator.simulator.http import JSON, ApiError, Headers, Request, Response, dump
@@ -31,6 +32,10 @@ class Org(OrgState):
         self.faults: list[Fault] = []
         self._router = Router(api.routes())
         furnish(self)
+
+    def add_job_fault(self, fault: JobFault) -> None:
+        """Set up a fault of a job, as `faults` holds those of requests."""
+        self.part(JobFaults).add(fault)
 
     def handle(self, request: Request) -> Response:
         """Answer a request; raises `Dropped` where a fault ends the connection."""

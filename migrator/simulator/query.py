@@ -56,6 +56,8 @@ def parse_query(text: str) -> Query:
 
 
 def _run(query: Query, maker: Maker) -> QueryResult:
+    if query.all_rows:
+        raise malformed("ALL ROWS not allowed in this context")
     if _is_bare_count(query):
         return _count(query, maker)
     if query.group_by or any(_aggregates(item) for item in query.select):
@@ -120,6 +122,8 @@ class Printer:
     def _item(self, item: tree.Selected) -> None:
         match item:
             case tree.SelectExpression(expression, alias):
+                if alias and isinstance(expression, tree.Path):
+                    raise malformed("only aggregate expressions use field aliasing", expression.at)
                 self._field(self.scope.column(expression), alias, expression.at)
             case tree.FieldSet(which, at):
                 self._field_set(which, at)

@@ -261,4 +261,4 @@ def components(sobject: SObject, compound: Field) -> list[tuple[str, Field]]:
         if field.compound == compound.name:
             name = field.name.removeprefix(prefix).removeprefix("__").removesuffix("__s")
             found.append((name[:1].lower() + name[1:], field))
-    return found
+    return sorted(found, key=lambda part: part[0])

@@ -19,6 +19,9 @@ THREADS = 8
 IN_MEMORY = 1 << 20  # bigger uploads wait in a temporary file
 MAX_UPLOAD = 1 << 30
 IDLE_STEP = 0.02  # seconds between looks at asynchronous work when nothing was due
+YIELD_STEP = (
+    0.0005  # seconds in which requests get the org between steps of work; locks are not fair by themselves
+)
 
 _REASONS = {
     200: "OK",
@@ -127,8 +130,8 @@ def serve(org: Org, host: str = "127.0.0.1", port: int = 0, *, threads: int = TH
 
     def work() -> None:
         while not stop.is_set():
-            if not org.advance(org.clock.now()):
-                stop.wait(IDLE_STEP)
+            more = org.advance(org.clock.now())
+            stop.wait(YIELD_STEP if more else IDLE_STEP)
 
     running = (
         threading.Thread(target=server.run, name="simulator-http", daemon=True),

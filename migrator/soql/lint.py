@@ -44,6 +44,9 @@ def _unsupported(query: tree.Query) -> Iterator[Problem]:
     if query.group_by:
         at = next((path.at for key in query.group_by.by for path in tree.paths_of(key)), At())
         yield _refused("GROUP BY", "GROUP BY is not supported in Bulk query", at)
+    if query.all_rows:
+        what = "ALL ROWS is for Apex; a queryAll job reads deleted records"
+        yield _refused("ALL ROWS", what, query.sources[0].path.at)
     if query.offset is not None:
         yield _refused("OFFSET", "OFFSET is not supported in Bulk query", query.sources[0].path.at)
 

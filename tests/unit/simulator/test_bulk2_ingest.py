@@ -1,18 +1,19 @@
 """Bulk API 2.0 ingest through the front of an org."""
 
 import csv
+import http.client
 import io
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from migrator.clock import VirtualClock
-from migrator.simulator import Org, OrgSettings, load_schema
+from migrator.simulator import JobFault, JobFaultKind, Org, OrgSettings, load_schema, serve
 from migrator.simulator.bulk2_work import IngestWork
-from migrator.simulator.bulk_faults import JobFault, JobFaultKind, JobFaults
 from migrator.simulator.http import Headers, Request, Response
 from migrator.simulator.oauth import Tokens
 from migrator.simulator.truth import Change
@@ -408,7 +409,7 @@ def test_an_aborted_job_keeps_what_it_did() -> None:
 
 
 def test_a_job_that_fails_half_way(bulk: Bulk, org: Org) -> None:
-    org.part(JobFaults).add(JobFault(JobFaultKind.FAIL, 3_000, "account"))
+    org.add_job_fault(JobFault(JobFaultKind.FAIL, 3_000, "account"))
     job, shown = bulk.run("Name,Phone\n" + "".join(f"{'' if n % 10 == 0 else n},1\n" for n in range(11_000)))
     assert shown["state"] == "Failed"
     assert shown["errorMessage"].startswith("InternalServerError")
@@ -464,7 +465,7 @@ def test_open_jobs_end_after_a_day_and_all_jobs_are_forgotten_after_a_week() -> 
 
 
 def test_locks_send_the_rest_of_a_batch_back_to_the_queue(bulk: Bulk, org: Org) -> None:
-    org.part(JobFaults).add(JobFault(JobFaultKind.LOCK, after_rows=400, times=2))
+    org.add_job_fault(JobFault(JobFaultKind.LOCK, after_rows=400, times=2))
     job, shown = bulk.run(named(2_000))
     assert (shown["state"], shown["retries"]) == ("JobComplete", 2)
     assert (shown["numberRecordsProcessed"], shown["numberRecordsFailed"]) == (2_000, 400)
@@ -475,7 +476,7 @@ def test_locks_send_the_rest_of_a_batch_back_to_the_queue(bulk: Bulk, org: Org) 
 
 
 def test_too_many_lock_failures_fail_the_job(bulk: Bulk, org: Org) -> None:
-    org.part(JobFaults).add(JobFault(JobFaultKind.LOCK, times=100))
+    org.add_job_fault(JobFault(JobFaultKind.LOCK, times=100))
     job, shown = bulk.run(named(10_000))
     assert (shown["state"], shown["retries"], shown["numberRecordsProcessed"]) == ("Failed", 21, 4_200)
     assert shown["errorMessage"].startswith("TooManyLockFailure")
@@ -509,3 +510,43 @@ def test_the_list_of_jobs_has_pages(bulk: Bulk) -> None:
     assert sorted(row["id"] for row in listed) == sorted(made)
     assert bulk.call("GET", "/jobs/ingest", query={"jobType": "Classic"}).json()["records"] == []
     assert bulk.call("GET", "/jobs/ingest", query={"queryLocator": "x"}).status == 400
+
+
+def test_a_small_job_does_not_wait_for_a_big_one(bulk: Bulk) -> None:
+    big = bulk.start(named(60_000))
+    while not bulk.get(big)["numberRecordsProcessed"]:
+        pass
+    small, _ = bulk.run(named(5), "Lead")
+    assert bulk.get(small)["state"] == "JobComplete"
+    assert bulk.get(big)["state"] == "InProgress"
+
+
+def test_a_chunked_upload_over_http(org: Org) -> None:
+    data = "Name,Description\n" + "".join(f'Row {n},"{"x" * 400}\n"\n' for n in range(6_000))
+    parts = [data[first : first + 70_000].encode() for first in range(0, len(data), 70_000)]
+    token = org.part(Tokens).issue()
+    with serve(org) as server:
+        connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
+
+        def call(
+            method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None
+        ) -> Response:
+            sent = iter(parts) if path.endswith("batches") else json.dumps(body)
+            given = {
+                "Authorization": f"Bearer {token}",
+                "Content-Type": "application/json",
+                **(headers or {}),
+            }
+            connection.request(
+                method, f"/services/data/v60.0{path}", sent, given, encode_chunked=path.endswith("batches")
+            )
+            answer = connection.getresponse()
+            return Response(answer.status, Headers(answer.getheaders()), answer.read())
+
+        bulk = Bulk(call)
+        job = bulk.start(data)
+        deadline = time.monotonic() + 60
+        while bulk.get(job)["state"] != "JobComplete":
+            assert time.monotonic() < deadline
+        assert len(bulk.rows(job, "successfulResults")) == 6_000
+        connection.close()

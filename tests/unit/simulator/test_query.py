@@ -187,6 +187,12 @@ def test_conditions(org: Org, where: str, expected: list[str]) -> None:
             8,
             "Field must be grouped or aggregated: Name",
         ),
+        (
+            "SELECT Name n FROM Account",
+            "MALFORMED_QUERY",
+            8,
+            "only aggregate expressions use field aliasing",
+        ),
         ("SELECT Id FORM Account", "MALFORMED_QUERY", 16, "unexpected token: 'Account'"),
         ("SELECT FIELDS(ALL) FROM Account", "MALFORMED_QUERY", 8, "must have a LIMIT of at most 200"),
     ],
@@ -202,6 +208,11 @@ def test_faults_show_the_place(org: Org, text: str, code: str, place: int, messa
     assert where == f"ERROR at Row:1:Column:{place}"
     assert shown[len(caret) - 1 :] == text[place - 1 :][:40]
     assert message in said
+
+
+def test_all_rows_is_for_apex(org: Org) -> None:
+    with pytest.raises(ApiError, match="ALL ROWS not allowed in this context"):
+        run_query(org, "SELECT Id FROM Account ALL ROWS", include_deleted=False)
 
 
 def test_an_offset_has_a_limit(org: Org) -> None:
@@ -306,7 +317,6 @@ def test_groups(org: Org) -> None:
 def test_deleted_records_are_for_query_all(org: Org) -> None:
     assert names(org, "Name = 'Doomed'") == []
     assert len(records(org, "SELECT Id FROM Account WHERE IsDeleted = true", include_deleted=True)) == 1
-    assert len(records(org, "SELECT Id FROM Account WHERE IsDeleted = true ALL ROWS")) == 1
 
 
 def test_aliases_fields_and_paging(org: Org) -> None:

@@ -18,6 +18,7 @@ from migrator.soql import lint_bulk, parse
         ("SELECT Id FROM Account ORDER BY Id OFFSET 3", [("unsupported", "OFFSET")]),
         ("SELECT TYPEOF What WHEN Account THEN Phone END FROM Task", [("unsupported", "TYPEOF")]),
         ("SELECT Id, (SELECT Id FROM Contacts) FROM Account", [("unsupported", "subquery")]),
+        ("SELECT Id FROM Account ALL ROWS", [("unsupported", "ALL ROWS")]),
         ("SELECT Id FROM Account LIMIT 3", [("not-repeatable", "LIMIT")]),
         ("SELECT Id FROM Account WHERE a = 1 AND CreatedDate < TODAY", [("not-repeatable", "TODAY")]),
         (
