@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from migrator.simulator.bulk_limits import MAX_QUERY_JOBS, BulkLimits
 from migrator.simulator.http import Response, answer
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import NEWEST, OLDEST, Call, Route
@@ -88,7 +89,7 @@ def _limit(maximum: int, used: int = 0) -> dict[str, int]:
 
 def limits(org: OrgState, _: Call) -> Response:
     """The limits with what is left of them."""
-    settings = org.settings
+    settings, bulk, now = org.settings, org.part(BulkLimits), org.clock.now()
     records = sum(len(table) for table in org.store.tables())
     body: dict[str, Any] = {
         "AnalyticsExternalDataSizeMB": _limit(40_960),
@@ -96,9 +97,9 @@ def limits(org: OrgState, _: Call) -> Response:
         "ConcurrentSyncReportRuns": _limit(20),
         "DailyApiRequests": _limit(settings.api_requests, org.requests),
         "DailyAsyncApexExecutions": _limit(250_000),
-        "DailyBulkApiBatches": _limit(settings.bulk_batches, org.bulk_batches),
+        "DailyBulkApiBatches": _limit(settings.bulk_batches, bulk.batches.used(now)),
         "DailyBulkV2QueryFileStorageMB": _limit(976_562),
-        "DailyBulkV2QueryJobs": _limit(10_000, org.bulk_query_jobs),
+        "DailyBulkV2QueryJobs": _limit(MAX_QUERY_JOBS, bulk.query_jobs.used(now)),
         "DailyDurableStreamingApiEvents": _limit(10_000),
         "DailyGenericStreamingApiEvents": _limit(10_000),
         "DailyStreamingApiEvents": _limit(10_000),

@@ -47,8 +47,6 @@ class OrgState:
         self.user_id = ""  # of the integration user, set when the org is furnished
         self.schema_modified = clock.now()
         self.requests = 0  # API usage
-        self.bulk_batches = 0  # used, of the daily allocation
-        self.bulk_query_jobs = 0
         self.background: list[Background] = []
         self._parts: dict[object, object] = {}
         self._sequences: dict[str, int] = {}

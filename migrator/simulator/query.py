@@ -90,6 +90,9 @@ class Printer:
     metadata: list[dict[str, Any]] = attribute(default_factory=list)
     extras: list[Callable[[Row, dict[str, Any], str], None]] = attribute(default_factory=list)
     root: Node | None = None
+    nested: list[str] = attribute(
+        default_factory=list
+    )  # names of TYPEOF and child records, which have no cells
     _names: dict[tuple[str, ...], None] = attribute(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -100,7 +103,7 @@ class Printer:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(".".join(column.label) for column in self.selected)
+        return (*(".".join(column.label) for column in self.selected), *self.nested)
 
     def rows(self, frame: Frame) -> Iterator[Row]:
         """The cells of the SELECT list, row by row."""
@@ -181,6 +184,7 @@ class Printer:
         store = self.maker.store
         branches = {when.sobject.lower(): when.fields for when in item.whens}
         name = column.label[-2]
+        self.nested.append(name)
 
         def extra(row: Row, record: dict[str, Any], version: str) -> None:
             record_id = row[place]
@@ -208,6 +212,7 @@ class Printer:
         inner = Printer(self.maker, query, self.maker.scope(query, child.sobject))
         selection = self.maker.selection(query, inner.scope)
         name = child.field.children or source.name
+        self.nested.append(name)
 
         def extra(row: Row, record: dict[str, Any], version: str) -> None:
             found = _child_records(selection, inner, child, row[0], version)

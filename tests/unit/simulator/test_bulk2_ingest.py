@@ -442,6 +442,8 @@ def test_a_job_over_the_daily_batches_fails_with_what_it_did() -> None:
     job, shown = bulk.run(named(30_000))
     assert shown["state"] == "Failed"
     assert "ExceededQuota" in shown["errorMessage"]
+    left_over = bulk.call("GET", "/limits").json()
+    assert left_over["DailyBulkApiBatches"] == {"Max": 2, "Remaining": 0}
     made, _, left = bulk.all_rows(job)
     assert len(made) + len(left) == 20_000  # the batch over the allocation is in no result
     assert bulk.run(named(1))[1]["state"] == "Failed"
