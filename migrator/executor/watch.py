@@ -2,9 +2,9 @@
 
 from migrator.executor.progress import Progress, StepProgress
 from migrator.executor.run import Run
-from migrator.executor.summary import UNSUCCESSFUL
 from migrator.model.run import AttemptKind
 from migrator.model.schedule import ExtractStep, Step, VerifyStep
+from migrator.model.summary import UNSUCCESSFUL
 
 
 def watch(run: Run, elapsed: float, requests: int) -> Progress:
