@@ -7,6 +7,7 @@ from migrator.salesforce.connect import connect
 from migrator.salesforce.failure import RequestFailed
 from migrator.salesforce.faults import RETRYABLE_FAULTS, retryable
 from migrator.salesforce.org import Org
+from migrator.salesforce.redaction import RedactingFilter, redact
 from migrator.salesforce.secret import Secret
 from migrator.salesforce.session import Download
 from migrator.salesforce.settings import (
@@ -26,10 +27,12 @@ __all__ = [
     "Download",
     "JwtBearer",
     "Org",
+    "RedactingFilter",
     "RefreshToken",
     "RequestFailed",
     "RowReply",
     "Secret",
     "connect",
+    "redact",
     "retryable",
 ]

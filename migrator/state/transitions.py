@@ -21,8 +21,9 @@ FOLLOWS: Final[Mapping[AttemptKind, Mapping[AttemptState, frozenset[AttemptState
     AttemptKind.BULK2: {
         S.PLANNED: frozenset({S.CREATED, S.ABANDONED}),
         S.CREATED: frozenset({S.UPLOADING, S.ABANDONED}),
-        # in doubt the job is aborted; one that shows processed rows nevertheless breaks an assumption: quarantine
-        S.UPLOADING: frozenset({S.UPLOADED, S.ABANDONED, S.QUARANTINED}),
+        # back to CREATED only when the upload certainly never left; in doubt the job is aborted; one that somebody
+        # closed in the meantime is followed to its end like one that we closed
+        S.UPLOADING: frozenset({S.UPLOADED, S.CREATED, S.CLOSED, S.ABANDONED, S.QUARANTINED}),
         S.UPLOADED: frozenset({S.CLOSING, S.ABANDONED, S.QUARANTINED}),
         # once closing was intended the rows may be on their way: never back, never abandoned
         S.CLOSING: frozenset({S.CLOSED, S.QUARANTINED}),
