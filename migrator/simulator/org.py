@@ -39,6 +39,7 @@ class Org(OrgState):
 
     def handle(self, request: Request) -> Response:
         """Answer a request; raises `Dropped` where a fault ends the connection."""
+        # in list order; a fault counts the requests that no fault before it has hit
         fault = next((each for each in self.faults if each.hits(request)), None)
         if fault is None:
             return self._handle(request)

@@ -8,6 +8,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, quote
 
 import waitress
+from waitress import wasyncore
 from waitress.channel import ClientDisconnected
 from werkzeug.wrappers import Request as WsgiRequest
 
@@ -18,6 +19,8 @@ from migrator.simulator.org import Org
 THREADS = 8
 IN_MEMORY = 1 << 20  # bigger uploads wait in a temporary file
 MAX_UPLOAD = 1 << 30
+JOIN_WAIT = 5.0  # seconds that closing waits for what is being answered
+LOOP_WAIT = 0.1  # seconds the HTTP loop sleeps at most, and so the time that closing takes
 IDLE_STEP = 0.02  # seconds between looks at asynchronous work when nothing was due
 YIELD_STEP = (
     0.0005  # seconds in which requests get the org between steps of work; locks are not fair by themselves
@@ -84,16 +87,14 @@ class Server:
 
     url: str
     org: Org
-    _server: Any
     _threads: tuple[threading.Thread, ...]
     _stop: threading.Event
 
     def close(self) -> None:
         """Stop answering."""
         self._stop.set()
-        self._server.close()
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(timeout=JOIN_WAIT)
 
     def __enter__(self) -> Self:
         return self
@@ -113,8 +114,10 @@ def serve(org: Org, host: str = "127.0.0.1", port: int = 0, *, threads: int = TH
         except Dropped as dropped:
             raise ClientDisconnected from dropped  # waitress then closes the socket without a word
 
+    sockets: dict[int, Any] = {}
     server = waitress.create_server(
         application,
+        map=sockets,
         host=host,
         port=port,
         threads=threads,
@@ -133,13 +136,21 @@ def serve(org: Org, host: str = "127.0.0.1", port: int = 0, *, threads: int = TH
             more = org.advance(org.clock.now())
             stop.wait(YIELD_STEP if more else IDLE_STEP)
 
+    def listen() -> None:
+        while not stop.is_set():
+            wasyncore.loop(timeout=LOOP_WAIT, map=sockets, count=1)
+        server.task_dispatcher.shutdown(timeout=JOIN_WAIT)
+        server.close()
+        for channel in list(sockets.values()):
+            channel.handle_close()
+
     running = (
-        threading.Thread(target=server.run, name="simulator-http", daemon=True),
+        threading.Thread(target=listen, name="simulator-http", daemon=True),
         threading.Thread(target=work, name="simulator-background", daemon=True),
     )
     for thread in running:
         thread.start()
-    return Server(f"http://{host}:{server.effective_port}", org, server, running, stop)
+    return Server(f"http://{host}:{server.effective_port}", org, running, stop)
 
 
 def _until_dropped(parts: Iterable[bytes]) -> Iterable[bytes]:

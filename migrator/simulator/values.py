@@ -16,8 +16,9 @@ Faults = dict[int, RowError]
 Checker = Callable[[Sequence[str]], tuple[Sequence[str], Faults]]
 
 _BOOLEANS = {"": "", "true": "true", "false": "false", "1": "true", "0": "false"}
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?"
 _EMAIL = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]+@(?:[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?\.)*[A-Za-z0-9][A-Za-z0-9\-]+"
+    rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~.\-]+@(?:{_LABEL}\.)+[A-Za-z0-9][A-Za-z0-9\-]*[A-Za-z0-9]"
 )
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:Z|[+-]\d{2}:?\d{2})?")
 _DATETIME = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:?\d{2})?")
