@@ -134,7 +134,7 @@ def _steps_table(schedule: Schedule) -> Iterator[str]:
 
 def _waiting(step: Step, edges: Sequence[Edge], number: Mapping[str, str]) -> Iterator[str]:
     """What the step waits for; that it waits for the other steps of its object needs no reason."""
-    own = [number[edge.before] for edge in edges if edge.before.split(".")[1] == step.object_name]
+    own = [number[edge.before] for edge in edges if edge.before.split(".")[1:2] == step.id.split(".")[1:2]]
     if own:
         yield f"after {', '.join(own)}"
     yield from (

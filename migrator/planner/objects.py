@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from migrator.model.plan import FilesEnd, Match, ObjectPlan, Operation, Plan, WhenMissing
 from migrator.model.schedule import ColumnSpec, Guarantee, LookupSpec
 from migrator.model.schema import FieldSchema, OrgSchema, SObjectSchema
+from migrator.planner.cautions import caution, create_only
 from migrator.planner.fields import check_required, choose_fields
 from migrator.planner.findings import Findings, did_you_mean, listed
 from migrator.planner.lookups import Answerers, left_empty, not_linkable, resolve_lookup
@@ -31,6 +32,8 @@ class Resolved:
     match: Match | None = None
     #: relationship fields that may be filled by a link step
     linkable: frozenset[str] = frozenset()
+    #: it sends fields that a record takes only once, so that a row must not be sent twice
+    once: bool = False
     decisions: tuple[str, ...] = ()
 
     @property
@@ -126,8 +129,9 @@ def _key(one: ObjectPlan, ends: Ends, source: Readable, found: Findings) -> tupl
         found.error("key-unfit", f"{one.name}: records of an org are identified by their Id", one, "key")
         return ("Id",)
     given = (*one.path, "key") in ends.plan.places
-    if one.key == ("Id",) and source.find("Id") is None and not given:
-        return ()  # a file without an Id column: its rows are identified by their number
+    if source.schema is None and one.key in {(), ("Id",)} and not given:
+        own = source.find("Id")
+        return (own,) if own else ()  # a file without an Id column: its rows are identified by their number
     for position, name in enumerate(one.key):
         if source.find(name) is None:
             hint = did_you_mean(name, source.names.values())
@@ -142,13 +146,13 @@ def _check_where(one: ObjectPlan, source: Readable, found: Findings) -> None:
         return
     if source.schema is None:
         found.error(
-            "where-on-file", f"{one.name}: a file has no SOQL filter", one, "where", hint="filter the file"
+            "source-kind", f"{one.name}: a file has no SOQL filter", one, "where", hint="filter the file"
         )
         return
     try:
         names = sorted(set(fields_read(one.where)))
     except SoqlError as wrong:
-        found.error("where-invalid", f"{one.name}: {wrong}", one, "where")
+        found.error("where-syntax", f"{one.name}: {wrong}", one, "where")
         return
     for name in names:
         if source.find(name) is None and source.schema.field_named(name) is None:
@@ -171,7 +175,7 @@ def _reference(
 ) -> Resolved | None:
     if one.match is None or not one.match.on:
         found.error(
-            "match-missing", f"{one.name} is a reference and has no `match`", one, hint="add `match: {on: …}`"
+            "missing-key", f"{one.name} is a reference and has no `match`", one, hint="add `match: {on: …}`"
         )
         return None
     for position, name in enumerate(one.match.on):
@@ -195,6 +199,7 @@ def _written(
     found: Findings,
 ) -> Resolved:
     chosen = choose_fields(one, target, source, found)
+    caution(one, target, source, chosen, found)
     lookups, decisions = [], []
     for draft in chosen.lookups:
         if left_empty(draft, ends.index):
@@ -229,6 +234,7 @@ def _written(
         follow,
         group_by,
         linkable=linkable,
+        once=bool(create_only(one, target, chosen)),
         decisions=tuple(decisions),
     )
 

@@ -11,6 +11,7 @@ from migrator.model.schedule import (
     Edge,
     ExtractStep,
     Guarantee,
+    Lane,
     LinkStep,
     LoadStep,
     LookupSpec,
@@ -115,7 +116,7 @@ def _target_extract(one: Resolved) -> ExtractStep:
 def _load(one: Resolved, wiring: Wiring) -> LoadStep:
     lookups = wiring.loaded(one)
     rows = wiring.counts.get(one.name)
-    lane = choose_lane(rows, one.guarantee)
+    lane = Lane.BULK2 if one.once else choose_lane(rows, one.guarantee)
     lock = lock_key(one.group_by, lookups, one.target)
     return LoadStep(
         id=f"load.{one.name}",
