@@ -1,0 +1,34 @@
+"""What case files cannot show: a plan as it is written in YAML, and a very large one."""
+
+import time
+
+from migrator.model.schedule import LinkStep, LoadStep
+from migrator.planner import make_schedule
+from tests.planner.builders import org, plan
+
+
+def test_three_thousand_objects_are_scheduled() -> None:
+    size = 3_000
+    names = [f"Obj{number:04}__c" for number in range(size)]
+    text_fields = {f"Text{number}__c": "string" for number in range(15)}
+    schema = org(
+        {
+            name: {
+                "Name": "string required",
+                **text_fields,
+                # a tree, with a cycle back from its root's first children, and hierarchies
+                "Parent__c": f"->{names[at // 3]}",
+                "Other__c": f"->{names[at // 2]} required" if at > 1 else "string",
+                "Back__c": f"->{names[(at * 5) % size]}" if at % 100 == 0 else "string",
+            }
+            for at, name in enumerate(names)
+        }
+    )
+    made = plan({"objects": [{"object": name} for name in reversed(names)]})
+    started = time.perf_counter()
+    schedule, found = make_schedule(made, source=schema, target=schema, counts={})
+    print(f"{size} objects: {time.perf_counter() - started:.1f} s")
+    assert found == []
+    assert schedule is not None
+    assert sum(isinstance(step, LoadStep) for step in schedule.steps) == size
+    assert 0 < sum(isinstance(step, LinkStep) for step in schedule.steps) < 100
