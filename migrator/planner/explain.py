@@ -88,7 +88,7 @@ def explain_mermaid(schedule: Schedule) -> str:
             opening, closing = _shape(step)
             lines.append(f'  {shown[step.id]}{opening}"{_safe(_label(step))}"{closing}')
     lines += [
-        f'  {shown[edge.before]} -->|"{_safe(_short(edge))}"| {shown[edge.after]}'
+        f"  {shown[edge.before]} -->{_short(edge)} {shown[edge.after]}"
         for edge in schedule.edges
         if edge.before in shown and edge.after in shown
     ]
@@ -134,7 +134,7 @@ def _steps_table(schedule: Schedule) -> Iterator[str]:
 
 def _waiting(step: Step, edges: Sequence[Edge], number: Mapping[str, str]) -> Iterator[str]:
     """What the step waits for; that it waits for the other steps of its object needs no reason."""
-    own = [number[edge.before] for edge in edges if edge.before.split(".")[1:2] == step.id.split(".")[1:2]]
+    own = [number[edge.before] for edge in edges if _object_of(edge.before) == step.object_name]
     if own:
         yield f"after {', '.join(own)}"
     yield from (
@@ -244,8 +244,16 @@ def _shape(step: Step) -> tuple[str, str]:
 
 
 def _short(edge: Edge) -> str:
-    """The fields of "A.B looks up C" alone: the arrow says the rest."""
-    return ", ".join(reason.partition(" looks up ")[0] for reason in edge.reason.split("; "))
+    """The arrow's label: the fields of "A.B looks up C" alone; none between steps of one object."""
+    if _object_of(edge.before) == _object_of(edge.after):
+        return ""
+    fields = ", ".join(reason.partition(" looks up ")[0] for reason in edge.reason.split("; "))
+    return f'|"{_safe(fields)}"|'
+
+
+def _object_of(step_id: str) -> str:
+    """The plan object in a step's id: `load.Account`, `extract.Account.target`."""
+    return step_id.split(".")[1]
 
 
 def _safe(text: str) -> str:

@@ -3,8 +3,46 @@
 import time
 
 from migrator.model.schedule import LinkStep, LoadStep
+from migrator.planfile import load_plan
 from migrator.planner import make_schedule
 from tests.planner.builders import org, plan
+
+PLAN = """\
+version: 1
+name: from-yaml
+source: {org: old}
+target: {org: new}
+objects:
+  - object: Contact
+    operation: insert
+    relationships:
+      AccountId: {via: Account}
+    fields:
+      include: [LastName, Emial]
+    locks: {group_by: AcountId}
+  - object: Account
+    operation: upsert
+    external_id: Name
+"""
+
+
+def test_diagnostics_stand_where_the_yaml_is_wrong() -> None:
+    made, problems = load_plan("plans/from.yaml", {}, text=PLAN)
+    assert made is not None
+    assert problems == []
+    schema = org(
+        {
+            "Account": {"Name": "string required"},
+            "Contact": {"LastName": "string required", "AccountId": "->Account", "Email": "email"},
+        }
+    )
+    schedule, found = make_schedule(made, source=schema, target=schema, counts={})
+    assert schedule is None
+    assert [(one.code, one.where.line) for one in found] == [
+        ("unknown-field", 11),
+        ("not-a-relationship", 12),
+        ("external-id-invalid", 15),
+    ]
 
 
 def test_three_thousand_objects_are_scheduled() -> None:
