@@ -1,8 +1,15 @@
 """The front of the data plane: one method for each thing that is done with many rows."""
 
+import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from migrator.data import compare as comparing
+from migrator.data import exports, prepare, scan, sources
+from migrator.data import match as matching
+from migrator.data import settle as settling
 from migrator.data.jobs import (
     CompareJob,
     Comparison,
@@ -19,7 +26,9 @@ from migrator.data.jobs import (
     SourceFile,
     WholeJob,
 )
-from migrator.data.workspace import Workspace
+from migrator.data.session import Session, open_session
+from migrator.data.sql import SET_NULL
+from migrator.data.workspace import Workspace, folder_name
 from migrator.model.run import FileRef, Outcome
 
 
@@ -31,69 +40,109 @@ class Engine:
         self._memory_limit_mb = memory_limit_mb
         self._threads = threads
 
+    def _session(self) -> AbstractContextManager[Session]:
+        return open_session(self.workspace, memory_limit_mb=self._memory_limit_mb, threads=self._threads)
+
     def freeze_source_file(
-        self, step: str, source: SourceFile, path: Path, *, delimiter: str, encoding: str
+        self, step: str, source: SourceFile, path: Path, *, delimiter: str = ",", encoding: str = "utf-8"
     ) -> FileRef:
-        """Copy a checked source file into the run folder, as UTF-8 without a byte order mark: page 0 of its extract."""
-        raise NotImplementedError
+        """Copy a checked source file into the run folder, as UTF-8 without a byte order mark: page 0 of its extract.
+
+        Raises PageBroken when the file is no longer what was checked.
+        """
+        chunks = sources.frozen(path, delimiter=delimiter, encoding=encoding, columns=len(source.columns))
+        ref = self.workspace.publish(f"extract/{folder_name(step)}/0.csv", chunks, source.rows)
+        with self._session() as session:
+            scan.check_records(
+                session, self.workspace.path(ref), source.columns, source.rows, delimiter=delimiter
+            )
+        return ref
 
     def check_page(self, ref: FileRef, columns: Sequence[str], rows: int) -> None:
         """Raise PageBroken unless the page has these columns and that many records (as the org told)."""
-        raise NotImplementedError
+        with self._session() as session:
+            scan.check_page(session, self.workspace.path(ref), columns, rows)
 
     def prepare_load(self, job: LoadJob) -> Prepared:
         """Transform, look up, decide what is not sent, order, and cut into slices."""
-        raise NotImplementedError
+        with self._session() as session:
+            return prepare.prepare_load(session, self.workspace, job)
 
     def prepare_link(self, job: LinkJob) -> Prepared:
         """The same for the second pass."""
-        raise NotImplementedError
+        with self._session() as session:
+            return prepare.prepare_link(session, self.workspace, job)
 
     def cut_again(self, job: RetryJob) -> Prepared:
         """New slices of the rows that wait. `outcomes` is None, `total` the rows that were cut."""
-        raise NotImplementedError
+        with self._session() as session:
+            return prepare.cut_again(session, self.workspace, job)
 
     def match(self, job: MatchJob) -> Matched:
         """Pair source and target records of a reference object."""
-        raise NotImplementedError
+        with self._session() as session:
+            return matching.match(session, self.workspace, job)
 
     def settle(self, job: SettleJob) -> Settled:
         """The outcomes of a slice from its job's result files. Raises ResultsMismatch."""
-        raise NotImplementedError
+        with self._session() as session:
+            return settling.settle(session, self.workspace, job)
 
     def write_replies(self, step: str, slice_no: int, attempt: int, replies: Iterable[Reply]) -> FileRef:
         """Keep what the org answered to a slice sent over REST."""
-        raise NotImplementedError
+        kept = list(replies)
+        buffer = io.StringIO(newline="")
+        writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow(settling.REPLY_COLUMNS)
+        for one in kept:
+            flags = ("true" if one.success else "false", "true" if one.created else "false")
+            writer.writerow((one.position, one.id, *flags, one.code, one.message, one.fields))
+        relpath = f"replies/{folder_name(step)}/{slice_no}-{attempt}.csv"
+        return self.workspace.publish(relpath, [buffer.getvalue().encode()], len(kept))
 
     def settle_rest(self, job: RestJob) -> Settled:
         """The outcomes of a slice from its replies. Raises ResultsMismatch unless each row has exactly one."""
-        raise NotImplementedError
+        with self._session() as session:
+            return settling.settle_rest(session, self.workspace, job)
 
     def settle_whole(self, job: WholeJob) -> Settled:
         """One outcome for all rows of a slice."""
-        raise NotImplementedError
+        with self._session() as session:
+            return settling.settle_whole(session, self.workspace, job)
 
     def read_slice(self, ref: FileRef) -> Iterator[Mapping[str, str | None]]:
         """The rows of a slice file, in order: an empty cell is left out, `#N/A` is None (set to null)."""
-        raise NotImplementedError
+        with self.workspace.path(ref).open("r", encoding="utf-8", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader)
+            for record in reader:
+                yield {
+                    name: None if value == SET_NULL else value
+                    for name, value in zip(header, record, strict=True)
+                    if value != ""
+                }
 
     def compare(self, job: CompareJob) -> Comparison:
         """Compare what was read back with what was sent."""
-        raise NotImplementedError
+        with self._session() as session:
+            return comparing.compare(session, self.workspace, job)
 
     def repeated_ids(self, files: Sequence[FileRef]) -> int:
         """How many target ids stand in more than one final outcome: 0, or two source rows became one record."""
-        raise NotImplementedError
+        with self._session() as session:
+            return exports.repeated_ids(session, self.workspace, files)
 
     def outcome_counts(self, files: Sequence[FileRef]) -> Mapping[Outcome, int]:
         """Final outcomes in these files."""
-        raise NotImplementedError
+        with self._session() as session:
+            return exports.outcome_counts(session, self.workspace, files)
 
     def export_outcomes(self, name: str, files: Sequence[FileRef]) -> FileRef:
-        """CSV of the final outcomes (`report/<name>.csv`): source key, target id, outcome, code, message."""
-        raise NotImplementedError
+        """CSV of the final outcomes (`report/<name>.csv`): source key, target id, outcome, code, message, fields."""
+        with self._session() as session:
+            return exports.export_outcomes(session, self.workspace, name, files)
 
 
 def check_source_file(path: Path, *, delimiter: str = ",", encoding: str = "utf-8") -> SourceFile:
     """Everything that is wrong with a CSV file, with file and line; needs no run and no network."""
-    raise NotImplementedError
+    return sources.check(path, delimiter=delimiter, encoding=encoding)

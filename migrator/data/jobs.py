@@ -107,6 +107,7 @@ class LinkJob:
     key: tuple[str, ...]
     loaded: IdMap
     lookups: tuple[SqlLookup, ...]
+    group_by: str | None = None
     max_slice_rows: int = 10_000
     max_slice_bytes: int = 100_000_000
     first_no: int = 1
@@ -116,7 +117,7 @@ class LinkJob:
 class RetryJob:
     """Cut the rows that wait into new slices. `rows`: the rows file of the first round. `settled`: outcome files of the step.
 
-    A row that is final in any of `settled` is never cut again. `round` counts from 2; `last` cuts only rows of these slices.
+    A row that is final in any of `settled` is never cut again. `round` counts from 2.
     """
 
     step: str
@@ -126,7 +127,6 @@ class RetryJob:
     max_slice_rows: int = 0
     max_slice_bytes: int = 100_000_000
     first_no: int = 1
-    group_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,106 @@
+"""Comparing what was read back from the target with what was sent.
+
+A field that was not sent (an empty cell) is the org's business and is not compared; one that was set to null must be empty.
+
+**Invariant:** which rows are sampled depends on their source keys alone; values leave this module in the report file only.
+"""
+
+from migrator.data.jobs import CompareJob, Comparison, SentColumn
+from migrator.data.lookups import loaded
+from migrator.data.scan import scan
+from migrator.data.session import Session, csv_header, read_parquet
+from migrator.data.sql import canonical, cell, ident, text
+from migrator.data.workspace import Workspace, folder_name
+
+
+def compare(session: Session, workspace: Workspace, job: CompareJob) -> Comparison:
+    """Counts over all loaded rows, field values over the sample; differences go into a CSV report."""
+    source = read_parquet([workspace.path(ref) for ref in job.outcomes]) if job.outcomes else _NO_OUTCOMES
+    session.run(
+        f'CREATE TEMP VIEW records AS SELECT "row", source_key, target_id FROM {source} WHERE final AND {loaded()}'
+    )
+    session.run(f"CREATE TEMP VIEW readback AS {scan(workspace, job.readback)}")
+    session.run('CREATE TEMP TABLE seen AS SELECT to18("Id") AS id, count(*) AS n FROM readback GROUP BY 1')
+    rows, distinct, missing = session.one(
+        "SELECT count(*), count(DISTINCT target_id), count(*) FILTER (WHERE seen.id IS NULL) FROM records LEFT JOIN seen ON id = target_id"
+    )
+    (repeated,) = session.one("SELECT count(*) FROM seen SEMI JOIN records ON id = target_id WHERE n > 1")
+    limit = "" if job.sample is None else f" LIMIT {job.sample}"
+    session.run(
+        f"CREATE TEMP TABLE sample AS SELECT records.* FROM records SEMI JOIN seen ON id = target_id ORDER BY md5(source_key), source_key{limit}"
+    )
+    (sampled,) = session.one("SELECT count(*) FROM sample")
+    differing = _differences(session, workspace, job)
+    session.run(
+        "INSERT INTO differences SELECT source_key, target_id, '(record missing)', '', '' FROM records ANTI JOIN seen ON id = target_id"
+    )
+    path = session.folder / "report.csv"
+    session.run(
+        "COPY (SELECT for_people(source_key) AS source_key, target_id, field, for_people(sent) AS sent, for_people(found) AS found "
+        f"FROM differences ORDER BY field, source_key) TO {text(str(path))} (FORMAT csv, HEADER true)"
+    )
+    (lines,) = session.one("SELECT count(*) FROM differences")
+    report = workspace.adopt(f"compare/{folder_name(job.step)}.csv", path, lines)
+    return Comparison(rows, sampled, missing, rows - distinct + repeated, differing, report)
+
+
+_NO_OUTCOMES = "(SELECT NULL::BIGINT AS \"row\", '' AS source_key, '' AS target_id, '' AS outcome, false AS final WHERE false)"
+
+
+def _differences(session: Session, workspace: Workspace, job: CompareJob) -> dict[str, int]:
+    """Fill `differences` (source_key, target_id, field, sent, found) and count it by field."""
+    session.run(
+        "CREATE TEMP TABLE differences (source_key VARCHAR, target_id VARCHAR, field VARCHAR, sent VARCHAR, found VARCHAR)"
+    )
+    answered = {
+        name.casefold(): name for ref in job.readback.files[:1] for name in csv_header(workspace.path(ref))
+    }
+    session.run(
+        'CREATE TEMP TABLE found AS SELECT * FROM readback SEMI JOIN sample ON to18("Id") = target_id '
+        'QUALIFY row_number() OVER (PARTITION BY to18("Id") ORDER BY "#row") = 1'
+    )
+    load = read_parquet([workspace.path(job.sent)])
+    session.run(
+        f'CREATE TEMP TABLE sent AS SELECT s.source_key, s.target_id, r.* EXCLUDE (source_key) FROM sample AS s JOIN {load} AS r USING ("row")'
+    )
+    for column in job.columns:
+        if column.name.casefold() in answered:
+            _compare_field(session, "sent", column, answered[column.name.casefold()])
+    for number, ref in enumerate(job.links):
+        _compare_links(session, workspace, job, number, read_parquet([workspace.path(ref)]), answered)
+    return dict(session.rows("SELECT field, count(*) FROM differences GROUP BY field ORDER BY field"))
+
+
+def _compare_links(
+    session: Session,
+    workspace: Workspace,
+    job: CompareJob,
+    number: int,
+    source: str,
+    answered: dict[str, str],
+) -> None:
+    """Fields that a link step sent, for the rows where it succeeded."""
+    if not job.link_outcomes:
+        return
+    done = read_parquet([workspace.path(ref) for ref in job.link_outcomes])
+    name = f"link{number}"
+    session.run(
+        f"CREATE TEMP TABLE {name} AS SELECT s.source_key, s.target_id, r.* EXCLUDE (source_key) FROM sample AS s JOIN {source} AS r "
+        f"ON r.{cell('Id')} = s.target_id WHERE s.target_id IN (SELECT target_id FROM {done} WHERE final AND {loaded()})"
+    )
+    columns = {one for (one,) in session.rows(f"SELECT column_name FROM (DESCRIBE {name})")}
+    for column in job.columns:
+        if f"c.{column.name}" in columns and column.name != "Id" and column.name.casefold() in answered:
+            _compare_field(session, name, column, answered[column.name.casefold()])
+
+
+def _compare_field(session: Session, relation: str, column: SentColumn, answered: str) -> None:
+    columns = {one for (one,) in session.rows(f"SELECT column_name FROM (DESCRIBE {relation})")}
+    if f"c.{column.name}" not in columns:
+        return
+    sent, found = f"t.{cell(column.name)}", f"found.{ident(answered)}"
+    session.run(
+        f"INSERT INTO differences SELECT t.source_key, t.target_id, {text(column.name)}, {sent}, {found} "
+        f'FROM {relation} AS t JOIN found ON to18(found."Id") = t.target_id '
+        f"WHERE {sent} IS NOT NULL AND {canonical(column, sent)} IS DISTINCT FROM {canonical(column, found)}"
+    )

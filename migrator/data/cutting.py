@@ -1,0 +1,185 @@
+"""Cutting: which slice each sendable row belongs to, as SQL over the row's group and key.
+
+Groups are counted by DuckDB; only counts of groups, runs of groups and runs of rows come to Python, never a row.
+Rows without a group need no company and fill what room is left; a group too big for a slice gets consecutive slices of its own.
+
+**Invariant:** the slices partition the rows; a group is in one slice, or fills its slices alone; equal rows give equal slices in any order.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from migrator.data.packing import BIG, Bin, Limits, Unit, pack, runs, stride
+from migrator.data.session import Session, read_parquet
+from migrator.data.sql import text
+
+#: up to this many small groups are packed one by one; beyond it neighbours are bundled
+_FEW = 20_000
+#: a bundle holds about this part of a slice
+_BUNDLE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """`slice_sql`: the slice's number, over columns `grp`, `source_key` and the joined `packed.slice`. `lone`: slices of one group."""
+
+    slice_sql: str
+    lone: dict[int, str]
+    #: whether `packed` (grp, slice) has to be joined
+    joined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    rows: int
+    bytes: int
+    widest: int
+
+
+def cut(session: Session, limits: Limits, first_no: int) -> Cut:
+    """Decide on the slices of the relation `sendable` (source_key, grp, bytes)."""
+    totals = _Totals(
+        *session.one(
+            "SELECT count(*), coalesce(sum(bytes), 0)::BIGINT, coalesce(max(bytes), 0) FROM sendable"
+        )
+    )
+    if limits.hold(totals.rows, totals.bytes):
+        return Cut(str(first_no), {}, joined=False)
+    grouped = bool(
+        session.one("SELECT count(*) FROM (SELECT 1 FROM sendable WHERE grp IS NOT NULL LIMIT 1)")[0]
+    )
+    if grouped:
+        session.run(
+            "CREATE TEMP TABLE groups AS SELECT grp, count(*) AS n, sum(bytes)::BIGINT AS b FROM sendable "
+            "WHERE grp IS NOT NULL GROUP BY grp"
+        )
+    giants = [str(grp) for (grp,) in session.stream(_giants(limits))] if grouped else []
+    _sort_divisible(session, giants)
+    step = stride(limits, totals.widest, totals.rows)
+    big = list(_big_units(session, limits)) if grouped else []
+    bins = pack(big, _small_units(session, limits, step, grouped=grouped), limits)
+    chains = {grp: runs(_runs_of(session, step, grp), limits) for grp in giants}
+    return _cut(session, bins, chains, first_no, grouped=grouped)
+
+
+def _cut(
+    session: Session, bins: Sequence[Bin], chains: dict[str, list[Bin]], first_no: int, *, grouped: bool
+) -> Cut:
+    slice_of = {key: no for no, one in enumerate(bins, start=first_no) for key in one.keys}
+    if grouped:
+        _join_groups(session, slice_of)
+    loose = [(key[1:], no) for key, no in slice_of.items() if key[0] == "k"]
+    branches, lone, no = [], {}, first_no + len(bins)
+    for grp, chain in sorted(chains.items()):
+        numbered = []
+        for one in chain:
+            numbered += [(key[1:], no) for key in one.keys]
+            lone[no] = grp
+            no += 1
+        branches.append(f"WHEN grp = {text(grp)} THEN {_search(_changes(numbered))}")
+    if loose:
+        branches.append(f"WHEN grp IS NULL THEN {_search(_changes(loose))}")
+    fallback = "packed.slice" if grouped else "NULL"
+    sql = f"CASE {' '.join(branches)} ELSE {fallback} END" if branches else fallback
+    return Cut(sql, lone, joined=grouped)
+
+
+def _fits(limits: Limits) -> str:
+    return f"(b <= {limits.bytes}" + (f" AND n <= {limits.rows})" if limits.rows else ")")
+
+
+def _big(limits: Limits) -> str:
+    return f"(b * {BIG} >= {limits.bytes}" + (f" OR n * {BIG} >= {limits.rows})" if limits.rows else ")")
+
+
+def _giants(limits: Limits) -> str:
+    return f"SELECT grp FROM groups WHERE NOT {_fits(limits)} ORDER BY grp"
+
+
+def _big_units(session: Session, limits: Limits) -> Iterator[Unit]:
+    for grp, rows, size in session.stream(
+        f"SELECT grp, n, b FROM groups WHERE {_fits(limits)} AND {_big(limits)} ORDER BY grp"
+    ):
+        yield Unit("g" + grp, rows, size)
+
+
+def _small_units(session: Session, limits: Limits, step: int, *, grouped: bool) -> Iterator[Unit]:
+    """Bundles of small groups in the groups' order, then runs of rows without a group in their keys' order."""
+    if grouped:
+        _bundle(session, limits)
+        for bundle, rows, size in session.rows(
+            "SELECT bundle, sum(n)::BIGINT, sum(b)::BIGINT FROM bundles GROUP BY bundle ORDER BY bundle"
+        ):
+            yield Unit(f"b{bundle}", rows, size)
+    yield from _runs_of(session, step, None)
+
+
+def _bundle(session: Session, limits: Limits) -> None:
+    """Number small groups in order; when they are many, neighbours that fill a small part of a slice share a number."""
+    # in millionths of a slice, whole numbers: sums of fractions would depend on the order in which threads add
+    weight = f"b::HUGEINT * 1000000 // {limits.bytes}"
+    if limits.rows:
+        weight = f"greatest({weight}, n::HUGEINT * 1000000 // {limits.rows})"
+    small = f"FROM groups WHERE {_fits(limits)} AND NOT {_big(limits)}"
+    (count,) = session.one(f"SELECT count(*) {small}")
+    before = "(ORDER BY grp ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    number = (
+        f"row_number() OVER {before}"
+        if count <= _FEW
+        else f"(sum({weight}) OVER {before} - ({weight})) // {1_000_000 // _BUNDLE}"
+    )
+    session.run(f"CREATE TEMP TABLE bundles AS SELECT grp, n, b, {number} AS bundle {small}")
+
+
+def _sort_divisible(session: Session, giants: Sequence[str]) -> None:
+    """The keys of the rows that may be cut anywhere, sorted on disk: a row's place in the file is its place in the order."""
+    which = "grp IS NULL" + (f" OR grp IN ({', '.join(text(one) for one in giants)})" if giants else "")
+    path = session.write_parquet(
+        f"SELECT coalesce(concat('g', grp), '') AS part, source_key, bytes FROM sendable WHERE {which} ORDER BY part, source_key",
+        "divisible.parquet",
+    )
+    session.run(
+        f"CREATE TEMP VIEW divisible AS SELECT part, source_key, bytes, file_row_number AS place FROM {read_parquet([path])}"
+    )
+
+
+def _runs_of(session: Session, step: int, grp: str | None) -> Iterator[Unit]:
+    """Runs of `step` rows in the order of their keys, each known by its first key."""
+    part = f"part = {text('' if grp is None else 'g' + grp)}"
+    (first,) = session.one(f"SELECT coalesce(min(place), 0) FROM divisible WHERE {part}")
+    for key, rows, size in session.rows(
+        f"SELECT min(source_key), count(*), sum(bytes)::BIGINT FROM divisible WHERE {part} "
+        f"GROUP BY (place - {first}) // {step} ORDER BY 1"
+    ):
+        yield Unit("k" + key, rows, size)
+
+
+def _join_groups(session: Session, slice_of: dict[str, int]) -> None:
+    """`packed`: the slice of every group that fits into one."""
+    session.run("CREATE TEMP TABLE placed (key VARCHAR, slice INTEGER)")
+    pairs = [(key, no) for key, no in slice_of.items() if key[0] != "k"]
+    for start in range(0, len(pairs), 5000):
+        values = ", ".join(f"({text(key)}, {no})" for key, no in pairs[start : start + 5000])
+        session.run(f"INSERT INTO placed VALUES {values}")
+    session.run(
+        "CREATE TEMP TABLE packed AS SELECT grp, slice FROM bundles JOIN placed ON key = concat('b', bundle) "
+        "UNION ALL SELECT groups.grp, slice FROM groups JOIN placed ON key = concat('g', groups.grp)"
+    )
+
+
+def _changes(numbered: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The first key of each run of neighbours in one slice."""
+    found: list[tuple[str, int]] = []
+    for key, no in sorted(numbered):
+        if not found or found[-1][1] != no:
+            found.append((key, no))
+    return found
+
+
+def _search(changes: Sequence[tuple[str, int]]) -> str:
+    """SQL of a binary search over the first keys: no join, no memory, however many rows there are."""
+    if len(changes) == 1:
+        return str(changes[0][1])
+    middle = len(changes) // 2
+    below, above = _search(changes[:middle]), _search(changes[middle:])
+    return f"CASE WHEN source_key < {text(changes[middle][0])} THEN {below} ELSE {above} END"

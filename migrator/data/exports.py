@@ -1,0 +1,48 @@
+"""What a report says about many rows: counts by outcome, and the list of outcomes for people.
+
+**Invariant:** a row is counted once, by its final outcome; the list holds keys, ids, codes and messages, and no other value.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from migrator.data.session import Session, read_parquet
+from migrator.data.sql import text
+from migrator.data.workspace import Workspace, folder_name
+from migrator.model.run import FileRef, Outcome
+
+
+def outcome_counts(session: Session, workspace: Workspace, files: Sequence[FileRef]) -> Mapping[Outcome, int]:
+    """Final outcomes in these files."""
+    if not files:
+        return {}
+    source = read_parquet([workspace.path(ref) for ref in files])
+    counts = session.rows(f"SELECT outcome, count(*) FROM {source} WHERE final GROUP BY 1 ORDER BY 1")
+    return {Outcome(name): n for name, n in counts}
+
+
+def repeated_ids(session: Session, workspace: Workspace, files: Sequence[FileRef]) -> int:
+    """Target ids that more than one final outcome has."""
+    if not files:
+        return 0
+    source = read_parquet([workspace.path(ref) for ref in files])
+    (found,) = session.one(
+        f"SELECT count(*) FROM (SELECT target_id FROM {source} WHERE final AND target_id <> '' GROUP BY 1 HAVING count(*) > 1)"
+    )
+    return int(found)
+
+
+def export_outcomes(session: Session, workspace: Workspace, name: str, files: Sequence[FileRef]) -> FileRef:
+    """A CSV for people, in the order of the source."""
+    columns = "source_key, target_id, outcome, code, message, fields"
+    if files:
+        source = read_parquet([workspace.path(ref) for ref in files])
+        relation = f'SELECT "row", {columns} FROM {source} WHERE final'
+    else:
+        relation = "SELECT 0 AS \"row\", '' AS source_key, '' AS target_id, '' AS outcome, '' AS code, '' AS message, '' AS fields WHERE false"
+    path = session.folder / "export.csv"
+    session.run(
+        "COPY (SELECT for_people(source_key) AS source_key, target_id, outcome, code, for_people(message) AS message, fields "
+        f'FROM ({relation}) ORDER BY "row", source_key) TO {text(str(path))} (FORMAT csv, HEADER true)'
+    )
+    (count,) = session.one(f"SELECT count(*) FROM ({relation})")
+    return workspace.adopt(f"report/{folder_name(name)}.csv", path, count)

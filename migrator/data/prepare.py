@@ -1,0 +1,272 @@
+"""Preparing a step: stage, settle repeated keys, cut, and write what the executor needs.
+
+What comes out: the rows file (what is sent, with its slice), the outcomes of rows that are not sent, and the slice files.
+
+**Invariant:** every staged row is in the rows file or in the outcomes, never in both; a slice file holds the rows of its slice in
+the order (group, source key).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrator.data.cutting import Cut, cut
+from migrator.data.jobs import CutSlice, LinkJob, LoadJob, Prepared, RetryJob
+from migrator.data.lookups import DUPLICATE_SOURCE_KEY
+from migrator.data.packing import Limits
+from migrator.data.session import Session, read_parquet
+from migrator.data.sql import cell, line, text
+from migrator.data.stage import Staged, stage_link, stage_load
+from migrator.data.workspace import Workspace, folder_name
+from migrator.errors import MigratorError
+from migrator.model.run import FileRef, Outcome
+
+#: the order of rows in a slice; the source key is unique, so no two runs can differ
+SLICE_ORDER = "grp NULLS FIRST, source_key"
+#: how much of the slice files is made at once before it is divided
+_BURST_BYTES = 128_000_000
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _SliceSize:
+    no: int
+    rows: int
+    bytes: int
+
+
+def prepare_load(session: Session, workspace: Workspace, job: LoadJob) -> Prepared:
+    """Make the slices of a load step."""
+    staged = stage_load(session, workspace, job)
+    expected = sum(ref.rows for ref in job.pages.files)
+    (found,) = session.one(f"SELECT count(*) FROM {read_parquet([staged.path])}")
+    if found != expected:
+        raise MigratorError(
+            "state-corrupt",
+            f"the extract of step {job.step} was read as {found} rows, and {expected} are recorded",
+            hint="the run folder or this version of the data plane cannot be trusted; start a new run",
+        )
+    return _prepare(session, workspace, staged, job)
+
+
+def prepare_link(session: Session, workspace: Workspace, job: LinkJob) -> Prepared:
+    """Make the slices of a link step."""
+    return _prepare(session, workspace, stage_link(session, workspace, job), job)
+
+
+def _prepare(session: Session, workspace: Workspace, staged: Staged, job: LoadJob | LinkJob) -> Prepared:
+    dropped = _judge_repeats(session, staged)
+    folder = folder_name(job.step)
+    limits = _limits(job, staged.names)
+    _exclude_oversized(session, limits)
+    outcomes = _write_outcomes(session, workspace, f"outcomes/{folder}/prepared.parquet")
+    rows, slices = _write(session, workspace, staged.names, folder, 1, limits, job.first_no)
+    notes = []
+    if dropped:
+        notes.append(f"{dropped} rows came twice in the extract and count once")
+    (returns,) = session.one("SELECT count(*) FROM sendable WHERE returns")
+    if returns:
+        notes.append(f"{returns} rows had their line ends inside values changed to LF")
+    return Prepared(
+        rows=rows,
+        outcomes=outcomes,
+        total=rows.rows + (outcomes.rows if outcomes else 0),
+        slices=slices,
+        tallies={
+            Outcome(name): n
+            for name, n in session.rows("SELECT outcome, count(*) FROM unsent GROUP BY 1 ORDER BY 1")
+        },
+        faults=dict(session.rows("SELECT code, count(*) FROM unsent GROUP BY 1 ORDER BY 1")),
+        notes=tuple(notes),
+    )
+
+
+def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared:
+    """New slices of the rows that wait: not final in any outcome file, and told to wait in one."""
+    source = read_parquet([workspace.path(job.rows)])
+    names = [
+        one[2:]
+        for (one,) in session.rows(f"SELECT column_name FROM (DESCRIBE FROM {source})")
+        if one[:2] == "c."
+    ]
+    if job.settled:
+        settled = read_parquet([workspace.path(ref) for ref in job.settled])
+        session.run(
+            f'CREATE TEMP TABLE waiting AS SELECT "row" FROM {settled} GROUP BY "row" HAVING NOT bool_or(final)'
+        )
+    else:
+        session.run('CREATE TEMP TABLE waiting ("row" BIGINT)')
+    session.run(
+        f'CREATE TEMP VIEW sendable AS SELECT * EXCLUDE (slice) FROM {source} AS r SEMI JOIN waiting ON waiting."row" = r."row"'
+    )
+    limits = _limits(job, names)
+    rows, slices = _write(session, workspace, names, folder_name(job.step), job.round, limits, job.first_no)
+    return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices)
+
+
+def _limits(job: LoadJob | LinkJob | RetryJob, names: Sequence[str]) -> Limits:
+    """What the rows of a slice may take: the header is part of the file."""
+    return Limits(job.max_slice_rows, job.max_slice_bytes - len(_header(names)))
+
+
+def _header(names: Sequence[str]) -> bytes:
+    return (",".join(names) + "\n").encode()
+
+
+def _judge_repeats(session: Session, staged: Staged) -> int:
+    """Rows whose key an earlier row has: equal rows count once, others fail; equal record keys all fail.
+
+    Makes `overrides` (row, code, fields; code NULL: dropped) and the views `sendable` and `unsent`.
+    """
+    source = read_parquet([staged.path])
+    session.run(f"CREATE TEMP VIEW staged AS SELECT * FROM {source}")
+    session.run('CREATE TEMP TABLE overrides ("row" BIGINT, code VARCHAR, fields VARCHAR)')
+    if staged.keyed:
+        _judge_source_keys(session, staged)
+    (dropped,) = session.one("SELECT count(*) FROM overrides WHERE code IS NULL")
+    if staged.key_field is not None:
+        _judge_record_keys(session, staged.key_field, case_sensitive=staged.key_case_sensitive)
+    (any_override,) = session.one("SELECT count(*) FROM overrides")
+    rest = 'staged ANTI JOIN overrides ON overrides."row" = staged."row"' if any_override else "staged"
+    session.run(f"CREATE TEMP VIEW judged AS SELECT * FROM {rest}")
+    return int(dropped)
+
+
+def _judge_source_keys(session: Session, staged: Staged) -> None:
+    session.run("CREATE TEMP TABLE repeated AS SELECT source_key FROM staged GROUP BY 1 HAVING count(*) > 1")
+    later = (
+        "NULL" if staged.drop_repeats else f"CASE WHEN same THEN NULL ELSE {text(DUPLICATE_SOURCE_KEY)} END"
+    )
+    cells = ", ".join(cell(name) for name in staged.names)
+    content = f"md5(to_json(row(outcome, code, {cells}))::VARCHAR)"
+    session.run(
+        f'INSERT INTO overrides SELECT "row", {later}, \'\' FROM (SELECT "row", row_number() OVER w AS nth, '
+        f"{content} = first_value({content}) OVER w AS same FROM staged SEMI JOIN repeated USING (source_key) "
+        f'WINDOW w AS (PARTITION BY source_key ORDER BY "row")) WHERE nth > 1'
+    )
+
+
+def _judge_record_keys(session: Session, key_field: str, *, case_sensitive: bool) -> None:
+    """The org trims keys and, unless the field says otherwise, takes them without regard to case."""
+    value = f"trim(staged.{cell(key_field)})" if case_sensitive else f"lower(trim(staged.{cell(key_field)}))"
+    candidates = 'staged ANTI JOIN overrides ON overrides."row" = staged."row"'
+    session.run(
+        f"CREATE TEMP TABLE repeated_records AS SELECT {value} AS value FROM {candidates} WHERE outcome IS NULL "
+        "GROUP BY 1 HAVING count(*) > 1"
+    )
+    session.run(
+        f"INSERT INTO overrides SELECT staged.\"row\", 'DUPLICATE_KEY', {text(key_field)} FROM {candidates} "
+        f"WHERE outcome IS NULL AND {value} IN (SELECT value FROM repeated_records)"
+    )
+
+
+def _exclude_oversized(session: Session, limits: Limits) -> None:
+    """Makes `sendable`, and `unsent`: every row that got its outcome here."""
+    session.run(
+        f"CREATE TEMP VIEW sendable AS SELECT * FROM judged WHERE outcome IS NULL AND bytes <= {limits.bytes}"
+    )
+    failed = text(Outcome.FAILED.value)
+    session.run(
+        "CREATE TEMP VIEW unsent AS "
+        "SELECT \"row\", source_key, outcome, code, coalesce(message, '') AS message, coalesce(fields, '') AS fields "
+        "FROM judged WHERE outcome IS NOT NULL UNION ALL "
+        f"SELECT \"row\", source_key, {failed}, 'DATA_TOO_LONG', '', '' FROM judged WHERE outcome IS NULL AND bytes > {limits.bytes} "
+        f"UNION ALL SELECT staged.\"row\", source_key, {failed}, overrides.code, '', overrides.fields "
+        'FROM staged JOIN overrides ON overrides."row" = staged."row" WHERE overrides.code IS NOT NULL'
+    )
+
+
+def _write_outcomes(session: Session, workspace: Workspace, relpath: str) -> FileRef | None:
+    (count,) = session.one("SELECT count(*) FROM unsent")
+    if not count:
+        return None
+    path = session.write_parquet(
+        'SELECT "row", source_key, \'\' AS target_id, outcome, code, message, fields, true AS final FROM unsent ORDER BY "row"',
+        "unsent.parquet",
+    )
+    return workspace.adopt(relpath, path, count)
+
+
+def _write(
+    session: Session,
+    workspace: Workspace,
+    names: Sequence[str],
+    folder: str,
+    round_no: int,
+    limits: Limits,
+    first_no: int,
+) -> tuple[FileRef, tuple[CutSlice, ...]]:
+    """The rows file and the slice files of what is `sendable`."""
+    decided = cut(session, limits, first_no)
+    join = " LEFT JOIN packed USING (grp)" if decided.joined else ""
+    columns = ", ".join(cell(name) for name in names)
+    made = session.write_parquet(
+        f'SELECT "row", source_key, ({decided.slice_sql})::INTEGER AS slice, grp, bytes, {columns} FROM sendable{join} '
+        f"ORDER BY slice, {SLICE_ORDER}",
+        "rows.parquet",
+    )
+    session.run(f"CREATE TEMP VIEW sent AS SELECT * FROM {read_parquet([made])}")
+    sizes = [
+        _SliceSize(*one)
+        for one in session.rows(
+            "SELECT slice, count(*), sum(bytes)::BIGINT FROM sent GROUP BY slice ORDER BY slice"
+        )
+    ]
+    slices = tuple(_slice_files(session, workspace, list(names), folder, sizes, decided))
+    session.run("DROP VIEW sent")
+    rows = workspace.adopt(f"rows/{folder}/{round_no}.parquet", made, sum(one.rows for one in sizes))
+    return rows, slices
+
+
+def _slice_files(
+    session: Session,
+    workspace: Workspace,
+    names: list[str],
+    folder: str,
+    sizes: Sequence[_SliceSize],
+    decided: Cut,
+) -> Iterator[CutSlice]:
+    """DuckDB writes the lines of many slices in one go; the file is divided where the counted bytes say."""
+    header = _header(names)
+    for burst in _bursts(sizes):
+        made = session.folder / "lines.csv"
+        session.run(
+            f"COPY (SELECT {line(names)} FROM sent WHERE slice BETWEEN {burst[0].no} AND {burst[-1].no} "
+            f"ORDER BY slice, {SLICE_ORDER}) TO {text(str(made))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', NULLSTR '')"
+        )
+        offset = 0
+        for one in burst:
+            ref = workspace.publish(
+                f"slices/{folder}/{one.no}.csv", _piece(made, header, offset, one.bytes), one.rows
+            )
+            yield CutSlice(one.no, ref, decided.lone.get(one.no, ""))
+            offset += one.bytes
+        if offset != made.stat().st_size:
+            raise AssertionError("the lines of a burst of slices are longer or shorter than counted")
+        made.unlink()
+
+
+def _bursts(sizes: Sequence[_SliceSize]) -> Iterator[list[_SliceSize]]:
+    burst: list[_SliceSize] = []
+    for one in sizes:
+        if burst and sum(each.bytes for each in burst) + one.bytes > _BURST_BYTES:
+            yield burst
+            burst = []
+        burst.append(one)
+    if burst:
+        yield burst
+
+
+def _piece(path: Path, header: bytes, offset: int, size: int) -> Iterator[bytes]:
+    yield header
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        last = b""
+        while size:
+            last = file.read(min(size, _CHUNK))
+            if not last:
+                break
+            size -= len(last)
+            yield last
+    if size or not last.endswith(b"\n"):
+        raise AssertionError("a slice does not end with a line end where its counted bytes do")

@@ -1,0 +1,109 @@
+"""Reading an extract: its pages as one relation of text columns with the number of each row.
+
+**Invariant:** columns are bound by each page's own header, and a row's number is its place in the extract, whatever the threads do.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from migrator.data.faults import PageBroken
+from migrator.data.jobs import KEY_SEPARATOR, Pages
+from migrator.data.session import Session, csv_header, quoted, read_csv
+from migrator.data.sql import ident, text
+from migrator.data.workspace import Workspace
+from migrator.model.run import FileRef
+
+#: the row's number; no API name and hardly any CSV column is called that
+ROW = '"#row"'
+#: how many parts an extract is read in; each is one thread's work, and its rows are numbered in order
+_PARTS = 8
+_CHUNK = 1 << 20
+
+
+def scan(workspace: Workspace, pages: Pages) -> str:
+    """SQL of the relation: `#row` from 1, then the source columns."""
+    files = [ref for ref in pages.files if ref.rows]
+    if not files:
+        return _nothing(workspace, pages)
+    headers = [csv_header(workspace.path(ref), delimiter=pages.delimiter) for ref in files]
+    names = headers[0]
+    parts, offset = [], 0
+    for run in _parts(files, headers):
+        paths = [workspace.path(ref) for ref, _ in run]
+        source = read_csv(paths, run[0][1], delimiter=pages.delimiter)
+        parts.append(f"SELECT {offset} + row_number() OVER () AS {ROW}, {quoted(names)} FROM {source}")
+        offset += sum(ref.rows for ref, _ in run)
+    return " UNION ALL ".join(parts)
+
+
+def _nothing(workspace: Workspace, pages: Pages) -> str:
+    names = csv_header(workspace.path(pages.files[0]), delimiter=pages.delimiter) if pages.files else ()
+    columns = "".join(f", NULL::VARCHAR AS {ident(name)}" for name in names)
+    return f"SELECT NULL::BIGINT AS {ROW}{columns} WHERE false"
+
+
+def _parts(
+    files: Sequence[FileRef], headers: Sequence[tuple[str, ...]]
+) -> list[list[tuple[FileRef, tuple[str, ...]]]]:
+    """Runs of pages with the same header, none longer than its share."""
+    share = -(-len(files) // _PARTS)
+    runs: list[list[tuple[FileRef, tuple[str, ...]]]] = []
+    for ref, header in zip(files, headers, strict=True):
+        if not runs or runs[-1][0][1] != header or len(runs[-1]) >= share:
+            runs.append([])
+        runs[-1].append((ref, header))
+    return runs
+
+
+def source_key(columns: Sequence[str]) -> str:
+    """SQL of the key that identifies a row: ids in their 18-character form, several columns joined, the row's number when none.
+
+    NULL when any of the columns is empty.
+    """
+    if not columns:
+        return f"{ROW}::VARCHAR"
+    parts = [f"to18({ident(name)})" for name in columns]
+    return parts[0] if len(parts) == 1 else f" || {text(KEY_SEPARATOR)} || ".join(parts)
+
+
+def check_page(
+    session: Session, path: Path, columns: Sequence[str], rows: int, *, delimiter: str = ","
+) -> None:
+    """Raise PageBroken unless the file has these columns and that many records, the last one whole."""
+    header = csv_header(path, delimiter=delimiter)
+    if not header and rows == 0:
+        return
+    if {name.casefold() for name in header} != {name.casefold() for name in columns} or len(header) != len(
+        columns
+    ):
+        raise PageBroken("its columns are not the ones that were asked for")
+    if not whole_quotes(path):
+        raise PageBroken("it ends inside a quoted value")
+    check_records(session, path, header, rows, delimiter=delimiter)
+
+
+def check_records(
+    session: Session, path: Path, header: Sequence[str], rows: int, *, delimiter: str = ","
+) -> None:
+    """Raise PageBroken unless the file has that many records."""
+    found = count(session, path, header, delimiter=delimiter)
+    if found != rows:
+        raise PageBroken(f"it has {found} records, and {rows} are expected")
+
+
+def count(session: Session, path: Path, header: Sequence[str], *, delimiter: str = ",") -> int:
+    """How many records DuckDB finds. Raises PageBroken when it cannot read the file."""
+    try:
+        return int(session.one(f"SELECT count(*) FROM {read_csv([path], header, delimiter=delimiter)}")[0])
+    except session.broken as fault:
+        # the text of the fault quotes the record, which is a value and stays out of messages
+        raise PageBroken("a record does not have the header's number of cells, or is not text") from fault
+
+
+def whole_quotes(path: Path) -> bool:
+    """Whether the file does not end inside a quoted value; DuckDB drops such a record without a word."""
+    found = 0
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            found += chunk.count(b'"')
+    return found % 2 == 0

@@ -1,0 +1,148 @@
+"""DuckDB as an engine: one short-lived connection over files, with its limits and its dialect spelled out.
+
+**Invariant:** nothing is sniffed and nothing is loaded from the network; every CSV option that matters is stated here.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from migrator.data.sql import MACROS, ident, text
+from migrator.data.workspace import Workspace, disk_faults
+from migrator.errors import ExitCode, MigratorError
+
+#: read buffer of one CSV file: it must hold the longest record, 400,000 characters (Bulk API 2.0 limits), in UTF-8 and quoted
+_LINE_BYTES = 2_097_152
+_BUFFER_BYTES = 2 * _LINE_BYTES
+#: a header row is at most 32,000 characters (Bulk API 2.0, "Prepare CSV Files")
+_HEADER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A connection and a folder for what it makes on the way. `broken`: what it raises on a file that it cannot parse."""
+
+    connection: duckdb.DuckDBPyConnection
+    folder: Path
+    broken: type[Exception] = duckdb.InvalidInputException
+
+    def run(self, sql: str) -> None:
+        """Execute a statement for its effect."""
+        self.connection.execute(sql)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The few rows of an aggregate."""
+        return self.connection.execute(sql).fetchall()
+
+    def one(self, sql: str) -> tuple[Any, ...]:
+        """The only row of an aggregate."""
+        (row,) = self.rows(sql)
+        return row
+
+    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Rows of a summary that may be long, some thousand at a time."""
+        cursor = self.connection.execute(sql)
+        while chunk := cursor.fetchmany(4096):
+            yield from chunk
+
+    def write_parquet(self, sql: str, name: str) -> Path:
+        """The result of a query as a parquet file in the scratch folder."""
+        path = self.folder / name
+        # small row groups keep the writer's memory flat and let one slice be read without its neighbours
+        self.run(f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 30720)")
+        return path
+
+
+@contextmanager
+def open_session(workspace: Workspace, *, memory_limit_mb: int, threads: int) -> Iterator[Session]:
+    """A fresh connection with its spill folder inside the run folder; both are gone afterwards."""
+    with workspace.scratch() as folder, _engine_faults(workspace.root), disk_faults(workspace.root):
+        connection = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": f"{memory_limit_mb}MB",
+                "threads": threads,
+                "temp_directory": str(folder / "spill"),
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "allow_community_extensions": False,
+            },
+        )
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            for macro in MACROS:
+                connection.execute(macro)
+            yield Session(connection, folder)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _engine_faults(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as fault:
+        message = str(fault)
+        if "No space left" in message or "max_temp_directory_size" in message or "Disk quota" in message:
+            raise MigratorError(
+                "disk-full",
+                f"no space left for the run folder {root}",
+                hint="free some space, then `migrator resume`: nothing is lost",
+                exit_code=ExitCode.PAUSED,
+            ) from fault
+        if isinstance(fault, duckdb.OutOfMemoryException):
+            raise MigratorError(
+                "memory-limit",
+                "the data plane needs more memory than its limit",
+                hint="raise the memory limit, then `migrator resume`: nothing is lost",
+                exit_code=ExitCode.PAUSED,
+            ) from fault
+        raise
+
+
+def read_csv(paths: Sequence[Path], columns: Sequence[str], *, delimiter: str = ",") -> str:
+    """SQL that reads CSV files with that header as text; an empty cell is NULL, quoted or not.
+
+    `parallel` is off because the parallel reader can fail on multi-line values, `new_line` is not given because with it
+    DuckDB 2.0 can return no rows at all; both have a test.
+    """
+    shape = ", ".join(f"{text(name)}: 'VARCHAR'" for name in columns)
+    files = ", ".join(text(str(path)) for path in paths)
+    return (
+        f"read_csv([{files}], header = true, auto_detect = false, columns = {{{shape}}}, delim = {text(delimiter)}, "
+        f"""quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = true, null_padding = false, """
+        f"parallel = false, max_line_size = {_LINE_BYTES}, buffer_size = {_BUFFER_BYTES}, compression = 'none')"
+    )
+
+
+def read_parquet(paths: Sequence[Path]) -> str:
+    """SQL that reads parquet files of one shape."""
+    return f"read_parquet([{', '.join(text(str(path)) for path in paths)}])"
+
+
+def csv_header(path: Path, *, delimiter: str = ",") -> tuple[str, ...]:
+    """The column names of a UTF-8 CSV file; none when the file is empty."""
+    with path.open("r", encoding="utf-8-sig", errors="replace", newline="") as file:
+        start = file.read(_HEADER_BYTES)
+    record = next(csv.reader(_physical_lines(start), delimiter=delimiter), [])
+    return tuple(record)
+
+
+def _physical_lines(start: str) -> Iterator[str]:
+    """Lines ending at LF; `splitlines` would also cut at U+2028 and the like."""
+    begin = 0
+    while begin < len(start):
+        end = start.find("\n", begin) + 1 or len(start)
+        yield start[begin:end]
+        begin = end
+
+
+def quoted(names: Sequence[str]) -> str:
+    """Column names as a SQL list."""
+    return ", ".join(ident(name) for name in names)

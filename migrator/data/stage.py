@@ -1,0 +1,253 @@
+"""Staging: from the pages of an extract to one parquet file with every row's cells, or why it will not be sent.
+
+One pass: read, transform, join the id maps, judge. Repeated keys need a second look and follow in `repeats`.
+
+**Invariant:** a staged row has either a verdict or cells that may be sent; which of several faults is told depends on the row alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrator.data.jobs import LinkJob, LoadJob, SqlColumn
+from migrator.data.lookups import Resolved, id_map, resolve, source_value
+from migrator.data.scan import ROW, scan, source_key
+from migrator.data.session import Session
+from migrator.data.sql import SET_NULL, cell, ident, line_bytes, text
+from migrator.data.workspace import Workspace
+from migrator.model.plan import Operation, WhenMissing
+from migrator.model.run import Outcome
+
+#: characters (Bulk API 2.0 limits: a field, a record)
+_MAX_FIELD = 131_072
+_MAX_RECORD = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The staged file and what its columns are. `key_field`: the sent field by which the org finds a record."""
+
+    path: Path
+    names: tuple[str, ...]
+    keyed: bool
+    key_field: str | None = None
+    key_case_sensitive: bool = False
+    #: a repeated source key: its later rows failed in the load already, and are none in a link step
+    drop_repeats: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """SQL: when it holds, the row is not sent."""
+
+    when: str
+    outcome: Outcome
+    code: str
+    field: str = ""
+    message: str = "''"
+
+    def sql(self) -> str:
+        return (
+            f"WHEN {self.when} THEN {{'outcome': {text(self.outcome.value)}, 'code': {self.code}, "
+            f"'field': {text(self.field)}, 'message': {self.message}}}"
+        )
+
+
+def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
+    """Stage the rows of a load step."""
+    resolved = resolve(session, workspace, job.lookups)
+    names = tuple(one.target for one in job.columns) + tuple(one.target for one in job.lookups)
+    key_field = job.external_id or ("Id" if job.operation is Operation.UPDATE else None)
+    if job.operation is Operation.INSERT:
+        key_field = None
+    keyed = [
+        *(f"{column.value_sql} AS {ident(f'#v{index}')}" for index, column in enumerate(job.columns)),
+        *(
+            f"{column.fault_sql} AS {ident(f'#f{index}')}"
+            for index, column in enumerate(job.columns)
+            if column.fault_sql
+        ),
+    ]
+    values = {column.target: f"keyed.{ident(f'#v{index}')}" for index, column in enumerate(job.columns)}
+    values |= {one.lookup.target: one.sent for one in resolved}
+    verdicts = [
+        *_key_verdicts(),
+        *_selection_verdicts(resolved, job.follow),
+        *_column_verdicts(job.columns),
+        *_lookup_verdicts(resolved, blocking=(WhenMissing.FAIL, WhenMissing.DEFAULT)),
+        *_cell_verdicts(
+            [f"j.{cell(column.target)}" for column in job.columns], [one.target for one in job.columns]
+        ),
+        *_null_key_verdict(key_field),
+    ]
+    query = _query(
+        scan(workspace, job.pages),
+        source_key(job.key),
+        keyed,
+        resolved,
+        {name: values[name] for name in names},
+        verdicts,
+        group_by=job.group_by,
+        clear_when=_clear_when(job, resolved, key_field),
+    )
+    return Staged(
+        session.write_parquet(query, "staged.parquet"),
+        names,
+        keyed=bool(job.key),
+        key_field=key_field,
+        key_case_sensitive=job.external_id_case_sensitive,
+    )
+
+
+def stage_link(session: Session, workspace: Workspace, job: LinkJob) -> Staged:
+    """Stage the rows of a link step: loaded rows with a value in at least one of the fields."""
+    resolved = resolve(session, workspace, job.lookups)
+    names = ("Id", *(one.target for one in job.lookups))
+    some_value = " OR ".join(f"{one.value} IS NOT NULL" for one in resolved)
+    some_sent = " OR ".join(f"j.{cell(one.lookup.target)} IS NOT NULL" for one in resolved)
+    verdicts = [
+        *_selection_verdicts(resolved, None),
+        *_lookup_verdicts(resolved, blocking=(WhenMissing.FAIL, WhenMissing.DEFAULT, WhenMissing.LINK)),
+        _Verdict(f"NOT ({some_sent})", Outcome.SKIPPED, "'LOOKUP_MISSING'"),
+    ]
+    query = _query(
+        scan(workspace, job.pages),
+        source_key(job.key),
+        [],
+        resolved,
+        {"Id": "own.target_id", **{one.lookup.target: one.sent for one in resolved}},
+        verdicts,
+        group_by=job.group_by,
+        joins=f" JOIN ({id_map(workspace, job.loaded)}) AS own ON own.source_key = keyed.source_key AND own.target_id IS NOT NULL",
+        where=f" WHERE {some_value}",
+    )
+    return Staged(
+        session.write_parquet(query, "staged.parquet"), names, keyed=bool(job.key), drop_repeats=True
+    )
+
+
+def _query(
+    source: str,
+    key: str,
+    keyed: Sequence[str],
+    resolved: Sequence[Resolved],
+    values: dict[str, str],
+    verdicts: Sequence[_Verdict],
+    *,
+    group_by: str | None,
+    clear_when: Mapping[str, str] | None = None,
+    joins: str = "",
+    where: str = "",
+) -> str:
+    """The staging query. `clear_when`: SQL that says when an empty field is sent as "set to null"; else it is left alone."""
+    lookups = [
+        f"to18({ident(one.lookup.source_column)}) AS {source_value(n)}" for n, one in enumerate(resolved)
+    ]
+    first = ", ".join((f'{ROW} AS "#row"', f"{key} AS source_key", *keyed, *lookups))
+    raw = ", ".join(f"{sql} AS {cell(name)}" for name, sql in values.items())
+    judged = " ".join(one.sql() for one in verdicts)
+    cells = {name: _sent_cell(f"j.{cell(name)}", (clear_when or {}).get(name)) for name in values}
+    returns = " OR ".join(f"contains(j.{cell(name)}, chr(13))" for name in values)
+    flags = "".join(
+        f", {one.selected} AS {ident(f'#s{n}')}, {one.missing} AS {ident(f'#x{n}')}"
+        for n, one in enumerate(resolved)
+    )
+    group = f"sent.{cell(group_by)}" if group_by in values else "NULL::VARCHAR"
+    return f"""
+WITH keyed AS (SELECT {first} FROM ({source})),
+joined AS (SELECT keyed.*{flags}, {raw} FROM keyed{joins}{"".join(one.joins for one in resolved)}{where}),
+judged AS (SELECT j.*, CASE {judged} END AS "#verdict" FROM joined AS j),
+sent AS (
+  SELECT "#row" AS "row", coalesce(source_key, concat('#', "#row")) AS source_key, "#verdict" AS verdict,
+         coalesce({returns}, false) AS returns, {", ".join(f"{sql} AS {cell(name)}" for name, sql in cells.items())}
+  FROM judged AS j)
+SELECT "row", source_key, verdict.outcome AS outcome, verdict.code AS code, verdict.field AS fields, verdict.message AS message,
+       returns, {group} AS grp, {line_bytes([f"sent.{cell(name)}" for name in values])} AS bytes,
+       {", ".join(f"sent.{cell(name)}" for name in values)}
+FROM sent"""
+
+
+def _clear_when(job: LoadJob, resolved: Sequence[Resolved], key_field: str | None) -> dict[str, str]:
+    """A relationship that is filled later, or whose record is missing, is not cleared: only an empty source value clears."""
+    if not job.clear_nulls or job.operation is Operation.INSERT:
+        return {}
+    found = {column.target: "true" for column in job.columns if column.target != key_field}
+    return found | {one.lookup.target: f"j.{source_value(n)} IS NULL" for n, one in enumerate(resolved)}
+
+
+def _sent_cell(value: str, clear_when: str | None) -> str:
+    plain = f"one_newline(nullif({value}, ''))"
+    return (
+        plain
+        if clear_when is None
+        else f"coalesce({plain}, CASE WHEN {clear_when} THEN {text(SET_NULL)} END)"
+    )
+
+
+def _key_verdicts() -> list[_Verdict]:
+    return [_Verdict("j.source_key IS NULL", Outcome.FAILED, "'SOURCE_KEY_NULL'")]
+
+
+def _selection_verdicts(resolved: Sequence[Resolved], follow: str | None) -> list[_Verdict]:
+    found = [
+        _Verdict(f"NOT j.{ident(f'#s{n}')}", Outcome.SKIPPED, "'NOT_FOLLOWED'", one.lookup.target)
+        for n, one in enumerate(resolved)
+        if one.lookup.target == follow
+    ]
+    return found + [
+        _Verdict(
+            f"j.{ident(f'#x{n}')}", Outcome.SKIPPED, "'LOOKUP_MISSING'", one.lookup.target, _no_record(n)
+        )
+        for n, one in enumerate(resolved)
+        if one.lookup.when_missing is WhenMissing.SKIP
+    ]
+
+
+def _lookup_verdicts(resolved: Sequence[Resolved], *, blocking: Sequence[WhenMissing]) -> list[_Verdict]:
+    return [
+        _Verdict(
+            f"j.{ident(f'#x{n}')}", Outcome.BLOCKED, "'LOOKUP_MISSING'", one.lookup.target, _no_record(n)
+        )
+        for n, one in enumerate(resolved)
+        if one.lookup.when_missing in blocking
+    ]
+
+
+def _no_record(index: int) -> str:
+    """The message names the record that is missing: an id or key, which an operator needs, and no other value."""
+    return f"concat('no record in the target for ', j.{source_value(index)})"
+
+
+def _column_verdicts(columns: Sequence[SqlColumn]) -> list[_Verdict]:
+    return [
+        _Verdict(
+            f"j.{ident(f'#f{n}')} IS NOT NULL", Outcome.FAILED, f"j.{ident(f'#f{n}')}::VARCHAR", column.target
+        )
+        for n, column in enumerate(columns)
+        if column.fault_sql
+    ]
+
+
+def _cell_verdicts(cells: Sequence[str], names: Sequence[str]) -> list[_Verdict]:
+    found: list[_Verdict] = []
+    for value, name in zip(cells, names, strict=True):
+        found.append(_Verdict(f"{value} = {text(SET_NULL)}", Outcome.FAILED, "'DATA_NA'", name))
+        # bytes first: they are known, characters must be counted
+        long = f"strlen({value}) > {_MAX_FIELD} AND length({value}) > {_MAX_FIELD}"
+        found.append(_Verdict(long, Outcome.FAILED, "'DATA_TOO_LONG'", name))
+    if cells:
+        size = " + ".join(f"coalesce(strlen({value}), 0)" for value in cells)
+        length = " + ".join(f"coalesce(length({value}), 0)" for value in cells)
+        found.append(
+            _Verdict(
+                f"{size} > {_MAX_RECORD} AND {length} > {_MAX_RECORD}", Outcome.FAILED, "'DATA_TOO_LONG'"
+            )
+        )
+    return found
+
+
+def _null_key_verdict(key_field: str | None) -> list[_Verdict]:
+    if key_field is None:
+        return []
+    empty = f"trim(coalesce(j.{cell(key_field)}, '')) = ''"
+    return [_Verdict(empty, Outcome.FAILED, "'KEY_NULL'", key_field)]
