@@ -1,9 +1,11 @@
 """Deleting records: what cascades, what is in the way, what loses its reference."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from migrator.simulator import ids
 from migrator.simulator.context import Context
+from migrator.simulator.index import Index
 from migrator.simulator.results import ChunkResult, RowError
 from migrator.simulator.rollback import ROLLED_BACK
 from migrator.simulator.schema import Child
@@ -17,6 +19,16 @@ DEPTH = 50  # of a cascade; a chain of self-references may be long
 Victims = dict[tuple[str, int], None]  # (sObject, number), in order
 
 
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A reference to an sObject from records that are there."""
+
+    child: Child
+    table: Table
+    keeps: bool  # the child cascades with its parent or holds it; otherwise it loses its reference
+    index: Index
+
+
 class Removal:
     """Deletes rows of one transaction, with their children."""
 
@@ -24,6 +36,7 @@ class Removal:
         self._store = store
         self._truth = truth
         self._forget = forget
+        self._links: dict[str, tuple[_Link, ...]] = {}  # by sObject, while one transaction runs
 
     def run(
         self,
@@ -35,6 +48,7 @@ class Removal:
         all_or_none: bool = False,
     ) -> ChunkResult:
         """Delete the records with these ids, of one sObject or of any."""
+        self._links.clear()
         errors: dict[int, tuple[RowError, ...]] = {}
         victims: Victims = {}
         seen: set[str] = set()
@@ -78,19 +92,14 @@ class Removal:
             return None
         victims[key] = None
         record_id = table.id_of(seq)
-        for child in self._store.schema.children(table.sobject.name):
-            if not (child.cascade or child.restrict):
-                continue
-            children = self._store.table(child.sobject.name)
-            if not len(children):
-                continue
-            found = children.index(child.field.name).find(record_id)
+        for link in self._links_to(table):
+            found = link.index.find(record_id) if link.keeps else []
             if not found:
                 continue
-            if child.restrict:
-                return self._in_the_way(table, seq, child, found)
+            if link.child.restrict:
+                return self._in_the_way(table, seq, link.child, found)
             for each in found:
-                fault = self._collect(children, each, victims, depth - 1)
+                fault = self._collect(link.table, each, victims, depth - 1)
                 if fault:
                     return fault
         return None
@@ -140,10 +149,20 @@ class Removal:
     def _clear_children(self, table: Table, seq: int, victims: Victims, stamp: str) -> None:
         """Clear the lookups of records that stay."""
         record_id = table.id_of(seq)
-        for child in self._store.schema.children(table.sobject.name):
-            children = self._store.table(child.sobject.name)
-            if child.cascade or child.restrict or not len(children):
-                continue
-            for each in children.index(child.field.name).find(record_id):
-                if (child.sobject.name, each) not in victims:
-                    children.update(each, {child.field.name: "", "SystemModstamp": stamp})
+        for link in self._links_to(table):
+            for each in [] if link.keeps else link.index.find(record_id):
+                if (link.table.sobject.name, each) not in victims:
+                    link.table.update(each, {link.child.field.name: "", "SystemModstamp": stamp})
+
+    def _links_to(self, table: Table) -> tuple[_Link, ...]:
+        name = table.sobject.name
+        found = self._links.get(name)
+        if found is None:
+            listed = []
+            for child in self._store.schema.children(name):
+                children = self._store.table(child.sobject.name)
+                if len(children):
+                    keeps = child.cascade or child.restrict
+                    listed.append(_Link(child, children, keeps, children.index(child.field.name)))
+            found = self._links[name] = tuple(listed)
+        return found
