@@ -47,6 +47,7 @@ CODES: dict[str, str] = {
     "key-unfit": "The key of an object does not identify its rows the way it is used.",
     "lease-held": "Another process is working on this run.",
     "lease-lost": "Another process has taken the run over; this one stopped without writing.",
+    "lookup-partly-answered": "A relationship field may look up several sObjects and the plan has some of them only.",
     "mapped-twice": "Two rules give a value to one target field.",
     "mask-unknown": "There is no mask of that name.",
     "match-only": "A key that is about writing stands in an entry that only matches.",

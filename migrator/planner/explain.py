@@ -1,6 +1,7 @@
 """The schedule for people and for other programs: text, JSON, Mermaid. What is shown is what the executor runs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from migrator.errors import Diagnostic
@@ -26,6 +27,8 @@ PROMISES = {
     Guarantee.UPDATE: "update by record id: applied at least once, triggers may fire again",
     Guarantee.READ: "nothing is written",
 }
+#: where details are wrapped
+WIDTH = 110
 _HEADER = ("#", "step", "what", "lane", "class", "rows", "slices")
 _RIGHT = {0, 5, 6}
 
@@ -129,7 +132,15 @@ def _steps_table(schedule: Schedule) -> Iterator[str]:
     for step, row in zip(schedule.steps, rows, strict=True):
         yield _row(row, widths)
         yield from (f"{indent}{line}" for line in _waiting(step, waits.get(step.id, ()), number))
-        yield from (f"{indent}{line}" for line in _details(step))
+        for line in _details(step):
+            yield from wrap(
+                line,
+                WIDTH,
+                initial_indent=indent,
+                subsequent_indent=f"{indent}  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
 
 
 def _waiting(step: Step, edges: Sequence[Edge], number: Mapping[str, str]) -> Iterator[str]:

@@ -21,14 +21,15 @@ def choose_lane(rows: int | None, guarantee: Guarantee) -> Lane:
 def lock_key(group_by: str | None, lookups: tuple[LookupSpec, ...], target: SObjectSchema) -> str | None:
     """The relationship field whose record every row of a group locks.
 
-    The plan's `group_by`; else the master-detail parent (the primary one of two); else the first required lookup by name.
+    The plan's `group_by`; else the master-detail parent (the primary one of two); else the first required lookup by name,
+    those first whose parent's deletion deletes the child (standard objects have them in place of master-details).
     """
     if group_by is not None:
         return group_by
     fields = [target.fields[one.rule.target] for one in lookups]
     masters = sorted((one.relationship_order or 0, one.name) for one in fields if one.master_detail)
-    required = sorted(one.name for one in fields if one.required_on_insert)
-    return next(iter([name for _, name in masters] + required), None)
+    required = sorted((not one.cascade_delete, one.name) for one in fields if one.required_on_insert)
+    return next((name for _, name in (*masters, *required)), None)
 
 
 def slice_rows(lane: Lane, lock: str | None) -> int:

@@ -36,6 +36,8 @@ def resolve_lookup(
     if not via:
         return None
     _check_when_missing(one, field, rule, found)
+    if not rule.via and not rule.types and rule.when_missing is WhenMissing.FAIL:
+        _note_unanswered(one, field, index, found)
     return LookupSpec(rule, via, rule.when_missing, required=field.required_on_insert)
 
 
@@ -97,6 +99,19 @@ def _via_types(one: ObjectPlan, draft: LookupDraft, index: Answerers, found: Fin
     wanted = {name.casefold() for name in (types or field.reference_to) if _looks_up(field, name)}
     names = [name for key in sorted(wanted) for name in index.by_sobject.get(key, ())]
     return tuple(sorted(names, key=lambda name: index.by_name[name].position))
+
+
+def _note_unanswered(one: ObjectPlan, field: FieldSchema, index: Answerers, found: Findings) -> None:
+    others = sorted(name for name in field.reference_to if name.casefold() not in index.by_sobject)
+    if others:
+        found.note(
+            "lookup-partly-answered",
+            f"{one.name}.{field.name} may also look up {listed(others, 'or')}, which the plan does not have: "
+            "such rows will not be sent",
+            one,
+            *("relationships", field.name),
+            hint=f"say what to do with them: `relationships: {{{field.name}: {{when_missing: null}}}}` or `skip`",
+        )
 
 
 def _dangling(
