@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from migrator.model.plan import FilesEnd, Match, ObjectPlan, Operation, Plan, WhenMissing
 from migrator.model.schedule import ColumnSpec, Guarantee, LookupSpec
-from migrator.model.schema import FieldSchema, OrgSchema, SObjectSchema
+from migrator.model.schema import OrgSchema, SObjectSchema
 from migrator.planner.cautions import caution, create_only
 from migrator.planner.fields import check_required, choose_fields
 from migrator.planner.findings import Findings, did_you_mean, listed
+from migrator.planner.guarantees import guarantee_of
 from migrator.planner.lookups import Answerers, left_empty, not_linkable, resolve_lookup
 from migrator.planner.queries import fields_read
 from migrator.planner.readable import FileColumns, Readable, file_path, readable_file, readable_sobject
@@ -208,7 +209,7 @@ def _written(
             lookups.append(lookup)
     sent = {spec.rule.target for spec in chosen.columns} | {draft.field.name for draft in chosen.lookups}
     check_required(one, target, sent, found)
-    external_id, guarantee = _guarantee(one, target, sent, found)
+    external_id, guarantee = guarantee_of(one, target, sent, found)
     names = {lookup.rule.target for lookup in lookups}
     follow = _relationship(one, one.follow, target, names, ("follow",), found)
     group_by = _relationship(one, one.group_by, target, names, ("locks", "group_by"), found)
@@ -255,63 +256,3 @@ def _relationship(
     what = f"{one.name}: {name} is not a relationship field that is sent"
     found.error("not-a-relationship", what, one, *place, hint=hint)
     return None
-
-
-def _guarantee(
-    one: ObjectPlan, target: SObjectSchema, sent: set[str], found: Findings
-) -> tuple[str | None, Guarantee]:
-    match one.operation:
-        case Operation.UPSERT:
-            return _upsert(one, target, sent, found)
-        case Operation.UPDATE:
-            if "Id" not in sent:
-                found.error(
-                    "external-id-not-sent",
-                    f"{one.name} updates records and sends no Id",
-                    one,
-                    hint="give the target record's id: `map: {Id: {from: …}}`, or use `upsert`",
-                )
-            return None, Guarantee.UPDATE
-        case _:
-            return None, Guarantee.INSERT
-
-
-def _upsert(
-    one: ObjectPlan, target: SObjectSchema, sent: set[str], found: Findings
-) -> tuple[str | None, Guarantee]:
-    if one.external_id is None:
-        found.error("external-id-missing", f"{one.name} upserts without `external_id`", one)
-        return None, Guarantee.INSERT
-    field = target.field_named(one.external_id)
-    place = ("external_id",)
-    if field is None:
-        keys = [name for name, each in target.fields.items() if _is_key(each)]
-        hint = (
-            did_you_mean(one.external_id, target.fields)
-            or f"its keys are {', '.join(sorted(keys)) or 'none'}"
-        )
-        what = f"{target.name} has no field {one.external_id} in the target org"
-        found.error("unknown-field", what, one, *place, hint=hint)
-        return None, Guarantee.INSERT
-    if not _is_key(field):
-        what = f"{target.name}.{field.name} is not an External ID in the target org"
-        found.error("external-id-invalid", what, one, *place, hint="mark the field External ID and Unique")
-        return field.name, Guarantee.INSERT
-    if field.name not in sent:
-        hint = f"map it, e.g. `map: {{{field.name}: {{from: Id}}}}`"
-        what = f"{one.name} upserts by {field.name} and does not send it"
-        found.error("external-id-not-sent", what, one, *place, hint=hint)
-    if field.unique or field.name == "Id":
-        return field.name, Guarantee.UPSERT
-    found.warning(
-        "external-id-not-unique",
-        f"{target.name}.{field.name} is not unique in the target org: two records may hold one value",
-        one,
-        *place,
-        hint="mark it Unique; until then the step is guarded like an insert and travels by Bulk API 2.0",
-    )
-    return field.name, Guarantee.INSERT
-
-
-def _is_key(field: FieldSchema) -> bool:
-    return field.external_id or field.id_lookup or field.name == "Id"

@@ -1,0 +1,70 @@
+"""What a crash can do to the rows of an object, judged by the field that tells which record a row belongs to.
+
+**Invariant:** only a unique external id (or the record id) makes an upsert repeatable; any other is guarded like an insert.
+"""
+
+from migrator.model.plan import ObjectPlan, Operation
+from migrator.model.schedule import Guarantee
+from migrator.model.schema import FieldSchema, SObjectSchema
+from migrator.planner.findings import Findings, did_you_mean
+
+
+def guarantee_of(
+    one: ObjectPlan, target: SObjectSchema, sent: set[str], found: Findings
+) -> tuple[str | None, Guarantee]:
+    """The external id of an upsert, and the class of the step."""
+    match one.operation:
+        case Operation.UPSERT:
+            return _upsert(one, target, sent, found)
+        case Operation.UPDATE:
+            if "Id" not in sent:
+                found.error(
+                    "external-id-not-sent",
+                    f"{one.name} updates records and sends no Id",
+                    one,
+                    hint="give the target record's id: `map: {Id: {from: …}}`, or use `upsert`",
+                )
+            return None, Guarantee.UPDATE
+        case _:
+            return None, Guarantee.INSERT
+
+
+def _upsert(
+    one: ObjectPlan, target: SObjectSchema, sent: set[str], found: Findings
+) -> tuple[str | None, Guarantee]:
+    if one.external_id is None:
+        found.error("external-id-missing", f"{one.name} upserts without `external_id`", one)
+        return None, Guarantee.INSERT
+    field = target.field_named(one.external_id)
+    place = ("external_id",)
+    if field is None:
+        keys = [name for name, each in target.fields.items() if _is_key(each)]
+        hint = (
+            did_you_mean(one.external_id, target.fields)
+            or f"its keys are {', '.join(sorted(keys)) or 'none'}"
+        )
+        what = f"{target.name} has no field {one.external_id} in the target org"
+        found.error("unknown-field", what, one, *place, hint=hint)
+        return None, Guarantee.INSERT
+    if not _is_key(field):
+        what = f"{target.name}.{field.name} is not an External ID in the target org"
+        found.error("external-id-invalid", what, one, *place, hint="mark the field External ID and Unique")
+        return field.name, Guarantee.INSERT
+    if field.name not in sent:
+        hint = f"map it, e.g. `map: {{{field.name}: {{from: Id}}}}`"
+        what = f"{one.name} upserts by {field.name} and does not send it"
+        found.error("external-id-not-sent", what, one, *place, hint=hint)
+    if field.unique or field.name == "Id":
+        return field.name, Guarantee.UPSERT
+    found.warning(
+        "external-id-not-unique",
+        f"{target.name}.{field.name} is not unique in the target org: two records may hold one value",
+        one,
+        *place,
+        hint="mark it Unique; until then the step is guarded like an insert and travels by Bulk API 2.0",
+    )
+    return field.name, Guarantee.INSERT
+
+
+def _is_key(field: FieldSchema) -> bool:
+    return field.external_id or field.id_lookup or field.name == "Id"
