@@ -70,7 +70,7 @@ def _inflated(raw: Iterator[bytes]) -> Iterator[bytes]:
             piece, waiting = _step(stream, waiting)
             ended = stream.eof
             made += len(piece)
-            if made > MAX_JSON_BYTES and made > MAX_INFLATION * taken:
+            if made > MAX_JSON_BYTES and made > MAX_INFLATION * (taken - len(waiting)):
                 raise BrokenBody("it inflates without measure")
             if piece:
                 yield piece

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.salesforce import RedactingFilter, Secret, redact
@@ -85,6 +85,7 @@ def spelled(secret: str) -> set[str]:
 
 
 @pytest.mark.parametrize("shape", ANYWHERE.values(), ids=ANYWHERE.keys())
+@settings(max_examples=30)
 @given(secret=FORMED)
 def test_secrets_known_by_their_form(shape: Callable[[str], str], secret: str) -> None:
     logged = logged_text(lambda log: log.warning("%s", shape(secret)))
@@ -92,6 +93,7 @@ def test_secrets_known_by_their_form(shape: Callable[[str], str], secret: str) -
 
 
 @pytest.mark.parametrize("shape", BY_NAME.values(), ids=BY_NAME.keys())
+@settings(max_examples=30)
 @given(secret=NAMED)
 def test_secrets_known_by_their_name(shape: Callable[[str], str], secret: str) -> None:
     logged = logged_text(lambda log: log.warning("%s", shape(secret)))
