@@ -1,5 +1,8 @@
-"""The command line."""
+"""The command line: commands, exit codes, console.
 
+Commands are imported when they are called, so that `--help` does not pay for the data plane.
+"""
 
-def main() -> None:
-    """Run the command line."""
+from migrator.cli.boundary import main
+
+__all__ = ["main"]

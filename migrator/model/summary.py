@@ -165,7 +165,7 @@ def _operation(step: MatchStep | LoadStep | LinkStep) -> str:
 
 
 def _verification(step: Step, row: StepRow) -> VerificationSummary:
-    reports = [one for one in row.files if one.path.startswith("verify/")]
+    reports = [one for one in row.files if one.path.startswith("compare/")]
     return VerificationSummary(
         step=step.id,
         object_name=step.object_name,

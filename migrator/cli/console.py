@@ -1,0 +1,219 @@
+"""What a run looks like on a terminal, and as plain lines where there is none."""
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from migrator.cli.text import plain
+from migrator.clock import Clock
+from migrator.errors import ExitCode
+from migrator.executor import Progress, StepProgress
+from migrator.model.run import Outcome
+from migrator.model.summary import StepSummary, Summary
+
+#: seconds between lines where there is no terminal
+LINE_EVERY = 2.0
+_MARKS = {"done": ("✓", "green"), "open": ("▸", "cyan"), "pending": ("·", "dim")}
+
+
+class Watcher(Protocol):
+    """Something that is told how a run stands."""
+
+    def update(self, progress: Progress) -> None:
+        """The run stands like this now."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def make_console(stream: TextIO, clock: Clock) -> Watcher:
+    """Live bars on a terminal, plain lines elsewhere."""
+    console = Console(file=stream)
+    return Bars(console) if console.is_terminal else Lines(stream, clock)
+
+
+class Lines:
+    """One line a step when it changes, and every few seconds while it moves."""
+
+    def __init__(self, stream: TextIO, clock: Clock) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._told: dict[str, str] = {}
+        self._at = float("-inf")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, progress: Progress) -> None:
+        """Tell what has changed."""
+        now = self._clock.monotonic()
+        due = now - self._at >= LINE_EVERY
+        for step in progress.steps:
+            moved = self._told.get(step.id) != step.phase
+            if step.phase != "pending" and (moved or (due and step.phase == "open")):
+                self._told[step.id] = step.phase
+                self._at = now
+                click.echo(f"{progress.elapsed:7.1f}s {line(step)}", file=self._stream)
+
+
+def line(step: StepProgress) -> str:
+    """A step in a line."""
+    total = "" if step.total is None else f" of {step.total:,}"
+    failed = f", {step.failed:,} without success" if step.failed else ""
+    lane = f" [{step.lane}]" if step.lane else ""
+    note = f" ({step.note})" if step.note else ""
+    return plain(f"{step.phase:5} {step.id}{lane}: {step.done:,}{total} rows{failed}{note}")
+
+
+class Bars:
+    """Live bars, one for each step that has begun."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress((), 0.0, 0)
+        self._live = Live(console=console, refresh_per_second=8, get_renderable=self._draw)
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def update(self, progress: Progress) -> None:
+        """Draw this from now on."""
+        self._progress = progress
+
+    def _draw(self) -> Group:
+        table = Table.grid(padding=(0, 1))
+        for _ in range(5):
+            table.add_column()
+        for step in self._progress.steps:
+            mark, style = _MARKS[step.phase]
+            total = step.total or 0
+            bar: ProgressBar | Text = ProgressBar(total=max(total, 1), completed=step.done, width=28)
+            if step.phase == "pending":
+                bar = Text("")
+            count = "" if step.phase == "pending" else f"{step.done:,}" + (f" / {total:,}" if total else "")
+            failed = Text(f"{step.failed:,} without success" if step.failed else "", style="red")
+            table.add_row(Text(mark, style=style), Text(plain(step.id), style=style), bar, count, failed)
+        return Group(table, Text(self._foot(), style="dim"))
+
+    def _foot(self) -> str:
+        loads = [one for one in self._progress.steps if one.kind in {"load", "link", "verify"}]
+        done = sum(one.done for one in loads)
+        known = [one.total for one in self._progress.steps if one.total is not None and one.kind == "load"]
+        elapsed = self._progress.elapsed
+        rate = done / elapsed if elapsed else 0.0
+        left = sum(known) - sum(one.done for one in loads if one.kind == "load")
+        eta = f", about {left / rate:,.0f} s for the rows known so far" if rate and left > 0 else ""
+        return f"{elapsed:,.0f} s, {rate:,.0f} rows/s, {self._progress.requests:,} requests{eta}"
+
+
+def print_outcomes(summary: Summary) -> None:
+    """The table of outcomes, which adds up or says that it does not."""
+    shown = [outcome for outcome in Outcome if any(one.tallies.get(outcome) for one in summary.steps)]
+    table = Table(title=f"outcomes of {summary.run.run_id}", title_justify="left", caption_justify="left")
+    table.add_column("step")
+    table.add_column("lane")
+    for heading in (*[one.value for one in shown], "rows"):
+        table.add_column(heading, justify="right")
+    table.add_column("adds up")
+    for one in summary.steps:
+        table.add_row(*_cells(one, shown))
+    _print(table)
+    for one in summary.steps:
+        for code, count in one.faults.items():
+            _print(Text(plain(f"  {one.step}: {count:,} rows {code}"), style="red"))
+        for told in one.notes:
+            _print(Text(plain(f"  {one.step}: {told}"), style="dim"))
+
+
+def _cells(one: StepSummary, shown: Iterable[Outcome]) -> list[str]:
+    counts = [f"{one.tallies.get(outcome, 0):,}" for outcome in shown]
+    total = "?" if one.total is None else f"{one.total:,}"
+    balance = "[green]yes[/]" if one.balanced else "[yellow]not yet[/]"
+    return [plain(one.step), one.lane or "-", *counts, total, balance]
+
+
+def print_verification(summary: Summary) -> None:
+    """What reading the target back found."""
+    table = Table(title="verification", title_justify="left")
+    for heading in ("object", "records", "compared", "missing", "duplicated", "differing", "verdict"):
+        table.add_column(heading, justify="left" if heading in {"object", "verdict"} else "right")
+    for one in summary.verification:
+        differing = sum(one.differing.values())
+        verdict = (
+            "[green]equal[/]" if one.done and not one.wrong else "[red]wrong[/]" if one.done else "not run"
+        )
+        numbers = (one.rows, one.compared, one.missing, one.duplicated, differing)
+        table.add_row(plain(one.object_name), *(f"{number:,}" for number in numbers), verdict)
+    _print(table)
+    for one in summary.verification:
+        for name, count in one.differing.items():
+            _print(Text(plain(f"  {one.object_name}.{name}: {count:,} rows differ"), style="red"))
+
+
+def _print(what: Table | Text) -> None:
+    width = None if Console().is_terminal else 140
+    Console(width=width, highlight=False).print(what)
+
+
+def summary_json(summary: Summary, exit_code: ExitCode) -> dict[str, object]:
+    """The summary as JSON values."""
+    return {
+        "run": summary.run.run_id,
+        "plan": summary.run.plan_name,
+        "status": summary.run.status.value,
+        "complete": summary.complete,
+        "verified": summary.verified,
+        "exit_code": int(exit_code),
+        "steps": [
+            {
+                "step": one.step,
+                "object": one.object_name,
+                "operation": one.operation,
+                "lane": one.lane,
+                "guarantee": one.guarantee,
+                "phase": one.phase.value,
+                "rows": one.total,
+                "outcomes": {outcome.value: count for outcome, count in one.tallies.items()},
+                "waiting": one.waiting,
+                "faults": dict(one.faults),
+            }
+            for one in summary.steps
+        ],
+        "verification": [
+            {
+                "object": one.object_name,
+                "done": one.done,
+                "rows": one.rows,
+                "compared": one.compared,
+                "missing": one.missing,
+                "duplicated": one.duplicated,
+                "differing": dict(one.differing),
+            }
+            for one in summary.verification
+        ],
+    }

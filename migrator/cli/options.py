@@ -1,0 +1,156 @@
+"""Options that several commands share, and the way from them to plans, orgs and runs."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from migrator.cli.boundary import show
+from migrator.errors import Diagnostic, ExitCode, MigratorError, PlanInvalid, has_errors
+from migrator.executor import load
+from migrator.model.plan import Plan
+from migrator.planfile import load_yaml
+from migrator.state import list_runs
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+plan_argument = click.argument("plan_file", metavar="PLAN", type=click.Path(path_type=Path))
+run_argument = click.argument("run_name", metavar="[RUN]", required=False, default="")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+
+
+def variables(command: Decorated) -> Decorated:
+    """--var and --vars-file."""
+    command = click.option(
+        "--vars-file",
+        type=click.Path(path_type=Path),
+        help="A YAML file of variables, e.g. one per environment.",
+    )(command)
+    return click.option(
+        "--var",
+        "given",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set a plan variable; wins over --vars-file.",
+    )(command)
+
+
+def orgs_file(command: Decorated) -> Decorated:
+    """--orgs."""
+    return click.option(
+        "--orgs",
+        "orgs_path",
+        type=click.Path(path_type=Path),
+        default=Path(".migrator/orgs.yaml"),
+        envvar="MIGRATOR_ORGS",
+        show_default=True,
+        show_envvar=True,
+        help="The file that says how to reach each org alias.",
+    )(command)
+
+
+def state_dir(command: Decorated) -> Decorated:
+    """--state-dir."""
+    return click.option(
+        "--state-dir",
+        "state_dir",
+        type=click.Path(path_type=Path),
+        default=Path(".migrator/runs"),
+        envvar="MIGRATOR_STATE_DIR",
+        show_default=True,
+        show_envvar=True,
+        help="Where runs keep their ledgers and files.",
+    )(command)
+
+
+def read_plan(path: Path, given: tuple[str, ...], vars_file: Path | None) -> tuple[Plan, list[Diagnostic]]:
+    """The plan in the file, with its warnings. Raises PlanInvalid with every diagnostic when one is an error."""
+    plan, found = load(path, chosen(given, vars_file))
+    if plan is None or has_errors(found):
+        raise PlanInvalid(found)
+    return plan, found
+
+
+def chosen(given: tuple[str, ...], vars_file: Path | None) -> dict[str, str]:
+    """The variables of the command line; those of --var win."""
+    values: dict[str, str] = {}
+    if vars_file is not None:
+        value, _, found = load_yaml(str(vars_file))
+        if has_errors(found) or not isinstance(value, Mapping):
+            raise PlanInvalid(found)
+        values |= {str(name): str(one) for name, one in value.items()}
+    for one in given:
+        name, equals, text = one.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"'{one}' is not NAME=VALUE", param_hint="--var")
+        values[name] = text
+    return values
+
+
+def find_run(state_dir: Path, name: str) -> Path:
+    """The folder of the named run (a unique beginning of its name is enough), or of the newest one."""
+    runs = list_runs(state_dir)
+    if not runs:
+        raise MigratorError(
+            "run-unknown",
+            f"there are no runs in {state_dir}",
+            hint="begin one with `migrator run PLAN`",
+            exit_code=ExitCode.USAGE,
+        )
+    if not name:
+        return runs[0].folder
+    exact = [one for one in runs if one.folder.name == name]
+    found = exact or [one for one in runs if one.folder.name.startswith(name)]
+    if len(found) != 1:
+        what = "several runs begin" if found else "no run begins"
+        names = ", ".join(one.folder.name for one in (found or runs)[:5])
+        raise MigratorError(
+            "run-unknown", f"{what} with '{name}'", hint=f"runs here: {names}", exit_code=ExitCode.USAGE
+        )
+    return found[0].folder
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def environment() -> Mapping[str, str]:
+    """The environment; read here only, passed on from here."""
+    return os.environ  # noqa: TID251 - this is the place
+
+
+def diagnostic_json(found: Diagnostic) -> dict[str, str | int]:
+    """A diagnostic as JSON values."""
+    return {
+        "severity": found.severity.value,
+        "code": found.code,
+        "path": found.where.path,
+        "line": found.where.line,
+        "column": found.where.column,
+        "what": found.what,
+        "hint": found.hint,
+    }
+
+
+def report_findings(found: list[Diagnostic], *, plan: str, json_wanted: bool) -> int:
+    """Print what was found; the exit code that goes with it."""
+    code = ExitCode.USAGE if has_errors(found) else ExitCode.OK
+    if json_wanted:
+        print_json(
+            {
+                "plan": plan,
+                "valid": code is ExitCode.OK,
+                "diagnostics": [diagnostic_json(one) for one in found],
+            }
+        )
+        return code
+    show(found)
+    errors = sum(one.severity == "error" for one in found)
+    warnings = sum(one.severity == "warning" for one in found)
+    verdict = click.style("valid", fg="green") if not errors else click.style("invalid", fg="red")
+    click.echo(f"{plan}: {verdict} ({errors} errors, {warnings} warnings)")
+    return code

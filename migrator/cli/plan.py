@@ -1,0 +1,91 @@
+"""`migrator plan`: the schedule of a plan against its orgs, before anything is done."""
+
+import json
+from pathlib import Path
+
+import click
+
+from migrator.cli import options
+from migrator.cli.boundary import show
+from migrator.cli.orgs import Orgs
+from migrator.clock import SystemClock
+from migrator.errors import ExitCode, PlanInvalid, has_errors
+from migrator.executor import Checked, check
+from migrator.model.plan import OrgEnd, Plan
+from migrator.model.schema import OrgSchema, to_snapshot
+from migrator.planner import explain_json, explain_mermaid, explain_text
+
+
+@click.command()
+@options.plan_argument
+@options.variables
+@options.orgs_file
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "mermaid"]),
+    default="text",
+    show_default=True,
+    help="How to print the schedule.",
+)
+@click.option(
+    "--save-target-schema",
+    type=click.Path(path_type=Path),
+    help="Write a snapshot of the target's schema for `validate`.",
+)
+@click.option(
+    "--save-source-schema",
+    type=click.Path(path_type=Path),
+    help="Write a snapshot of the source's schema for `validate`.",
+)
+@options.as_json
+def plan(
+    plan_file: Path,
+    given: tuple[str, ...],
+    vars_file: Path | None,
+    orgs_path: Path,
+    form: str,
+    save_target_schema: Path | None,
+    save_source_schema: Path | None,
+    as_json: bool,
+) -> int:
+    """Check PLAN against its orgs and print the schedule: steps in order, the API of each, its guarantee, and the cost.
+
+    Reads describes and counts only; nothing is written anywhere.
+
+    \b
+    Examples:
+      migrator plan plans/crm-cutover.yaml
+      migrator plan plans/crm-cutover.yaml --format mermaid > schedule.mmd
+    """
+    loaded, found = options.read_plan(plan_file, given, vars_file)
+    checked = check_ends_of(loaded, orgs_path)
+    everything = [*found, *checked.diagnostics]
+    for path, schema in ((save_target_schema, checked.target), (save_source_schema, checked.source)):
+        if path is not None and isinstance(schema, OrgSchema):
+            text = json.dumps(to_snapshot(schema), indent=1, ensure_ascii=False, sort_keys=True)
+            path.write_text(text + "\n", encoding="utf-8")
+    if checked.schedule is None or has_errors(everything):
+        raise PlanInvalid(everything)
+    form = "json" if as_json else form
+    match form:
+        case "json":
+            options.print_json(
+                {
+                    "schedule": explain_json(checked.schedule),
+                    "diagnostics": [options.diagnostic_json(one) for one in everything],
+                }
+            )
+        case "mermaid":
+            click.echo(explain_mermaid(checked.schedule))
+        case _:
+            click.echo(explain_text(checked.schedule))
+            show(everything)
+    return ExitCode.OK
+
+
+def check_ends_of(loaded: Plan, orgs_path: Path) -> Checked:
+    """The plan checked against the orgs it names."""
+    orgs = Orgs(orgs_path, options.environment(), SystemClock())
+    source = loaded.source.org if isinstance(loaded.source, OrgEnd) else None
+    return check(loaded, orgs.ends(source, loaded.target.org))

@@ -1,0 +1,199 @@
+"""`migrator run`, `resume` and `verify`: the same executor, begun or taken up."""
+
+import secrets
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from migrator.cli import options
+from migrator.cli.boundary import show
+from migrator.cli.console import make_console, print_outcomes, print_verification, summary_json
+from migrator.cli.orgs import Orgs
+from migrator.clock import Clock, SystemClock
+from migrator.errors import ExitCode, PlanInvalid, has_errors
+from migrator.executor import Drive, Ends, Goal, Policy, Result, check, new_run_id, peek, start
+from migrator.model.plan import OrgEnd
+
+DEFAULT_WORKERS = 4
+#: MB that DuckDB may use; the client's peak is this and about 150 MB more
+DEFAULT_MEMORY = 256
+
+
+def _driving(command: options.Decorated) -> options.Decorated:
+    command = click.option(
+        "--memory",
+        type=click.IntRange(64, 65_536),
+        default=DEFAULT_MEMORY,
+        show_default=True,
+        metavar="MB",
+        help="Memory of the data plane.",
+    )(command)
+    return click.option(
+        "--workers",
+        type=click.IntRange(1, 32),
+        default=DEFAULT_WORKERS,
+        show_default=True,
+        help="Requests and data-plane jobs at once.",
+    )(command)
+
+
+@click.command()
+@options.plan_argument
+@options.variables
+@options.orgs_file
+@options.state_dir
+@_driving
+@options.as_json
+def run(
+    plan_file: Path,
+    given: tuple[str, ...],
+    vars_file: Path | None,
+    orgs_path: Path,
+    state_dir: Path,
+    workers: int,
+    memory: int,
+    as_json: bool,
+) -> int:
+    """Run PLAN: check it, then move every record until each has an outcome.
+
+    Can be stopped at any instant, by Ctrl-C or by a power cut: `migrator resume` goes on.
+
+    \b
+    Example:
+      migrator run plans/crm-cutover.yaml --var region=EMEA
+    """
+    clock = SystemClock()
+    loaded, found = options.read_plan(plan_file, given, vars_file)
+    orgs = Orgs(orgs_path, options.environment(), clock)
+    source = loaded.source.org if isinstance(loaded.source, OrgEnd) else None
+    ends = orgs.ends(source, loaded.target.org)
+    checked = check(loaded, ends)
+    everything = [*found, *checked.diagnostics]
+    if has_errors(everything):
+        raise PlanInvalid(everything)
+    if not as_json:
+        show(everything)
+    run_id = new_run_id(loaded.name, clock.now(), secrets.token_hex(2))
+    folder = state_dir / run_id
+    start(checked, folder, run_id=run_id, api_version=ends.target.api_version, clock=clock)
+    if not as_json:
+        click.echo(f"run {run_id}")
+    return _drive(folder, ends, clock, Goal.LOAD, workers=workers, memory=memory, as_json=as_json)
+
+
+@click.command()
+@options.run_argument
+@options.orgs_file
+@options.state_dir
+@_driving
+@options.as_json
+def resume(run_name: str, orgs_path: Path, state_dir: Path, workers: int, memory: int, as_json: bool) -> int:
+    """Go on with RUN (the newest, when none is named) from what its ledger holds.
+
+    Neither loses nor doubles a record, whatever ended the run before and however often.
+
+    \b
+    Example:
+      migrator resume
+    """
+    return _take_up(
+        Goal.LOAD, run_name, orgs_path, state_dir, workers=workers, memory=memory, as_json=as_json
+    )
+
+
+@click.command()
+@options.run_argument
+@options.orgs_file
+@options.state_dir
+@_driving
+@options.as_json
+def verify(run_name: str, orgs_path: Path, state_dir: Path, workers: int, memory: int, as_json: bool) -> int:
+    """Read the target of RUN back and compare counts and field values with what was sent.
+
+    Ends with exit code 1 when a record is missing, doubled or differs.
+
+    \b
+    Example:
+      migrator verify
+    """
+    return _take_up(
+        Goal.VERIFY, run_name, orgs_path, state_dir, workers=workers, memory=memory, as_json=as_json
+    )
+
+
+def _take_up(
+    goal: Goal, run_name: str, orgs_path: Path, state_dir: Path, *, workers: int, memory: int, as_json: bool
+) -> int:
+    clock = SystemClock()
+    folder = options.find_run(state_dir, run_name)
+    row = peek(folder).run
+    source = None if row.source.startswith("files:") else row.source
+    ends = Orgs(orgs_path, options.environment(), clock).ends(source, row.target)
+    if not as_json:
+        click.echo(f"run {row.run_id}")
+    return _drive(folder, ends, clock, goal, workers=workers, memory=memory, as_json=as_json)
+
+
+def _drive(
+    folder: Path, ends: Ends, clock: Clock, goal: Goal, *, workers: int, memory: int, as_json: bool
+) -> int:
+    drive = Drive(folder, ends, clock=clock, workers=workers, policy=Policy(), memory_mb=memory)
+    restore = _catch_signals(drive.interrupt)
+    console = make_console(sys.stderr if as_json else sys.stdout, clock)
+    try:
+        with console:
+            result = drive.go(goal, console.update)
+    finally:
+        restore()
+    if as_json:
+        options.print_json(summary_json(result.summary, result.exit_code))
+        return result.exit_code
+    _tell(result, goal, folder.name)
+    return result.exit_code
+
+
+def _tell(result: Result, goal: Goal, name: str) -> None:
+    if result.stop is not None:
+        click.echo(
+            click.style(f"stopped[{result.stop.code}]", fg="yellow", bold=True)
+            + f" {result.stop.what} → {result.stop.hint}",
+            err=True,
+        )
+    if goal is Goal.VERIFY:
+        print_verification(result.summary)
+    else:
+        print_outcomes(result.summary)
+    click.echo(_next(result, goal, name))
+
+
+def _next(result: Result, goal: Goal, name: str) -> str:
+    if result.stop is not None:
+        return f"next: migrator resume {name}"
+    if goal is Goal.LOAD:
+        failed = result.exit_code is ExitCode.ROWS_FAILED
+        return f"next: migrator {'report' if failed else 'verify'} {name}"
+    return f"next: migrator report {name}"
+
+
+def _catch_signals(interrupt: Callable[[], None]) -> Callable[[], None]:
+    """The first Ctrl-C (or SIGTERM) asks for an orderly stop, the second ends at once; the function puts things back."""
+    asked: list[int] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        click.echo("stopping: finishing what is under way (again to stop at once)", err=True)
+        interrupt()
+
+    before = {one: signal.signal(one, handle) for one in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+    return restore

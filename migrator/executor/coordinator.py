@@ -1,0 +1,166 @@
+"""The loop that drives a run: decide, commit the intent, act, commit the result.
+
+One thread owns the run and the only ledger connection. Workers perform one action each and return a reply. With no
+workers at all, actions are performed in place, one after the other: with a virtual clock and an in-process org that is a
+deterministic simulation of the very same loop.
+
+**Invariant:** no action begins before its intent is committed, and no reply is acted on before its result is.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from migrator.clock import Clock
+from migrator.errors import ExitCode
+from migrator.executor.actions import AttemptAction, BeginQuery, BeginSlice, Reply, StepAction
+from migrator.executor.change import Change
+from migrator.executor.decide import decide, next_due
+from migrator.executor.intend import intend
+from migrator.executor.run import Goal, Run, Stop
+from migrator.executor.settle import settle
+from migrator.model.run import RunStatus
+from migrator.state import Ledger
+
+Perform = Callable[[Run, StepAction | AttemptAction], Reply]
+#: how long a stopping run waits for what is under way; what is not back by then is resolved by `resume`
+STOP_PATIENCE = 10.0
+#: how often the observer is told, and an interrupt is looked for, while workers are busy
+TICK = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    action: StepAction | AttemptAction
+    reply: Reply | BaseException
+
+
+class Workers:
+    """Threads that perform actions; with `count` 0 the caller's own thread does."""
+
+    def __init__(self, perform: Perform, count: int) -> None:
+        self._perform = perform
+        self._todo: queue.SimpleQueue[tuple[Run, StepAction | AttemptAction]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[_Done] = queue.SimpleQueue()
+        self.count = count
+        for number in range(count):
+            # daemons: a second Ctrl-C must not wait for a slow upload; resume resolves what it left
+            threading.Thread(target=self._work, name=f"migrator-worker-{number}", daemon=True).start()
+
+    def begin(self, run: Run, action: StepAction | AttemptAction) -> None:
+        """Have the action performed."""
+        self._todo.put((run, action))
+        if not self.count:
+            self._perform_one()
+
+    def reply(self, patience: float) -> _Done | None:
+        """The next reply; None when there is none within `patience` seconds."""
+        try:
+            return self._done.get(timeout=patience) if self.count else self._done.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _work(self) -> None:
+        while True:
+            self._perform_one()
+
+    def _perform_one(self) -> None:
+        run, action = self._todo.get()
+        reply: Reply | BaseException
+        try:
+            reply = self._perform(run, action)
+        except BaseException as bug:  # noqa: BLE001 - carried to the coordinator's thread and raised there
+            reply = bug
+        self._done.put(_Done(action, reply))
+
+
+class Coordinator:
+    """Drives one run to its goal, to a stop, or to an interrupt."""
+
+    def __init__(
+        self, run: Run, ledger: Ledger, workers: Workers, clock: Clock, observe: Callable[[Run], None]
+    ) -> None:
+        self._run = run
+        self._ledger = ledger
+        self._workers = workers
+        self._clock = clock
+        self._observe = observe
+        self._interrupted = threading.Event()
+
+    def interrupt(self) -> None:
+        """Ask for an orderly stop; safe to call from a signal handler."""
+        self._interrupted.set()
+
+    def drive(self) -> Run:
+        """Go on until the goal is reached or nothing more can be done; the run as it stands then."""
+        self._mark(RunStatus.RUNNING)
+        while not (self._run.over or self._run.stop):
+            self._look_for_interrupt()
+            if not self._begin_actions():
+                self._take_reply()
+            self._observe(self._run)
+        self._drain()
+        self._mark(self._status())
+        self._observe(self._run)
+        return self._run
+
+    def _begin_actions(self) -> bool:
+        room = max(1, self._workers.count) - len(self._run.busy)
+        actions = decide(self._run, self._clock.now(), room)
+        for action in actions:
+            self._commit(intend(self._run, action, self._clock.now()))
+            if not isinstance(action, BeginSlice | BeginQuery):
+                self._workers.begin(self._run, action)
+        return bool(actions)
+
+    def _take_reply(self) -> None:
+        if self._run.busy:
+            done = self._workers.reply(TICK)
+            if done is not None:
+                self._settle(done)
+            return
+        due = next_due(self._run)
+        if due is None:
+            raise RuntimeError("nothing to do, nothing under way, and yet not over: " + str(self._run.goal))
+        self._clock.wait(
+            min(TICK, due - self._clock.now()) if self._workers.count else due - self._clock.now()
+        )
+
+    def _settle(self, done: _Done) -> None:
+        if isinstance(done.reply, BaseException):
+            raise done.reply
+        self._commit(settle(self._run, done.action, done.reply, self._clock.now()))
+
+    def _drain(self) -> None:
+        """Wait a while for what is under way, and commit what comes back."""
+        deadline = self._clock.monotonic() + STOP_PATIENCE
+        while self._run.busy and self._clock.monotonic() < deadline:
+            done = self._workers.reply(TICK)
+            if done is not None:
+                self._settle(done)
+
+    def _look_for_interrupt(self) -> None:
+        if self._interrupted.is_set():
+            stop = Stop("interrupted", "stopped on request", "resume goes on from here", ExitCode.INTERRUPTED)
+            self._commit(Change(self._run).stopped(stop))
+
+    def _status(self) -> RunStatus:
+        if self._run.stop is None:
+            return RunStatus.COMPLETE
+        resumable = self._run.stop.exit_code in {ExitCode.PAUSED, ExitCode.INTERRUPTED}
+        return RunStatus.PAUSED if resumable else RunStatus.STOPPED
+
+    def _mark(self, status: RunStatus) -> None:
+        if self._run.goal is Goal.VERIFY:
+            return
+        finished = None if status is RunStatus.RUNNING else self._clock.now()
+        row = replace(self._run.row, status=status, finished=finished)
+        if row != self._run.row:
+            run = replace(self._run, row=row)
+            self._commit(Change(run, (row,), ((f"run-{status.value}", {}),)))
+
+    def _commit(self, change: Change) -> None:
+        if change.rows or change.events:
+            self._ledger.commit(change.rows, change.events)
+        self._run = change.run

@@ -1,0 +1,111 @@
+"""The two ends of a migration, and what must be true of them before anything is sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrator.data import check_source_file
+from migrator.data.jobs import SourceFile
+from migrator.errors import Diagnostic, MigratorError, error
+from migrator.model.plan import FilesEnd, Plan
+from migrator.model.schedule import Schedule
+from migrator.model.schema import OrgSchema
+from migrator.model.wire import OrgIdentity
+from migrator.planner import FileColumns, check_ends, count_queries, make_schedule, needs
+from migrator.salesforce import Org
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The orgs of a plan; `source` is None when the plan reads files."""
+
+    source: Org | None
+    target: Org
+
+    @property
+    def requests(self) -> int:
+        """How many requests both orgs have been sent."""
+        return self.target.requests + (self.source.requests if self.source else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A plan that was checked. `schedule` is None when a diagnostic is an error."""
+
+    plan: Plan
+    schedule: Schedule | None
+    diagnostics: tuple[Diagnostic, ...]
+    source: OrgSchema | FileColumns | None = None
+    target: OrgSchema | None = None
+    source_identity: OrgIdentity | None = None
+    target_identity: OrgIdentity | None = None
+
+
+def check(plan: Plan, ends: Ends) -> Checked:
+    """Check a plan against its ends: names, permissions, counts; reads only.
+
+    Raises MigratorError when an org cannot be reached or refuses us.
+    """
+    wanted = needs(plan)
+    target_identity = ends.target.identity()
+    source_identity = ends.source.identity() if ends.source else None
+    found = list(check_ends(plan, source_identity, target_identity))
+    target = ends.target.describe(wanted.target_sobjects)
+    counts: dict[str, int] = {}
+    source: OrgSchema | FileColumns
+    if ends.source is None:
+        files = source_files(plan)
+        found += [each for one in files.values() for each in one.diagnostics]
+        source = file_columns(files)
+        counts = {name: one.rows for name, one in files.items()}
+    else:
+        source = ends.source.describe(wanted.source_sobjects)
+        counts = {name: ends.source.count(soql) for name, soql in count_queries(plan, source).items()}
+    schedule, more = make_schedule(plan, source=source, target=target, counts=counts)
+    return Checked(plan, schedule, (*found, *more), source, target, source_identity, target_identity)
+
+
+def check_offline(plan: Plan, *, source: OrgSchema | None = None, target: OrgSchema | None = None) -> Checked:
+    """Check what can be checked without any org: the source files, and against snapshots whatever they tell."""
+    found: list[Diagnostic] = []
+    ends: OrgSchema | FileColumns | None = source
+    counts: Mapping[str, int] = {}
+    if isinstance(plan.source, FilesEnd):
+        files = source_files(plan)
+        found += [each for one in files.values() for each in one.diagnostics]
+        ends = file_columns(files)
+        counts = {name: one.rows for name, one in files.items()}
+    if ends is None or target is None:
+        return Checked(plan, None, tuple(found), ends, target)
+    schedule, more = make_schedule(plan, source=ends, target=target, counts=counts)
+    return Checked(plan, schedule, (*found, *more), ends, target)
+
+
+def source_files(plan: Plan) -> dict[str, SourceFile]:
+    """The CSV file of each object that has one, checked whole.
+
+    A missing file is a diagnostic of its own, at the object's place.
+    """
+    end = plan.source
+    if not isinstance(end, FilesEnd):
+        raise MigratorError("usage", "the plan does not read files")
+    folder = Path(plan.path).parent / end.files
+    found: dict[str, SourceFile] = {}
+    for one in plan.objects:
+        path = folder / (one.file or f"{one.source_object}.csv")
+        if path.is_file():
+            found[one.name] = check_source_file(path, delimiter=end.delimiter, encoding=end.encoding)
+        else:
+            missing = error(
+                "source-file-missing",
+                f"{one.name}: there is no file {path}",
+                hint="name it with `file:`, or mend `source.files`",
+                where=plan.place(*one.path),
+            )
+            found[one.name] = SourceFile(columns=(), rows=0, diagnostics=(missing,))
+    return found
+
+
+def file_columns(files: Mapping[str, SourceFile]) -> FileColumns:
+    """The headers of the source files, as the planner wants them."""
+    return FileColumns({name: one.columns for name, one in files.items()})

@@ -1,0 +1,270 @@
+"""From the run's state to the data plane's jobs: which files, columns and id maps an operation needs.
+
+**Invariant:** pure; names files that the ledger vouches for and none besides.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from migrator.data import folder_name
+from migrator.data.jobs import (
+    CompareJob,
+    IdMap,
+    LinkJob,
+    LoadJob,
+    MatchJob,
+    Pages,
+    Reply,
+    RestJob,
+    RetryJob,
+    SentColumn,
+    SettleJob,
+    SqlColumn,
+    SqlLookup,
+)
+from migrator.executor.run import Run
+from migrator.model.plan import Operation
+from migrator.model.run import Attempt, FileRef
+from migrator.model.schedule import (
+    ColumnSpec,
+    ExtractStep,
+    LinkStep,
+    LoadStep,
+    LookupSpec,
+    MatchStep,
+    Step,
+    VerifyStep,
+)
+from migrator.salesforce import RETRYABLE_FAULTS, RowReply
+from migrator.transforms import compile_column, compile_match
+
+#: the prefix of files that hold outcomes; all other files of a sending step are its rows, one file a round
+OUTCOMES = "outcomes/"
+
+
+@dataclass(frozen=True, slots=True)
+class RestTarget:
+    """Where and as what the rows of a slice are sent over REST; `types` by field."""
+
+    sobject: str
+    operation: str
+    external_id: str | None
+    types: Mapping[str, str]
+
+
+def folder(kind: str, step: str) -> str:
+    """The folder of the run in which a step keeps its files of that kind."""
+    return f"{kind}/{folder_name(step)}"
+
+
+def sending(step: Step) -> LoadStep | LinkStep:
+    """The step as one that sends rows. Raises TypeError for another."""
+    if not isinstance(step, LoadStep | LinkStep):
+        raise TypeError(f"{step.id} sends nothing")
+    return step
+
+
+def pages(run: Run, extract: str) -> Pages:
+    """What an extract read."""
+    step = run.schedule.step(extract)
+    if not isinstance(step, ExtractStep):
+        raise TypeError(f"{extract} is no extract")
+    return Pages(run.extract_files(extract), delimiter=step.delimiter)
+
+
+def match(run: Run, step: MatchStep) -> MatchJob:
+    """Pair the records of a reference object."""
+    return MatchJob(
+        step=step.id,
+        source=pages(run, step.source_extract),
+        target=pages(run, step.target_extract),
+        key=step.key,
+        source_sql=tuple(compile_match(step.match)),
+        on=step.match.on,
+    )
+
+
+def load(run: Run, step: LoadStep) -> LoadJob:
+    """Make the slices of a load."""
+    return LoadJob(
+        step=step.id,
+        pages=pages(run, step.source_extract),
+        key=step.key,
+        operation=step.operation,
+        columns=tuple(_column(one) for one in step.columns),
+        lookups=tuple(_lookup(run, one) for one in step.lookups),
+        external_id=step.external_id if step.operation is Operation.UPSERT else None,
+        follow=step.follow,
+        group_by=step.group_by,
+        max_slice_rows=step.max_slice_rows,
+        max_slice_bytes=step.max_slice_bytes,
+    )
+
+
+def link(run: Run, step: LinkStep) -> LinkJob:
+    """Make the slices of a link step."""
+    loaded = run.schedule.step(step.load_step)
+    if not isinstance(loaded, LoadStep):
+        raise TypeError(f"{step.load_step} is no load")
+    return LinkJob(
+        step=step.id,
+        pages=pages(run, loaded.source_extract),
+        key=loaded.key,
+        loaded=IdMap(run.outcome_files(loaded.id)),
+        lookups=tuple(_lookup(run, one) for one in step.lookups),
+        max_slice_rows=step.max_slice_rows,
+        max_slice_bytes=step.max_slice_bytes,
+    )
+
+
+def again(run: Run, step: LoadStep | LinkStep) -> RetryJob:
+    """Cut the waiting rows of a step once more."""
+    row = run.steps[step.id]
+    return RetryJob(
+        step=step.id,
+        round=row.rounds + 1,
+        rows=rows_file(run, step.id, 1),
+        settled=tuple(one.outcomes for one in run.settled.get(step.id, ()) if one.outcomes is not None),
+        max_slice_rows=step.max_slice_rows,
+        max_slice_bytes=step.max_slice_bytes,
+        first_no=max((no for name, no in run.slices if name == step.id), default=0) + 1,
+    )
+
+
+def settle(run: Run, attempt: Attempt, results: Mapping[str, FileRef]) -> SettleJob:
+    """Match a job's results with what was uploaded."""
+    step = sending(run.schedule.step(attempt.step))
+    slice_ = run.slices[(attempt.step, attempt.slice)]
+    return SettleJob(
+        step=step.id,
+        slice=attempt.slice,
+        attempt=attempt.id,
+        rows=rows_file(run, step.id, slice_.round),
+        columns=sent_columns(step),
+        operation=operation(step),
+        successful=results["successful"],
+        failed_results=results["failed"],
+        unprocessed=results["unprocessed"],
+        processed=attempt.processed,
+        failed=attempt.failed,
+        external_id=_match_key(step),
+        key_prefix=step.key_prefix,
+        retryable=RETRYABLE_FAULTS,
+        last_round=slice_.round >= run.policy.max_rounds,
+    )
+
+
+def settle_rest(run: Run, attempt: Attempt, replies: FileRef) -> RestJob:
+    """The outcomes of a slice that was sent over REST."""
+    step = sending(run.schedule.step(attempt.step))
+    slice_ = run.slices[(attempt.step, attempt.slice)]
+    return RestJob(
+        step=step.id,
+        slice=attempt.slice,
+        attempt=attempt.id,
+        rows=rows_file(run, step.id, slice_.round),
+        operation=operation(step),
+        replies=replies,
+        key_prefix=step.key_prefix,
+        retryable=RETRYABLE_FAULTS,
+        last_round=slice_.round >= run.policy.max_rounds,
+    )
+
+
+def rest_target(step: LoadStep | LinkStep) -> RestTarget:
+    """How the rows of the step go over REST."""
+    types = {one.name: one.type for one in sent_columns(step)}
+    external_id = step.external_id if isinstance(step, LoadStep) else None
+    return RestTarget(step.sobject, operation(step).value, external_id, types)
+
+
+def replies(answers: Sequence[RowReply]) -> list[Reply]:
+    """What the org said to the rows of a slice, in their order, as the data plane keeps it."""
+    return [
+        Reply(
+            position=position,
+            id=answer.id,
+            success=answer.success,
+            created=bool(answer.created),
+            code=answer.faults[0].code if answer.faults else "",
+            message=answer.faults[0].message if answer.faults else "",
+            fields=",".join(answer.faults[0].fields) if answer.faults else "",
+        )
+        for position, answer in enumerate(answers)
+    ]
+
+
+def compare(run: Run, step: VerifyStep) -> CompareJob:
+    """Compare what was read back with what was sent."""
+    loaded = sending(run.schedule.step(step.load_step))
+    links = [sending(run.schedule.step(one)) for one in step.link_steps]
+    columns = {one.name: one for each in (loaded, *links) for one in sent_columns(each)}
+    return CompareJob(
+        step=step.id,
+        sent=rows_file(run, loaded.id, 1),
+        outcomes=run.outcome_files(loaded.id),
+        readback=Pages(run.extract_files(step.id)),
+        columns=tuple(one for name, one in columns.items() if name != "Id"),
+        links=tuple(rows_file(run, one.id, 1) for one in links),
+        link_outcomes=tuple(file for one in links for file in run.outcome_files(one.id)),
+        sample=step.sample,
+    )
+
+
+def rows_file(run: Run, step: str, round_: int) -> FileRef:
+    """The rows that were cut in a round of a step."""
+    cut = [one for one in run.steps[step].files if not one.path.startswith(OUTCOMES)]
+    return cut[round_ - 1]
+
+
+def sent_columns(step: LoadStep | LinkStep) -> tuple[SentColumn, ...]:
+    """The columns of the step's slices."""
+    lookups = tuple(SentColumn(one.rule.target, "reference") for one in step.lookups)
+    if isinstance(step, LinkStep):
+        return (SentColumn("Id", "id"), *lookups)
+    return tuple(SentColumn(one.rule.target, one.type, one.numeric) for one in step.columns) + lookups
+
+
+def operation(step: LoadStep | LinkStep) -> Operation:
+    """What is done with the rows."""
+    return step.operation if isinstance(step, LoadStep) else Operation.UPDATE
+
+
+def _match_key(step: LoadStep | LinkStep) -> str | None:
+    if isinstance(step, LinkStep):
+        return "Id"
+    return step.external_id if step.operation is Operation.UPSERT else None
+
+
+def _column(spec: ColumnSpec) -> SqlColumn:
+    compiled = compile_column(spec)
+    return SqlColumn(
+        target=compiled.target,
+        value_sql=compiled.value_sql,
+        fault_sql=compiled.fault_sql,
+        type=spec.type,
+        numeric=spec.numeric,
+        reads=compiled.reads,
+    )
+
+
+def _lookup(run: Run, spec: LookupSpec) -> SqlLookup:
+    return SqlLookup(
+        target=spec.rule.target,
+        source_column=spec.rule.source or spec.rule.target,
+        id_maps=tuple(_id_map(run, name) for name in spec.via),
+        when_missing=spec.when_missing,
+        default=spec.rule.default,
+        required=spec.required,
+    )
+
+
+def _id_map(run: Run, object_name: str) -> IdMap:
+    for step in run.schedule.steps:
+        if step.object_name != object_name:
+            continue
+        if isinstance(step, LoadStep):
+            return IdMap(run.outcome_files(step.id))
+        if isinstance(step, MatchStep):
+            return IdMap(run.steps[step.id].files)
+    raise KeyError(object_name)

@@ -1,0 +1,181 @@
+"""Starting a run, taking one up, and driving it: what the command line calls.
+
+**Invariant:** a run executes the schedule that its ledger holds, never a plan file that has changed since.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from migrator import __version__
+from migrator.clock import Clock
+from migrator.data import Engine, Workspace
+from migrator.errors import Diagnostic, ExitCode, MigratorError, PlanInvalid, has_errors
+from migrator.executor.change import Change
+from migrator.executor.coordinator import Coordinator, Workers
+from migrator.executor.ends import Checked, Ends
+from migrator.executor.progress import Progress
+from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
+from migrator.executor.watch import watch
+from migrator.executor.work import Tools, perform
+from migrator.model.plan import OrgEnd, Plan
+from migrator.model.run import LedgerState, RunRow, RunStatus, StepPhase, StepRow
+from migrator.model.schedule import VerifyStep
+from migrator.model.summary import Summary, summarize
+from migrator.planfile import load_plan
+from migrator.planner import dump_schedule, parse_schedule
+from migrator.state import Ledger, open_ledger, read_ledger
+from migrator.transforms import resolve
+
+Observer = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How driving a run ended. `stop` is None when the goal was reached."""
+
+    summary: Summary
+    stop: Stop | None
+    exit_code: ExitCode
+
+
+def load(path: Path, variables: dict[str, str]) -> tuple[Plan | None, list[Diagnostic]]:
+    """Read a plan file: all of its diagnostics at once, and the plan when none is an error."""
+    plan, found = load_plan(str(path), variables)
+    if plan is None:
+        return None, found
+    resolved, more = resolve(plan)
+    everything = [*found, *more]
+    return (None if has_errors(everything) else resolved), everything
+
+
+def new_run_id(plan_name: str, now: float, suffix: str) -> str:
+    """A name that sorts by time and says what it is, e.g. `20261123-204501-emea-cutover-7f3a`."""
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{stamp}-{plan_name}-{suffix}"
+
+
+def start(checked: Checked, folder: Path, *, run_id: str, api_version: str, clock: Clock) -> None:
+    """Make the run folder and its ledger; nothing is sent yet.
+
+    Raises PlanInvalid when the plan was found wanting.
+    """
+    if checked.schedule is None or checked.target_identity is None or has_errors(checked.diagnostics):
+        raise PlanInvalid(checked.diagnostics)
+    plan = checked.plan
+    source = checked.source_identity
+    row = RunRow(
+        run_id=run_id,
+        plan_name=plan.name,
+        plan_path=str(Path(plan.path).resolve()),
+        plan_digest=plan.digest,
+        schedule_json=dump_schedule(checked.schedule),
+        tool_version=__version__,
+        api_version=api_version,
+        source=plan.source.org if isinstance(plan.source, OrgEnd) else f"files:{plan.source.files}",
+        target=plan.target.org,
+        source_org_id=source.organization_id if source else "",
+        target_org_id=checked.target_identity.organization_id,
+        target_user_id=checked.target_identity.user_id,
+        started=clock.now(),
+    )
+    Workspace(folder)
+    open_ledger(folder, clock, create=row).close()
+
+
+def peek(folder: Path) -> Summary:
+    """How a run stands, while it may be going on in another process."""
+    state = read_ledger(folder)
+    return summarize(state, parse_schedule(state.run.schedule_json))
+
+
+class Drive:
+    """One process's work on one run. `go` may be called once; `interrupt` from a signal handler at any time."""
+
+    def __init__(
+        self, folder: Path, ends: Ends, *, clock: Clock, workers: int, policy: Policy, memory_mb: int
+    ) -> None:
+        self._folder = folder
+        self._ends = ends
+        self._clock = clock
+        self._workers = workers
+        self._policy = policy
+        self._memory_mb = memory_mb
+        self._coordinator: Coordinator | None = None
+
+    def interrupt(self) -> None:
+        """Ask for an orderly stop."""
+        if self._coordinator is not None:
+            self._coordinator.interrupt()
+
+    def go(self, goal: Goal, observe: Observer) -> Result:
+        """Drive the run to its goal. The same call begins a run and resumes one.
+
+        Raises MigratorError when another process has the run, an org is not the one the run began with, or the disk refuses.
+        """
+        ledger = open_ledger(self._folder, self._clock)
+        try:
+            state = ledger.state()
+            check_identities(state.run, self._ends)
+            run = from_ledger(state, parse_schedule(state.run.schedule_json), goal, self._policy)
+            if goal is Goal.VERIFY:
+                run = _verify_anew(run, ledger)
+            return self._drive(run, ledger, observe)
+        finally:
+            ledger.close()
+
+    def _drive(self, run: Run, ledger: Ledger, observe: Observer) -> Result:
+        engine = Engine(Workspace(self._folder), memory_limit_mb=self._memory_mb)
+        tools = Tools(self._ends.source, self._ends.target, engine, Path(run.row.plan_path).parent)
+        workers = Workers(lambda at, action: perform(tools, at, action), self._workers)
+        began = self._clock.monotonic()
+        requests = self._ends.requests
+
+        def tell(at: Run) -> None:
+            observe(watch(at, self._clock.monotonic() - began, self._ends.requests - requests))
+
+        self._coordinator = Coordinator(run, ledger, workers, self._clock, tell)
+        ended = self._coordinator.drive()
+        summary = summarize(ledger.state(), ended.schedule)
+        if ended.stop is not None:
+            return Result(summary, ended.stop, ended.stop.exit_code)
+        code = summary.load_exit if ended.goal is Goal.LOAD else summary.verify_exit
+        return Result(summary, None, code)
+
+
+def check_identities(row: RunRow, ends: Ends) -> None:
+    """Refuse an alias that means another org than when the run began."""
+    pairs = [(row.target, row.target_org_id, ends.target)]
+    if ends.source is not None:
+        pairs.append((row.source, row.source_org_id, ends.source))
+    for alias, expected, org in pairs:
+        actual = org.identity().organization_id
+        if actual != expected:
+            raise MigratorError(
+                "org-mismatch",
+                f"the run began with org {expected} as {alias!r}, and the alias now means org {actual}",
+                hint="mend the orgs file; a run never changes orgs",
+            )
+
+
+def _verify_anew(run: Run, ledger: Ledger) -> Run:
+    if run.row.status is not RunStatus.COMPLETE:
+        raise MigratorError(
+            "run-not-complete",
+            f"run {run.row.run_id} is {run.row.status.value}; only a complete run can be verified",
+            hint="resume it first",
+        )
+    change = Change(run)
+    for step in run.schedule.steps:
+        row = run.steps[step.id]
+        if isinstance(step, VerifyStep) and row.phase is StepPhase.DONE:
+            change = change.step(StepRow(step.id), "verify-again")
+    if change.rows:
+        ledger.commit(change.rows, change.events)
+    return change.run
+
+
+def reads_files(state: LedgerState) -> bool:
+    """Whether the run's source is a folder of files."""
+    return state.run.source.startswith("files:")

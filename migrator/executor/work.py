@@ -1,0 +1,247 @@
+"""Performing one action: the only place where a decision becomes a request or a data-plane call.
+
+**Invariant:** performs exactly what was asked, once; whether to do it again is `decide`'s question. Nothing here writes the ledger.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, assert_never
+
+from migrator.data import Engine, PageBroken, ResultsMismatch, check_source_file
+from migrator.errors import ExitCode, MigratorError, PlanInvalid, has_errors
+from migrator.executor import jobs
+from migrator.executor.actions import (
+    AbandonUpload,
+    AttemptAction,
+    AttemptSettled,
+    CloseUpload,
+    CompareTarget,
+    ConfirmClose,
+    CreateJob,
+    CutAgain,
+    FetchPage,
+    FileFrozen,
+    FreezeFile,
+    GaveUp,
+    Harvest,
+    JobTold,
+    PageStored,
+    PairRecords,
+    Poll,
+    PrepareStep,
+    RecordsPaired,
+    Reply,
+    RequestLost,
+    ResultsBroken,
+    SendRows,
+    StepAction,
+    StepPrepared,
+    TargetCompared,
+    Upload,
+    UploadTaken,
+)
+from migrator.executor.run import Run
+from migrator.model.run import Attempt, AttemptKind, FileRef
+from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, MatchStep, Side, VerifyStep
+from migrator.model.wire import JobInfo, JobState
+from migrator.salesforce import Org, RequestFailed, RowReply
+
+ResultKind = Literal["successful", "failed", "unprocessed"]
+#: rows of one page of a query result: small enough to hold, large enough that few requests are needed
+PAGE_ROWS = 100_000
+#: records of one sObject Collections request (REST API guide, "sObject Collections": at most 200)
+REST_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What actions are performed with."""
+
+    source: Org | None
+    target: Org
+    engine: Engine
+    #: where relative source files are looked for
+    plan_folder: Path
+
+
+def perform(tools: Tools, run: Run, action: StepAction | AttemptAction) -> Reply:
+    """Do it, and say what came of it."""
+    try:
+        return _perform(tools, run, action)
+    except RequestFailed as failed:
+        return RequestLost(
+            failed.sent, failed.status or 0, failed.error_code, str(failed), failed.diagnostic.hint
+        )
+    except (PageBroken, ResultsMismatch) as broken:
+        return ResultsBroken(str(broken))
+    except MigratorError as failed:
+        found = failed.diagnostic
+        return GaveUp(found.code, found.what, found.hint, ExitCode(failed.exit_code))
+
+
+def _perform(tools: Tools, run: Run, action: StepAction | AttemptAction) -> Reply:
+    match action:
+        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | CompareTarget():
+            return _perform_step(tools, run, action)
+        case _:
+            return _perform_attempt(tools, run, action, run.live[action.attempt])
+
+
+def _perform_step(tools: Tools, run: Run, action: StepAction) -> Reply:
+    engine = tools.engine
+    step = run.schedule.step(action.step)
+    match action, step:
+        case FreezeFile(), ExtractStep():
+            return _freeze(tools, step)
+        case PairRecords(), MatchStep():
+            return RecordsPaired(engine.match(jobs.match(run, step)))
+        case PrepareStep(), LoadStep():
+            return StepPrepared(engine.prepare_load(jobs.load(run, step)))
+        case PrepareStep(), LinkStep():
+            return StepPrepared(engine.prepare_link(jobs.link(run, step)))
+        case CutAgain(), LoadStep() | LinkStep():
+            return StepPrepared(engine.cut_again(jobs.again(run, step)))
+        case CompareTarget(), VerifyStep():
+            return TargetCompared(engine.compare(jobs.compare(run, step)))
+        case _:
+            raise TypeError(f"{type(action).__name__} does not fit {type(step).__name__}")
+
+
+def _perform_attempt(tools: Tools, run: Run, action: AttemptAction, attempt: Attempt) -> Reply:
+    target = tools.target
+    match action:
+        case CreateJob():
+            return _create(tools, run, attempt)
+        case Upload():
+            slice_ = run.slices[(attempt.step, attempt.slice)]
+            target.upload(attempt.job_id, tools.engine.workspace.verify(slice_.file))
+            return UploadTaken()
+        case CloseUpload():
+            return JobTold(target.close_upload(attempt.job_id))
+        case ConfirmClose():
+            told = _told(target, attempt)
+            open_ = told.job.state is JobState.OPEN
+            return JobTold(target.close_upload(attempt.job_id)) if open_ else told
+        case AbandonUpload():
+            return _abandon(target, attempt)
+        case Poll():
+            query = attempt.kind is AttemptKind.QUERY
+            return _query_told(_org(tools, run, attempt), attempt) if query else _told(target, attempt)
+        case Harvest():
+            return _harvest(tools, run, attempt)
+        case FetchPage():
+            return _fetch(tools, run, attempt, action)
+        case SendRows():
+            return _send(tools, run, attempt)
+        case _:
+            assert_never(action)
+
+
+def _org(tools: Tools, run: Run, attempt: Attempt) -> Org:
+    step = run.schedule.step(attempt.step)
+    if isinstance(step, ExtractStep) and step.side is Side.SOURCE:
+        if tools.source is None:
+            raise TypeError(f"{step.id} reads an org, and the plan reads files")
+        return tools.source
+    return tools.target
+
+
+def _create(tools: Tools, run: Run, attempt: Attempt) -> Reply:
+    step = run.schedule.step(attempt.step)
+    match step:
+        case ExtractStep() | VerifyStep():
+            return JobTold(_org(tools, run, attempt).create_query(step.soql))
+        case LoadStep():
+            return JobTold(tools.target.create_ingest(step.sobject, step.operation.value, step.external_id))
+        case LinkStep():
+            return JobTold(tools.target.create_ingest(step.sobject, "update", None))
+        case MatchStep():
+            raise TypeError(f"{step.id} has no attempts")
+        case _:
+            assert_never(step)
+
+
+def _told(org: Org, attempt: Attempt) -> JobTold:
+    try:
+        return JobTold(org.job(attempt.job_id))
+    except RequestFailed as failed:
+        return _gone(attempt, failed)
+
+
+def _query_told(org: Org, attempt: Attempt) -> JobTold:
+    try:
+        return JobTold(org.query_job(attempt.job_id))
+    except RequestFailed as failed:
+        return _gone(attempt, failed)
+
+
+def _gone(attempt: Attempt, failed: RequestFailed) -> JobTold:
+    if failed.status != 404:
+        raise failed
+    return JobTold(JobInfo(attempt.job_id, JobState.UNKNOWN), gone=True)
+
+
+def _abandon(org: Org, attempt: Attempt) -> JobTold:
+    told = _told(org, attempt)
+    if told.gone or told.job.state is not JobState.OPEN:
+        return told
+    org.abort(attempt.job_id)
+    # asked again: what counts is the state the org reports, not that the request was answered
+    return _told(org, attempt)
+
+
+def _fetch(tools: Tools, run: Run, attempt: Attempt, action: FetchPage) -> Reply:
+    step = run.schedule.step(attempt.step)
+    if not isinstance(step, ExtractStep | VerifyStep):
+        raise TypeError(f"{step.id} reads nothing")
+    org = _org(tools, run, attempt)
+    with org.page(attempt.job_id, action.locator, PAGE_ROWS) as page:
+        if page.rows is None:
+            return ResultsBroken("the org does not say how many records the page has")
+        path = f"{jobs.folder('extract', step.id)}/{attempt.id}-{action.seq:05d}.csv"
+        file = tools.engine.workspace.publish(path, page, rows=page.rows)
+        tools.engine.check_page(file, step.columns, page.rows)
+        return PageStored(file, page.locator)
+
+
+def _harvest(tools: Tools, run: Run, attempt: Attempt) -> Reply:
+    successful = _result(tools, attempt, "successful")
+    failed = _result(tools, attempt, "failed")
+    unprocessed = _result(tools, attempt, "unprocessed")
+    files = {"successful": successful, "failed": failed, "unprocessed": unprocessed}
+    return AttemptSettled(tools.engine.settle(jobs.settle(run, attempt, files)))
+
+
+def _result(tools: Tools, attempt: Attempt, kind: ResultKind) -> FileRef:
+    path = f"{jobs.folder('results', attempt.step)}/{attempt.slice:05d}-{attempt.id}-{kind}.csv"
+    with tools.target.results(attempt.job_id, kind) as download:
+        return tools.engine.workspace.publish(path, download, rows=0)
+
+
+def _send(tools: Tools, run: Run, attempt: Attempt) -> Reply:
+    engine = tools.engine
+    slice_ = run.slices[(attempt.step, attempt.slice)]
+    to = jobs.rest_target(jobs.sending(run.schedule.step(attempt.step)))
+    answers: list[RowReply] = []
+    records: list[Mapping[str, str | None]] = []
+    for record in (*engine.read_slice(slice_.file), None):
+        if record is not None:
+            records.append(record)
+        if records and (record is None or len(records) == REST_ROWS):
+            answers += tools.target.send_rows(to.sobject, to.operation, to.external_id, records, to.types)
+            records = []
+    kept = engine.write_replies(attempt.step, attempt.slice, attempt.id, jobs.replies(answers))
+    return AttemptSettled(engine.settle_rest(jobs.settle_rest(run, attempt, kept)))
+
+
+def _freeze(tools: Tools, step: ExtractStep) -> Reply:
+    path = tools.plan_folder / step.file
+    source = check_source_file(path, delimiter=step.delimiter, encoding=step.encoding)
+    if has_errors(source.diagnostics):
+        raise PlanInvalid(source.diagnostics)
+    return FileFrozen(
+        tools.engine.freeze_source_file(
+            step.id, source, path, delimiter=step.delimiter, encoding=step.encoding
+        )
+    )

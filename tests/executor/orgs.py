@@ -1,0 +1,78 @@
+"""Two simulated orgs in this process, and a run between them driven through the real client, planner, data plane and ledger."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from migrator.clock import Clock, VirtualClock
+from migrator.errors import has_errors
+from migrator.executor import Drive, Ends, Goal, Policy, Progress, Result, check, load, start
+from migrator.salesforce import ClientCredentials, ConnectionSettings, Org, Secret, connect
+from migrator.simulator import Org as SimulatedOrg
+from migrator.simulator import OrgSettings, load_schema, wsgi_app
+
+SOURCE_ID = "00D000000000001EAA"
+TARGET_ID = "00D000000000002EAA"
+
+
+@dataclass
+class Lab:
+    """Both orgs, the clock they share with the run, and the run's folder."""
+
+    source: SimulatedOrg
+    target: SimulatedOrg
+    clock: Clock
+    folder: Path
+
+    def ends(self) -> Ends:
+        """Fresh connections, as a new process would make them."""
+        return Ends(self._connect("legacy", self.source), self._connect("merged", self.target))
+
+    def _connect(self, alias: str, org: SimulatedOrg) -> Org:
+        settings = ConnectionSettings(
+            alias=alias,
+            auth=ClientCredentials(org.settings.client_id, Secret(org.settings.client_secret)),
+            login_url="http://127.0.0.1",
+            api_version="66.0",
+            simulator=True,
+        )
+        transport = httpx.WSGITransport(app=wsgi_app(org))
+        return connect(settings, self.clock, transport=transport, rng=random.Random(7))  # noqa: S311 - jitter
+
+    def begin(self, plan: str, *, variables: Mapping[str, str] | None = None) -> None:
+        """Check the plan against both orgs and make the run folder."""
+        path = self.folder.parent / "plan.yaml"
+        path.write_text(plan, encoding="utf-8")
+        loaded, found = load(path, dict(variables or {}))
+        assert loaded is not None, [str(one) for one in found]
+        checked = check(loaded, self.ends())
+        assert not has_errors(checked.diagnostics), [str(one) for one in checked.diagnostics]
+        start(checked, self.folder, run_id="test-run", api_version="66.0", clock=self.clock)
+
+    def drive(self, goal: Goal = Goal.LOAD, policy: Policy | None = None) -> Result:
+        """Drive the run as one process does, without threads."""
+        drive = Drive(
+            self.folder,
+            self.ends(),
+            clock=self.clock,
+            workers=0,
+            policy=policy or Policy(),
+            memory_mb=256,
+        )
+        return drive.go(goal, self.watch)
+
+    def watch(self, progress: Progress) -> None:
+        """Nobody watches."""
+
+
+def make_lab(tmp_path: Path, schema: str) -> Lab:
+    """A lab whose orgs have the same schema."""
+    path = tmp_path / "org.yaml"
+    path.write_text(schema, encoding="utf-8")
+    clock = VirtualClock()
+    source = SimulatedOrg(load_schema(path), OrgSettings(organization_id=SOURCE_ID), clock)
+    target = SimulatedOrg(load_schema(path), OrgSettings(organization_id=TARGET_ID, sandbox=True), clock)
+    return Lab(source, target, clock, tmp_path / "run")

@@ -1,0 +1,134 @@
+"""A small migration through everything that is real: two simulated orgs, client, planner, data plane, ledger, executor."""
+
+from pathlib import Path
+
+import pytest
+
+from migrator.errors import ExitCode
+from migrator.executor import Goal
+from migrator.model.run import Outcome, RunStatus
+from migrator.simulator import Fault, FaultKind
+from tests.executor.orgs import Lab, make_lab
+
+SCHEMA = """
+name: Small
+objects:
+  Account:
+    fields:
+      Legacy_Id__c: {type: text, length: 18, unique: true, external_id: true}
+  Left__c:
+    label: Left
+    fields:
+      Right__c: {type: lookup, to: Right__c}
+      Size__c: {type: number, precision: 18, scale: 2}
+  Right__c:
+    label: Right
+    fields:
+      Left__c: {type: lookup, to: Left__c}
+"""
+
+PLAN = """
+version: 1
+name: small
+source: {org: legacy}
+target: {org: merged}
+objects:
+  - object: User
+    match: {on: Username}
+  - object: Account
+    operation: upsert
+    external_id: Legacy_Id__c
+    fields: {include: [Name, Industry, NumberOfEmployees, ParentId, OwnerId]}
+    map:
+      Legacy_Id__c: {from: Id}
+    relationships:
+      ParentId: {when_missing: link}
+  - object: Contact
+    operation: insert
+    fields: {include: [FirstName, LastName, Email, AccountId]}
+    locks: {group_by: AccountId}
+  - object: Left__c
+    operation: insert
+    fields: {include: [Name, Right__c, Size__c]}
+  - object: Right__c
+    operation: insert
+    fields: {include: [Name, Left__c]}
+"""
+
+ACCOUNTS = 40
+CONTACTS = 500
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    """Two orgs, the source filled."""
+    made = make_lab(tmp_path, SCHEMA)
+    org = made.ends().source
+    assert org is not None
+    parents = org.send_rows(
+        "Account",
+        "insert",
+        None,
+        [{"Name": f'Account {n}, "Ltd"\nof line two', "NumberOfEmployees": str(n)} for n in range(ACCOUNTS)],
+        {"NumberOfEmployees": "int"},
+    )
+    ids = [one.id for one in parents]
+    children = [{"Id": ids[n], "ParentId": ids[n // 2]} for n in range(1, ACCOUNTS)]
+    assert all(one.success for one in org.send_rows("Account", "update", None, children, {}))
+    for start in range(0, CONTACTS, 200):
+        rows = [
+            {"LastName": f"Person {n}, Ünï", "FirstName": "Ada", "AccountId": ids[n % ACCOUNTS]}
+            for n in range(start, min(start + 200, CONTACTS))
+        ]
+        assert all(one.success for one in org.send_rows("Contact", "insert", None, rows, {}))
+    left = org.send_rows("Left__c", "insert", None, [{"Name": "L1", "Size__c": "1.50"}, {"Name": "L2"}], {})
+    right = org.send_rows(
+        "Right__c", "insert", None, [{"Name": "R1", "Left__c": left[0].id}, {"Name": "R2"}], {}
+    )
+    back = [{"Id": left[0].id, "Right__c": right[0].id}]
+    assert all(one.success for one in org.send_rows("Left__c", "update", None, back, {}))
+    return made
+
+
+def test_a_migration_ends_verified(lab: Lab) -> None:
+    lab.begin(PLAN)
+    result = lab.drive()
+    assert result.stop is None
+    assert result.exit_code is ExitCode.OK
+    assert result.summary.run.status is RunStatus.COMPLETE
+    totals = {one.step: one.tallies for one in result.summary.steps}
+    assert all(one.balanced for one in result.summary.steps)
+    assert totals["load.Account"] == {Outcome.CREATED: ACCOUNTS}
+    assert totals["load.Contact"] == {Outcome.CREATED: CONTACTS}
+    assert len(lab.target.truth.created("Contact")) == CONTACTS
+    verified = lab.drive(Goal.VERIFY)
+    assert verified.exit_code is ExitCode.OK, verified.summary.verification
+    assert {one.object_name: one.compared for one in verified.summary.verification} == {
+        "Account": ACCOUNTS,
+        "Contact": CONTACTS,
+        "Left__c": 2,
+        "Right__c": 2,
+    }
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER_EFFECT])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", r".*/jobs/ingest$"),
+        ("PUT", r".*/batches$"),
+        ("PATCH", r".*/jobs/ingest/[^/]+$"),
+        ("GET", r".*/successfulResults.*"),
+        ("PATCH", r".*/composite/sobjects.*"),
+    ],
+)
+def test_a_dropped_connection_neither_loses_nor_doubles(
+    lab: Lab, kind: FaultKind, method: str, path: str
+) -> None:
+    lab.begin(PLAN)
+    lab.target.faults.append(Fault(method=method, path=path, nth=1, kind=kind))
+    result = lab.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    assert len(lab.target.truth.created("Contact")) == CONTACTS
+    assert len(lab.target.truth.created("Account")) == ACCOUNTS
+    assert lab.drive(Goal.VERIFY).exit_code is ExitCode.OK
