@@ -19,7 +19,7 @@ from migrator.simulator.settings import OrgSettings
 
 COMPRESS_FROM = 1_024  # bytes
 _CACHE = "no-cache,must-revalidate,max-age=0,no-store,private"
-MAX_URI = 16_384
+MAX_URI = 16_384  # bytes; a longer query has to be sent another way
 
 
 class Org(OrgState):
@@ -28,7 +28,9 @@ class Org(OrgState):
     def __init__(
         self, schema: Schema | None = None, settings: OrgSettings | None = None, clock: Clock | None = None
     ) -> None:
-        super().__init__(schema or load_schema(), settings or OrgSettings(), clock or SystemClock())
+        schema = schema or load_schema()
+        given = settings or OrgSettings().with_organization(schema.organization)
+        super().__init__(schema, given, clock or SystemClock())
         self.faults: list[Fault] = []
         self._router = Router(api.routes())
         furnish(self)
@@ -62,6 +64,7 @@ class Org(OrgState):
             self.advance(self.clock.now())
             route: Route | None = None
             try:
+                _check_length(request)
                 route, params = self._router.find(request.method, request.path)
                 user = "" if route.public else authenticate(self, request)
                 if route.counted:
@@ -93,6 +96,12 @@ class Org(OrgState):
         more["Vary"] = "Accept-Encoding"
         response = _pretty(request, Response(response.status, response.headers.with_(more), response.body))
         return _compressed(request, response) if self.settings.compress else response
+
+
+def _check_length(request: Request) -> None:
+    query = sum(len(name) + len(value) + 2 for name, value in request.query.items())
+    if len(request.path) + query > MAX_URI:
+        raise ApiError(414, "URI_TOO_LONG", f"The length of the URI exceeds the {MAX_URI:,} byte limit.")
 
 
 def _inflated(request: Request) -> Request:

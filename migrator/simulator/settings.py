@@ -1,6 +1,7 @@
 """What can be set about a simulated org."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,13 @@ class OrgSettings:
     audit_fields: bool = False  # Set Audit Fields upon Record Creation
     hard_delete: bool = True  # Bulk API Hard Delete
     compress: bool = True  # gzip answers for clients that accept it
+
+    def with_organization(self, organization: Mapping[str, str]) -> "OrgSettings":
+        """These settings with what a schema file says about the organization."""
+        return replace(
+            self,
+            organization_id=organization.get("id", self.organization_id),
+            name=organization.get("name", self.name),
+            sandbox=organization.get("sandbox", str(self.sandbox)).lower() == "true",
+            username=organization.get("username", self.username),
+        )

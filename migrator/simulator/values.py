@@ -42,6 +42,8 @@ def xsd_type(field: Field) -> str:
 @lru_cache(maxsize=65_536)
 def java_double(text: str) -> str:
     """A number as Java prints a double: `15000.0`, `9.12260031E8`, `1.0E-5`; `""` when it is not a number."""
+    if text.isdecimal() and text.isascii() and len(text) < 8:
+        return f"{int(text)}.0"
     if not text:
         return ""
     if not _NUMBER.fullmatch(text.strip()):
@@ -179,7 +181,6 @@ def make_checker(field: Field, deserialisation_fault: Callable[[str], RowError])
 
 def _typed(field: Field, canonical: Callable[[str], str], fault: Callable[[str], RowError]) -> Checker:
     digits = field.precision - field.scale
-    # a million stands in seven digits; only the few fields narrower than a double need the comparison
     limit = 10.0**digits if field.type in NUMBERS and 0 < digits < 300 else 0.0
 
     def check(cells: Sequence[str]) -> tuple[Sequence[str], Faults]:
@@ -187,7 +188,7 @@ def _typed(field: Field, canonical: Callable[[str], str], fault: Callable[[str],
             made = list(map(canonical, cells))
         except ValueError:
             return one_by_one(cells)
-        if limit and any(len(cell) >= digits and abs(float(cell)) >= limit for cell in made if cell):
+        if limit and max(map(abs, map(float, filter(None, made))), default=0.0) >= limit:
             return made, {
                 place: too_big(cells[place])
                 for place, cell in enumerate(made)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from migrator.simulator import load_schema
+from migrator.simulator import Org, load_schema
 from migrator.simulator.schema import FieldType, OnDelete
 from migrator.simulator.schema_file import SchemaInvalid
 
@@ -82,3 +82,11 @@ def test_standard_objects_are_whole() -> None:
         assert sum(each.name_field for each in sobject.fields) <= 1
         for each in sobject.fields:
             assert each.type is not FieldType.REFERENCE or each.reference_to, each.name
+
+
+def test_an_org_is_what_its_schema_file_says() -> None:
+    org = Org(load_schema({"name": "Merged", "organization": {"id": "00D000000000009EAA", "sandbox": True}}))
+    assert org.settings.organization_id == "00D000000000009EAA"
+    organization = org.store.table("Organization")
+    assert (organization.id_of(1), organization.cell(1, "IsSandbox")) == ("00D000000000009EAA", "true")
+    assert organization.cell(1, "Name") == "Merged"

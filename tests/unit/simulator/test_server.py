@@ -114,3 +114,9 @@ def test_api_usage_has_an_end(org: Org, client: httpx.Client) -> None:
     refused = client.get(f"{DATA}/limits")
     body = [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]
     assert (refused.status_code, refused.json()) == (403, body)
+
+
+def test_an_address_has_a_length(client: httpx.Client) -> None:
+    assert (
+        client.get(f"{DATA}/query", params={"q": "SELECT Id FROM Account" + " " * 16_400}).status_code == 414
+    )

@@ -122,6 +122,12 @@ def fault(cell: str) -> RowError:
             "NUMBER_OUTSIDE_VALID_RANGE:Size: value outside of valid range on numeric field: 100:Size --",
         ),
         ("Size double(4,2)", (), "-99.99", None),
+        (
+            "Size double(18,0)",
+            (),
+            "1e18",
+            "NUMBER_OUTSIDE_VALID_RANGE:Size: value outside of valid range on numeric field: 1e18:Size --",
+        ),
         ("Many multipicklist restricted", ("A", "B"), "B;A", None),
         (
             "Many multipicklist restricted",
