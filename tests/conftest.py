@@ -9,6 +9,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite the expected part of case files; review the difference like code",
     )
+    parser.addoption(
+        "--org",
+        default="sim",
+        help="the org that tests/conformance asks: sim, or the URL of a scratch org (token in MIGRATOR_ORG_TOKEN)",
+    )
 
 
 @pytest.fixture
