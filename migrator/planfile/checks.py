@@ -81,6 +81,8 @@ def _operation(one: ObjectPlan, document: Document) -> None:
                     where=document.key_place((*one.path, key)),
                 )
         return
+    if entry.get("operation") != one.operation:
+        return  # what was given is no operation, and has been told
     if one.operation is Operation.UPSERT and "external_id" not in entry:
         document.refuse(
             "external-id-missing",
@@ -99,11 +101,11 @@ def _operation(one: ObjectPlan, document: Document) -> None:
 
 def _source_kind(one: ObjectPlan, plan: Plan, document: Document) -> None:
     from_files = isinstance(plan.source, FilesEnd)
-    key, needed = ("where", "org") if from_files else ("file", "files")
+    key, needed = ("where", "an org") if from_files else ("file", "files")
     if key in _entry(document, one) and (from_files or (isinstance(plan.source, OrgEnd) and plan.source.org)):
         document.refuse(
             "source-kind",
-            f"'{key}' needs a source of {needed if needed == 'files' else 'an org'}",
+            f"'{key}' needs {needed} as the source",
             hint=f"remove '{key}'" + (", and filter the file" if from_files else ""),
             where=document.key_place((*one.path, key)),
         )
@@ -151,9 +153,9 @@ def _mapped_twice(one: ObjectPlan, document: Document) -> None:
 
 
 def _condition(one: ObjectPlan, document: Document) -> None:
-    if one.where is None:
-        return
     path: DocumentPath = (*one.path, "where")
+    if one.where is None or path in document.broken:
+        return
     try:
         condition = conditions(one.where)
     except SoqlError as found:

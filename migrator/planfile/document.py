@@ -112,14 +112,17 @@ def _syntax_error(document: Document, found: yaml.MarkedYAMLError) -> None:
             where=Where(document.path, where.line, column),
         )
         return
+    if found.context_mark and "quoted scalar" in (found.context or ""):
+        mark = found.context_mark
+        where = Where(document.path, mark.line + 1, mark.column + 1)
+        document.refuse("yaml-syntax", "a quote that is never closed", hint="close it on its line", where=where)
+        return
     problem = found.problem or "not YAML"
     context = f" {found.context}" if found.context else ""
     document.refuse("yaml-syntax", f"not YAML: {problem}{context}", hint=_syntax_hint(line), where=where)
 
 
 def _syntax_hint(line: str) -> str:
-    if line.count('"') % 2 or line.count("'") % 2:
-        return "a quote on this line, or above it, is not closed"
     if "{{" in line:
         return "put text that holds {{ or ': ' into double quotes"
     return "look at the indentation, and at ':' without a space after it"

@@ -101,7 +101,7 @@ class _Parser:
         return ObjectPlan(
             name=value.get("name", name),
             object=name,
-            operation=Operation.REFERENCE if "operation" not in value else Operation(value["operation"]),
+            operation=_operation(value),
             source_object=value.get("source_object", name),
             position=position,
             external_id=value.get("external_id"),
@@ -168,6 +168,13 @@ class _Parser:
         if isinstance(value, bool):
             return "true" if value else "false"
         return value if isinstance(value, str) else self._document.typed.get(path, str(value))
+
+
+def _operation(value: Mapping[str, Any]) -> Operation:
+    """An operation that the schema check cut out leaves an insert in its place: the rest can be checked still."""
+    if "match" in value:
+        return Operation.REFERENCE
+    return Operation(value.get("operation", Operation.INSERT))
 
 
 def _names(value: str | list[str | None]) -> tuple[str, ...]:

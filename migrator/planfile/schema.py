@@ -66,7 +66,7 @@ def check(document: Document, schema: Schema) -> Any:
     errors = Draft202012Validator(inlined(schema)).iter_errors(value)
     found = [one for each in errors for one in findings(each, document) if not _about(one, unusable)]
     told: set[DocumentPath] = set()
-    for one in sorted(found, key=lambda each: (_order(each.path), each.code)):
+    for one in sorted(found, key=lambda each: (_order(each.path), each.code != "wrong-type", each.code)):
         if one.path in told:
             continue
         told.add(one.path)

@@ -48,7 +48,7 @@ def secrets_in(document: Document) -> Iterator[Diagnostic]:
     for found in _TOKEN.finditer(document.text):
         line, column = position(document.text, found.start())
         lines.add(line)
-        yield _refused("looks like a token or a password", Where(document.path, line, column))
+        yield _refused("something here looks like a token or a password", Where(document.path, line, column))
     for path, where in document.keys.items():
         if where.line in lines or not _secret_key(path):
             continue

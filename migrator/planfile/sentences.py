@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -120,31 +120,36 @@ def _missing_keys(found: ValidationError, path: DocumentPath, document: Document
 
 def _alternatives(found: ValidationError, path: DocumentPath, document: Document) -> Iterator[Finding]:
     branches = _limit(found)
-    if all("required" in branch and "type" not in branch for branch in branches):
-        yield _one_of_keys(found, [branch["required"][0] for branch in branches], path, document)
-        return
+    if found.validator == "oneOf" and isinstance(_instance(found), dict):
+        keys = [branch["required"][0] for branch in branches]
+        given = [key for key in keys if key in _instance(found)]
+        if len(given) > 1 or "type" not in branches[0]:
+            yield from _one_of_keys(keys, given, path, document)
+            return
     index = _meant(_instance(found), branches)
     inner = [each for each in found.context or () if each.relative_schema_path[0] == index]
     if index is None or not inner:
         what = f"{_name(path)} is {_kind(_instance(found))}"
-        hint = f"it must be {' or '.join(dict.fromkeys(_expectation(branch) for branch in branches))}"
+        hint = f"it must be {_expectations(branches)}"
         yield Finding("wrong-type", path, document.place(path), what, hint)
         return
     for each in inner:
-        yield from findings(each, document)
+        for one in findings(each, document):
+            every = f"it must be {_expectations(branches)}"
+            yield replace(one, hint=every) if one.path == path and one.hint.startswith("it must") else one
 
 
 def _one_of_keys(
-    found: ValidationError, keys: Sequence[str], path: DocumentPath, document: Document
-) -> Finding:
-    given = [key for key in keys if key in _instance(found)]
+    keys: Sequence[str], given: Sequence[str], path: DocumentPath, document: Document
+) -> Iterator[Finding]:
     names = " or ".join(f"'{key}'" for key in keys)
     if given:
         whole = (*path, given[-1])
         what = f"{' and '.join(f'{key!r}' for key in given)} exclude each other"
-        return Finding("conflicting-keys", whole, document.key_place(whole), what, f"keep one of {names}")
-    what = f"{_name(path)} needs {names}"
-    return Finding("missing-key", path, document.place(path), what, f"add one of {names}")
+        yield Finding("conflicting-keys", whole, document.key_place(whole), what, f"keep one of {names}")
+    elif not any((*path, key) in document.keys for key in keys):  # else it is there, and what is wrong has been told
+        what = f"{_name(path)} needs {names}"
+        yield Finding("missing-key", path, document.place(path), what, f"add one of {names}")
 
 
 def _meant(instance: Any, branches: Sequence[Mapping[str, Any]]) -> int | None:
@@ -161,6 +166,10 @@ def _fits(instance: Any, branch: Mapping[str, Any]) -> bool:
     if "enum" in branch:
         return isinstance(instance, str)
     return _type_of(instance) in ([branch["type"]] if isinstance(branch["type"], str) else branch["type"])
+
+
+def _expectations(branches: Sequence[Mapping[str, Any]]) -> str:
+    return " or ".join(dict.fromkeys(_expectation(branch) for branch in branches))
 
 
 def _expectation(branch: Mapping[str, Any]) -> str:

@@ -84,6 +84,7 @@ class Variables:
         if name not in self._told:
             self._told.add(name)
             self._document.refuse(code, what, hint=hint, where=self._document.place(path))
+        self._document.broken.add(path)
 
     def substitute(self, value: Any, path: DocumentPath = ()) -> Any:
         """The same value with the variables in its texts replaced."""
@@ -111,6 +112,7 @@ class Variables:
         if _ANY.search(_USE.sub("", text)):
             what = "only the name of a variable may stand between {{ and }} here"
             self._document.refuse("variable-syntax", what, hint="write {{ name }}", where=where)
+            self._document.broken.add(path)
             return text
         soql = path[-1:] == ("where",)
         pieces: list[str] = []
@@ -133,7 +135,7 @@ class Variables:
                 hint=f"put quotes around it: '{{{{ {name} }}}}'",
                 where=self._document.place(path),
             )
-            return "null"
+            self._document.broken.add(path)
         return value
 
     def unused(self, texts: str) -> list[str]:

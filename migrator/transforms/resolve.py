@@ -73,7 +73,8 @@ def _match(match: Match, path: DocumentPath, plan: Plan, found: list[Diagnostic]
 
 def _told(failure: ExpressionError, plan: Plan, path: DocumentPath) -> Diagnostic:
     at = f"line {failure.line}, column {failure.column} of the expression"
-    return error(failure.code, f"{failure.what} ({at})", hint=failure.hint, where=plan.place(*path))
+    hint = failure.hint or "'Expressions' in the plan reference says what they may hold"
+    return error(failure.code, f"{failure.what} ({at})", hint=hint, where=plan.place(*path))
 
 
 def _written_out(template: Template, variables: Mapping[str, str]) -> str:

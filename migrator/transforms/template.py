@@ -63,7 +63,7 @@ def parse_template(text: str) -> Template:
 
 
 def _syntax_error(found: TemplateSyntaxError, text: str) -> ExpressionError:
-    message = (found.message or "cannot be read").rstrip(".")
+    message = (found.message or "cannot be read").rstrip(".").replace("end of print statement", "}}")
     return ExpressionError("expression-syntax", f"not an expression: {message}", text, found.lineno - 1)
 
 
