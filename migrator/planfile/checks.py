@@ -10,6 +10,7 @@ from typing import Any
 from migrator.errors import warning
 from migrator.model.plan import DocumentPath, FilesEnd, ObjectPlan, Operation, OrgEnd, Plan
 from migrator.planfile.document import Document
+from migrator.planfile.parse import ORG_KEY
 from migrator.planfile.places import inside_text
 from migrator.planfile.sentences import near
 from migrator.soql import ProblemKind, Query, SoqlError, conditions, lint_bulk
@@ -100,9 +101,18 @@ def _operation(one: ObjectPlan, document: Document) -> None:
 
 
 def _source_kind(one: ObjectPlan, plan: Plan, document: Document) -> None:
+    """`where` is for orgs; `file` and `key` are for files: the records of an org are identified by their Id."""
+    if isinstance(plan.source, OrgEnd) and not plan.source.org:
+        return  # the source could not be read, and that has been told
     from_files = isinstance(plan.source, FilesEnd)
-    key, needed = ("where", "an org") if from_files else ("file", "files")
-    if key in _entry(document, one) and (from_files or (isinstance(plan.source, OrgEnd) and plan.source.org)):
+    for key, needs_files in (("where", False), ("file", True), ("key", True)):
+        if (
+            key not in _entry(document, one)
+            or needs_files == from_files
+            or (key == "key" and one.key == ORG_KEY)
+        ):
+            continue
+        needed = "files" if needs_files else "an org"
         document.refuse(
             "source-kind",
             f"'{key}' needs {needed} as the source",

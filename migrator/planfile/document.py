@@ -115,7 +115,9 @@ def _syntax_error(document: Document, found: yaml.MarkedYAMLError) -> None:
     if found.context_mark and "quoted scalar" in (found.context or ""):
         mark = found.context_mark
         where = Where(document.path, mark.line + 1, mark.column + 1)
-        document.refuse("yaml-syntax", "a quote that is never closed", hint="close it on its line", where=where)
+        document.refuse(
+            "yaml-syntax", "a quote that is never closed", hint="close it on its line", where=where
+        )
         return
     problem = found.problem or "not YAML"
     context = f" {found.context}" if found.context else ""

@@ -66,7 +66,12 @@ def _read(path: str, text: str | None) -> Document:
             error("file-empty", "there is nothing in it", hint=hint, where=Where(path))
         )
     elif document.readable and not isinstance(document.value, dict) and () not in document.broken:
-        document.refuse("wrong-type", "not a mapping of keys to values", hint="begin with a key, as 'version: 1'", where=document.place(()))
+        document.refuse(
+            "wrong-type",
+            "not a mapping of keys to values",
+            hint="begin with a key, as 'version: 1'",
+            where=document.place(()),
+        )
         document.value = None
     return document
 

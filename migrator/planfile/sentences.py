@@ -147,7 +147,9 @@ def _one_of_keys(
         whole = (*path, given[-1])
         what = f"{' and '.join(f'{key!r}' for key in given)} exclude each other"
         yield Finding("conflicting-keys", whole, document.key_place(whole), what, f"keep one of {names}")
-    elif not any((*path, key) in document.keys for key in keys):  # else it is there, and what is wrong has been told
+    elif not any(
+        (*path, key) in document.keys for key in keys
+    ):  # else it is there, and what is wrong has been told
         what = f"{_name(path)} needs {names}"
         yield Finding("missing-key", path, document.place(path), what, f"add one of {names}")
 

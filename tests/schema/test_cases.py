@@ -18,7 +18,9 @@ def test_a_plan_gets_exactly_these_diagnostics(path: Path) -> None:
     plan, found = load_plan("plan.yaml", case.get("variables", {}), text=case["plan"])
     more = resolve(plan)[1] if plan is not None else []
     told = sorted((each.where.line, each.code) for each in (*found, *more))
-    assert told == sorted((each["line"], each["code"]) for each in case["expect"]), "\n".join(map(str, [*found, *more]))
+    assert told == sorted((each["line"], each["code"]) for each in case["expect"]), "\n".join(
+        map(str, [*found, *more])
+    )
     assert (plan is not None and not has_errors([*found, *more])) is case["valid"]
     for each in (*found, *more):
         assert each.what

@@ -1,0 +1,87 @@
+"""Defaults are written twice, in the schema for editors and in the parser for plans; they are the same."""
+
+from dataclasses import replace
+from typing import Any
+
+from migrator.model.plan import (
+    Expect,
+    FieldRule,
+    FieldSelection,
+    FilesEnd,
+    Plan,
+    RelationshipRule,
+    VerifyRule,
+)
+from migrator.planfile import load_plan, plan_schema
+from migrator.planfile.schema import inlined
+
+HEAD = "version: 1\nname: p\ntarget: {org: b}\n"
+OBJECT = (
+    "objects:\n  - {object: A__c, operation: insert, map: {B__c: {from: C}}, relationships: {D__c: {}}}\n"
+)
+
+
+def plan(text: str) -> Plan:
+    loaded, found = load_plan("p.yaml", {}, text=text)
+    assert found == []
+    assert loaded is not None
+    return loaded
+
+
+def defaults(schema: Any, path: str = "") -> dict[str, Any]:
+    """Every default in the schema by the path of its key."""
+    found: dict[str, Any] = {}
+    if isinstance(schema, dict):
+        for key, each in schema.get("properties", {}).items():
+            if isinstance(each, dict) and "default" in each:
+                found[f"{path}.{key}".strip(".")] = each["default"]
+        for key, each in schema.items():
+            inner = f"{path}.{key}" if path.endswith("properties") or key == "properties" else path
+            found |= defaults(each, inner)
+    elif isinstance(schema, list):
+        for each in schema:
+            found |= defaults(each, path)
+    return {key.replace("properties.", ""): value for key, value in found.items()}
+
+
+def test_a_plan_that_says_nothing_gets_what_the_schema_says() -> None:
+    silent = plan(HEAD + "source: {files: .}\n" + OBJECT)
+    assert silent.expect == Expect()
+    assert silent.verify == VerifyRule(counts=True, sample=10_000)
+    assert silent.source == FilesEnd(".", ",", "utf-8")
+    entry = silent.objects[0]
+    assert (entry.fields, entry.after, entry.group_by) == (FieldSelection(("all",), ()), (), None)
+    assert entry.map == (FieldRule("B__c", source="C"),)
+    assert entry.relationships == (RelationshipRule("D__c"),)
+
+
+def test_saying_the_defaults_changes_nothing() -> None:
+    told = defaults(inlined(plan_schema()))
+    assert told == {
+        "description": "",
+        "source.delimiter": ",",
+        "source.encoding": "utf-8",
+        "target.expect": {},
+        "variables": {},
+        "verify": {},
+        "verify.counts": "exact",
+        "verify.fields": {"sample": 10000},
+        "objects.fields": {},
+        "objects.fields.include": ["all"],
+        "objects.fields.exclude": [],
+        "objects.after": [],
+        "objects.locks": {},
+        "objects.map": {},
+        "objects.map.otherwise": "keep",
+        "objects.relationships": {},
+        "objects.relationships.when_missing": "fail",
+    }
+    text = (
+        "version: 1\nname: p\ndescription: ''\nsource: {files: ., delimiter: ',', encoding: utf-8}\n"
+        "target: {org: b, expect: {}}\nvariables: {}\nverify: {counts: exact, fields: {sample: 10000}}\n"
+        "objects:\n  - object: A__c\n    operation: insert\n    fields: {include: [all], exclude: []}\n    after: []\n"
+        "    locks: {}\n    map: {B__c: {from: C, otherwise: keep}}\n    relationships: {D__c: {when_missing: fail}}\n"
+    )
+    silent, said = plan(HEAD + "source: {files: .}\n" + OBJECT), plan(text)
+    assert replace(silent, places={}) == replace(said, places={})
+    assert silent.digest == said.digest
