@@ -41,12 +41,16 @@ class Workers:
 
     def __init__(self, perform: Perform, count: int) -> None:
         self._perform = perform
-        self._todo: queue.SimpleQueue[tuple[Run, StepAction | AttemptAction]] = queue.SimpleQueue()
+        self._todo: queue.SimpleQueue[tuple[Run, StepAction | AttemptAction] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[_Done] = queue.SimpleQueue()
         self.count = count
-        for number in range(count):
-            # daemons: a second Ctrl-C must not wait for a slow upload; resume resolves what it left
-            threading.Thread(target=self._work, name=f"migrator-worker-{number}", daemon=True).start()
+        # daemons: a second Ctrl-C must not wait for a slow upload; resume resolves what it left
+        self._threads = tuple(
+            threading.Thread(target=self._work, name=f"migrator-worker-{number}", daemon=True)
+            for number in range(count)
+        )
+        for thread in self._threads:
+            thread.start()
 
     def begin(self, run: Run, action: StepAction | AttemptAction) -> None:
         """Have the action performed."""
@@ -61,18 +65,29 @@ class Workers:
         except queue.Empty:
             return None
 
-    def _work(self) -> None:
-        while True:
-            self._perform_one()
+    def close(self, patience: float) -> None:
+        """Let the threads end; one that is still busy after `patience` seconds is left behind."""
+        for _ in self._threads:
+            self._todo.put(None)
+        for thread in self._threads:
+            thread.join(patience)
 
-    def _perform_one(self) -> None:
-        run, action = self._todo.get()
+    def _work(self) -> None:
+        while self._perform_one():
+            pass
+
+    def _perform_one(self) -> bool:
+        todo = self._todo.get()
+        if todo is None:
+            return False
+        run, action = todo
         reply: Reply | BaseException
         try:
             reply = self._perform(run, action)
         except BaseException as bug:  # noqa: BLE001 - carried to the coordinator's thread and raised there
             reply = bug
         self._done.put(_Done(action, reply))
+        return True
 
 
 class Coordinator:

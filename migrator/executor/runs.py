@@ -136,7 +136,10 @@ class Drive:
             observe(watch(at, self._clock.monotonic() - began, self._ends.requests - requests))
 
         self._coordinator = Coordinator(run, ledger, workers, self._clock, tell)
-        ended = self._coordinator.drive()
+        try:
+            ended = self._coordinator.drive()
+        finally:
+            workers.close(patience=1.0)
         summary = summarize(ledger.state(), ended.schedule)
         if ended.stop is not None:
             return Result(summary, ended.stop, ended.stop.exit_code)
