@@ -37,7 +37,8 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float) -> Cha
     if reply.code in LIMIT_CODES:
         delay = min(LIMIT_MAX_DELAY, LIMIT_FIRST_DELAY * 2.0 ** min(tries - 1, 8))
         return _never_left(change, action, reply).free(attempt.id, due=now + delay, tries=tries)
-    if reply.status == 401:
+    # an expired session was renewed by the client already and is one more lost request; this one needs a person
+    if reply.code == "sign-in-failed":
         stop = Stop("signed-out", reply.what, "sign in again, then resume", ExitCode.PAUSED)
         return _never_left(change, action, reply).free(attempt.id).stopped(stop)
     if reply.status in REFUSALS and isinstance(action, CreateJob | SendRows):

@@ -70,9 +70,9 @@ def perform(tools: Tools, run: Run, action: StepAction | AttemptAction) -> Reply
     try:
         return _perform(tools, run, action)
     except RequestFailed as failed:
-        return RequestLost(
-            failed.sent, failed.status or 0, failed.error_code, str(failed), failed.diagnostic.hint
-        )
+        # Salesforce's code says more where it refused; elsewhere it is missing or beside the point
+        code = failed.error_code if failed.code == "request-refused" else failed.code
+        return RequestLost(failed.sent, failed.status or 0, code, str(failed), failed.diagnostic.hint)
     except (PageBroken, ResultsMismatch) as broken:
         return ResultsBroken(str(broken))
     except MigratorError as failed:
