@@ -1,0 +1,159 @@
+"""The report as Markdown, for a ticket or a pull request."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from migrator.model.run import Outcome
+from migrator.model.summary import StepSummary
+from migrator.report.clean import duration, markdown, moment
+from migrator.report.facts import OUTCOMES, Facts, counted, seconds_of
+
+
+def as_markdown(facts: Facts) -> str:
+    """The report as a Markdown text."""
+    return "\n".join(_lines(facts)).rstrip("\n") + "\n"
+
+
+def _lines(facts: Facts) -> Iterator[str]:
+    mark = "✅" if facts.verdict.good else "⏸️" if facts.verdict == "unfinished" else "❌"
+    yield f"# {mark} {markdown(facts.headline)}"
+    yield ""
+    yield f"{markdown(facts.detail)}"
+    yield from _section("Objects", _objects(facts))
+    yield from _section("Relationships filled in a second pass", _links(facts))
+    yield from _section("Records that were there already", _matches(facts))
+    yield from _section("Faults", _faults(facts))
+    yield from _section("Verification", _verification(facts))
+    yield from _section("Notes", _notes(facts))
+    yield from _section("Where the rows are listed", _files(facts))
+    yield from _section("Run", _run(facts))
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    body = list(lines)
+    if body:
+        yield from ("", f"## {title}", "", *body)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int) -> Iterator[str]:
+    """A table whose columns from `numbers` on hold numbers."""
+    if not rows:
+        return
+    yield _row(header)
+    yield _row(["---" if place < numbers else "--:" for place in range(len(header))])
+    for row in rows:
+        yield _row(row)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _shown(facts: Facts) -> list[Outcome]:
+    return [one for one in OUTCOMES if facts.totals[one]]
+
+
+def _objects(facts: Facts) -> Iterator[str]:
+    shown = _shown(facts)
+    header = ["object", "operation", "rows", *(one.value for one in shown), "adds up", "time"]
+    rows = [
+        [
+            markdown(one.object_name),
+            markdown(f"{one.operation} · {one.lane}" if one.lane else one.operation),
+            _total(one),
+            *(counted(one.tallies.get(each, 0)) for each in shown),
+            "yes" if one.balanced else "no",
+            duration(seconds_of(one)),
+        ]
+        for one in facts.loaded
+    ]
+    if rows:
+        sums = (counted(facts.totals[one]) for one in shown)
+        rows.append(["**all**", "", counted(facts.rows), *sums, "", duration(facts.seconds)])
+    yield from _table(header, rows, numbers=2)
+
+
+def _total(step: StepSummary) -> str:
+    return "?" if step.total is None else counted(step.total)
+
+
+def _links(facts: Facts) -> Iterator[str]:
+    rows = [
+        [
+            markdown(one.object_name),
+            markdown(one.operation.removeprefix("link ")),
+            _total(one),
+            counted(one.tallies.get(Outcome.UPDATED, 0)),
+            counted(one.unsuccessful),
+        ]
+        for one in facts.linked
+    ]
+    yield from _table(("object", "fields", "rows", "filled", "without success"), rows, numbers=2)
+
+
+def _matches(facts: Facts) -> Iterator[str]:
+    rows = [
+        [
+            markdown(one.object_name),
+            _total(one),
+            counted(one.tallies.get(Outcome.UNCHANGED, 0)),
+            counted(one.tallies.get(Outcome.SKIPPED, 0)),
+        ]
+        for one in facts.matched
+    ]
+    yield from _table(("object", "source records", "paired", "without counterpart"), rows, numbers=1)
+
+
+def _faults(facts: Facts) -> Iterator[str]:
+    rows = [[markdown(one.step.step), markdown(one.code), counted(one.count)] for one in facts.faults]
+    yield from _table(("step", "code", "answers"), rows, numbers=2)
+
+
+def _verification(facts: Facts) -> Iterator[str]:
+    rows = [
+        [
+            markdown(one.object_name),
+            "yes" if one.done else "no",
+            *(counted(each) for each in (one.rows, one.compared, one.missing, one.duplicated)),
+            markdown(", ".join(f"{name}: {count:,}" for name, count in one.differing.items())) or "none",
+        ]
+        for one in facts.verification
+        if any(each.done for each in facts.verification)
+    ]
+    header = ("object", "read back", "rows", "compared", "missing", "duplicated", "differing values")
+    yield from _table(header, rows, numbers=2)
+
+
+def _notes(facts: Facts) -> Iterator[str]:
+    for step, note in facts.notes:
+        yield f"- {markdown(step)}: {markdown(note)}"
+
+
+def _files(facts: Facts) -> Iterator[str]:
+    rows = [[markdown(one.object_name), markdown(one.path), counted(one.rows)] for one in facts.files]
+    yield from _table(("object", "file", "rows"), rows, numbers=2)
+
+
+def _run(facts: Facts) -> Iterator[str]:
+    for name, value in manifest(facts):
+        yield f"- {name}: {markdown(value)}"
+
+
+def manifest(facts: Facts) -> list[tuple[str, str]]:
+    """What identifies the run, as names and values; values that are not known are left out."""
+    run = facts.summary.run
+    every = [
+        ("run", run.run_id),
+        ("status", run.status.value),
+        ("plan", run.plan_name),
+        ("plan digest", run.plan_digest),
+        ("source", f"{run.source} ({run.source_org_id})" if run.source_org_id else run.source),
+        ("target", f"{run.target} ({run.target_org_id})"),
+        ("target user", run.target_user_id),
+        ("started", moment(run.started)),
+        ("finished", moment(run.finished)),
+        ("took", duration(facts.seconds)),
+        ("migrator", run.tool_version),
+        ("API version", run.api_version),
+        ("report made", moment(facts.made)),
+    ]
+    return [(name, value) for name, value in every if value]

@@ -1,0 +1,159 @@
+"""A run's report: every form says the same, adds up, and shows foreign text as text."""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from defusedxml.ElementTree import fromstring
+from jsonschema import Draft202012Validator
+
+from migrator.model.run import Outcome, RunStatus
+from migrator.model.summary import Summary
+from migrator.report import RowsFile, render_html, render_json, render_junit, render_markdown
+from migrator.resources import resource
+from tests.unit.report.runs import HOSTILE, STARTED, a_run
+
+MADE = STARTED + 100
+EQUAL = {"rows": 16_000, "compared": 10_000}
+FILES = (RowsFile("Contact", "rows/Contact.csv", 16_000),)
+PARTLY = {Outcome.CREATED: 15_970, Outcome.FAILED: 20, Outcome.BLOCKED: 9, Outcome.QUARANTINED: 1}
+
+
+def _losing_a_row(summary: Summary) -> Summary:
+    first, *others = summary.steps
+    return replace(summary, steps=(replace(first, total=(first.total or 0) + 1), *others))
+
+
+RUNS = {
+    "verified": a_run(compared=EQUAL),
+    "moved": a_run(),
+    "partly": a_run(PARTLY, faults={"STRING_TOO_LONG": 20, "UNABLE_TO_LOCK_ROW": 3}),
+    "different": a_run(compared=EQUAL | {"missing": 2, "differing.Phone": 5}),
+    "unfinished": a_run(status=RunStatus.PAUSED),
+    "unbalanced": _losing_a_row(a_run()),
+    "hostile": a_run(hostile=HOSTILE),
+}
+EVERY = pytest.mark.parametrize("summary", RUNS.values(), ids=RUNS.keys())
+
+
+@pytest.mark.parametrize("name", ["verified", "moved", "partly", "different", "unfinished", "unbalanced"])
+def test_the_verdict_is_the_one_thing_to_know(name: str) -> None:
+    report = render_json(RUNS[name], made=MADE)
+    assert report["verdict"]["code"] == name
+    assert report["verdict"]["headline"] in render_markdown(RUNS[name], made=MADE).replace("\\", "")
+
+
+@EVERY
+def test_json_keeps_to_its_schema(summary: Summary) -> None:
+    schema = json.loads(resource("schemas", "report.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    report = json.loads(json.dumps(render_json(summary, made=MADE, files=FILES)))
+    assert list(Draft202012Validator(schema).iter_errors(report)) == []
+    # the schema names every key that there is, so that nothing is promised by accident
+    assert set(report) == set(schema["properties"])
+    assert set(report["steps"][0]) == set(schema["$defs"]["step"]["properties"])
+    assert set(report["verification"][0]) == set(schema["$defs"]["verification"]["properties"])
+    assert set(report["run"]) == set(schema["properties"]["run"]["properties"])
+
+
+@EVERY
+def test_totals_are_the_sums_of_the_loads(summary: Summary) -> None:
+    report = render_json(summary, made=MADE)
+    loads = [one for one in report["steps"] if one["kind"] == "load"]
+    assert report["totals"]["rows"] == sum(one["rows"] for one in loads)
+    for outcome, count in report["totals"]["outcomes"].items():
+        assert count == sum(one["outcomes"][outcome] for one in loads)
+    for one in report["steps"]:
+        assert one["balanced"] == (sum(one["outcomes"].values()) == one["rows"])
+
+
+class _Page(HTMLParser):
+    """What a browser would see."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@EVERY
+def test_the_page_runs_nothing_and_loads_nothing(summary: Summary) -> None:
+    html = render_html(summary, made=MADE, files=FILES)
+    page = _Page(html)
+    loading = {"script", "link", "img", "iframe", "object", "embed", "audio", "video", "base", "form"}
+    assert loading.isdisjoint(tag for tag, _ in page.tags)
+    for _, attributes in page.tags:
+        assert not any(name.startswith("on") or name in {"src", "href", "style"} for name in attributes)
+    policy = next(one["content"] for tag, one in page.tags if one.get("http-equiv"))
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+
+
+def test_the_page_tells_the_numbers_and_the_reasons() -> None:
+    page = " ".join(_Page(render_html(RUNS["partly"], made=MADE, files=FILES)).text)
+    for words in (
+        "Finished, 30 rows without success", "15,970", "STRING_TOO_LONG", "rows/Contact.csv", "1 min 15 s",
+        "Contact.AccountId looks up Account", "00D000000000002EAA", "sha256:0123", "migrator verify",
+    ):  # fmt: skip
+        assert words in page
+    assert "/home/somebody" not in page
+
+
+def test_foreign_text_is_shown_as_text_in_every_form() -> None:
+    summary = a_run(hostile=HOSTILE)
+    html = render_html(summary, made=MADE)
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    markdown = render_markdown(summary, made=MADE)
+    assert "<script" not in markdown
+    assert "\\| \\`x\\`" in markdown
+    junit = render_junit(summary, made=MADE)
+    assert "<script" not in junit
+    for text in (html, markdown, junit):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+
+
+@EVERY
+def test_junit_counts_what_it_lists(summary: Summary) -> None:
+    root = fromstring(render_junit(summary, made=MADE))
+    for suite in root:
+        cases = suite.findall("testcase")
+        assert int(suite.get("tests", "-1")) == len(cases)
+        assert int(suite.get("failures", "-1")) == sum(1 for one in cases if one.find("failure") is not None)
+        assert int(suite.get("skipped", "-1")) == sum(1 for one in cases if one.find("skipped") is not None)
+    if summary.run.status is not RunStatus.COMPLETE:
+        return
+    failed = {one.get("name") for one in root.iter("testcase") if one.find("failure") is not None}
+    wrong = {one.step for one in summary.steps if one.unsuccessful or not one.balanced}
+    assert failed == wrong | {one.step for one in summary.verification if one.wrong}
+
+
+def test_a_table_of_markdown_has_as_many_cells_in_each_line() -> None:
+    lines = render_markdown(RUNS["partly"], made=MADE, files=FILES).split("\n")
+    for before, after in pairwise(lines):
+        if before.startswith("|") and after.startswith("|"):
+            assert len(re.findall(r"(?<!\\)\|", before)) == len(re.findall(r"(?<!\\)\|", after))
+
+
+def test_the_picture_points_to_the_right() -> None:
+    html = render_html(RUNS["moved"], made=MADE)
+    paths = re.findall(r'class="edge" d="M(\d+) \d+C[-\d ]+ (\d+) \d+"', html)
+    assert len(paths) == 4  # those of verification are not drawn
+    assert all(int(begin) < int(end) for begin, end in paths)
