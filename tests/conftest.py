@@ -1,6 +1,11 @@
 """What every test may use."""
 
 import pytest
+from hypothesis import settings
+
+# a busy machine is no bug
+settings.register_profile("migrator", deadline=None)
+settings.load_profile("migrator")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,22 +5,26 @@
 
 import hashlib
 import json
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields
+from typing import Any
 
 from migrator.model.plan import Plan
 
-_NOT_MEANING = frozenset({"path", "description", "digest", "places", "objects"})
+_NOT_MEANING = frozenset({"path", "description", "digest", "places"})
 
 
 def digest(plan: Plan) -> str:
     """The sha256 of the plan's canonical form, in hexadecimal."""
-    meaning: dict[str, object] = {
-        each.name: _plain(getattr(plan, each.name)) for each in fields(plan) if each.name not in _NOT_MEANING
-    }
-    meaning["objects"] = [asdict(one) for one in plan.objects]
-    text = json.dumps(meaning, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(
+        {name: value for name, value in _fields(plan).items() if name not in _NOT_MEANING},
+        default=_fields,
+        sort_keys=True,
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _plain(value: object) -> object:
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+def _fields(value: Any) -> dict[str, Any]:
+    """One level of a dataclass; the encoder asks again for what is inside. `asdict` would copy it all, ten times slower."""
+    return {each.name: getattr(value, each.name) for each in fields(value)}

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from migrator.model.plan import DocumentPath
 from migrator.planfile.document import Document
 from migrator.planfile.sentences import Finding, findings
+from migrator.planfile.validator import PlanValidator
 from migrator.resources import resource
 
 Schema = Mapping[str, Any]
@@ -62,8 +61,7 @@ def check(document: Document, schema: Schema) -> Any:
         )
     unusable = document.broken | empty
     _cut(value, empty)
-    # the bare meta-schema class would check formats too; none is used
-    errors = Draft202012Validator(inlined(schema)).iter_errors(value)
+    errors = PlanValidator(inlined(schema)).iter_errors(value)
     found = [one for each in errors for one in findings(each, document) if not _about(one, unusable)]
     told: set[DocumentPath] = set()
     for one in sorted(found, key=lambda each: (_order(each.path), each.code != "wrong-type", each.code)):

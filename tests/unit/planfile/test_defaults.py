@@ -3,6 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
 from migrator.model.plan import (
     Expect,
     FieldRule,
@@ -14,7 +18,9 @@ from migrator.model.plan import (
 )
 from migrator.planfile import load_plan, plan_schema
 from migrator.planfile.schema import inlined
+from migrator.planfile.validator import PlanValidator
 
+WHOLE = inlined(plan_schema())
 HEAD = "version: 1\nname: p\ntarget: {org: b}\n"
 OBJECT = (
     "objects:\n  - {object: A__c, operation: insert, map: {B__c: {from: C}}, relationships: {D__c: {}}}\n"
@@ -85,3 +91,31 @@ def test_saying_the_defaults_changes_nothing() -> None:
     silent, said = plan(HEAD + "source: {files: .}\n" + OBJECT), plan(text)
     assert replace(silent, places={}) == replace(said, places={})
     assert silent.digest == said.digest
+
+
+_SCALARS = st.sampled_from(["A", "all", "keep", "null", "", None, True, 1, 0, 2.5])
+_KEYS = st.sampled_from(
+    ["from", "value", "expression", "org", "files", "match", "operation", "object", "default", "sample"]
+)
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(_KEYS, inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60)
+@given(_VALUES)
+def test_the_quicker_validator_says_the_same(value: Any) -> None:
+    for schema in (
+        WHOLE["properties"]["source"],
+        WHOLE["properties"]["verify"]["properties"]["fields"],
+        WHOLE["properties"]["objects"]["items"],
+        WHOLE["properties"]["objects"]["items"]["properties"]["map"],
+        WHOLE["properties"]["objects"]["items"]["properties"]["relationships"],
+    ):
+        quick, plain = (
+            PlanValidator(schema).iter_errors(value),
+            Draft202012Validator(schema).iter_errors(value),
+        )
+        assert [str(each) for each in quick] == [str(each) for each in plain]
