@@ -9,7 +9,7 @@ from migrator.data.jobs import CompareJob, Comparison, SentColumn
 from migrator.data.lookups import loaded
 from migrator.data.scan import scan
 from migrator.data.session import Session, csv_header, read_parquet
-from migrator.data.sql import canonical, cell, ident, text
+from migrator.data.sql import canonical, cell, ident, present, text
 from migrator.data.workspace import Workspace, folder_name
 
 
@@ -100,7 +100,8 @@ def _compare_field(session: Session, relation: str, column: SentColumn, answered
         return
     sent, found = f"t.{cell(column.name)}", f"found.{ident(answered)}"
     session.run(
-        f"INSERT INTO differences SELECT t.source_key, t.target_id, {text(column.name)}, {sent}, {found} "
-        f'FROM {relation} AS t JOIN found ON to18(found."Id") = t.target_id '
-        f"WHERE {sent} IS NOT NULL AND {canonical(column, sent)} IS DISTINCT FROM {canonical(column, found)}"
+        f"INSERT INTO differences SELECT source_key, target_id, {text(column.name)}, sent, found FROM ("
+        f"SELECT t.source_key, t.target_id, {sent} AS sent, {found} AS found, {present(sent)} AS s, {present(found)} AS f "
+        f'FROM {relation} AS t JOIN found ON to18(found."Id") = t.target_id WHERE {sent} IS NOT NULL) '
+        f"WHERE {canonical(column, 's')} IS DISTINCT FROM {canonical(column, 'f')}"
     )

@@ -6,11 +6,12 @@ Rows without a group need no company and fill what room is left; a group too big
 **Invariant:** the slices partition the rows; a group is in one slice, or fills its slices alone; equal rows give equal slices in any order.
 """
 
+import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from migrator.data.packing import BIG, Bin, Limits, Unit, pack, runs, stride
-from migrator.data.session import Session, read_parquet
+from migrator.data.session import Session, read_csv, read_parquet
 from migrator.data.sql import text
 
 #: up to this many small groups are packed one by one; beyond it neighbours are bundled
@@ -156,14 +157,15 @@ def _runs_of(session: Session, step: int, grp: str | None) -> Iterator[Unit]:
 
 def _join_groups(session: Session, slice_of: dict[str, int]) -> None:
     """`packed`: the slice of every group that fits into one."""
-    session.run("CREATE TEMP TABLE placed (key VARCHAR, slice INTEGER)")
-    pairs = [(key, no) for key, no in slice_of.items() if key[0] != "k"]
-    for start in range(0, len(pairs), 5000):
-        values = ", ".join(f"({text(key)}, {no})" for key, no in pairs[start : start + 5000])
-        session.run(f"INSERT INTO placed VALUES {values}")
+    path = session.folder / "placed.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow(("key", "slice"))
+        writer.writerows((key, no) for key, no in slice_of.items() if key[0] != "k")
+    placed = f"(SELECT key, slice::INTEGER AS slice FROM {read_csv([path], ('key', 'slice'))})"
     session.run(
-        "CREATE TEMP TABLE packed AS SELECT grp, slice FROM bundles JOIN placed ON key = concat('b', bundle) "
-        "UNION ALL SELECT groups.grp, slice FROM groups JOIN placed ON key = concat('g', groups.grp)"
+        f"CREATE TEMP TABLE packed AS SELECT grp, slice FROM bundles JOIN {placed} ON key = concat('b', bundle) "
+        f"UNION ALL SELECT groups.grp, slice FROM groups JOIN {placed} ON key = concat('g', groups.grp)"
     )
 
 

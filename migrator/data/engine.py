@@ -26,22 +26,25 @@ from migrator.data.jobs import (
     SourceFile,
     WholeJob,
 )
-from migrator.data.session import Session, open_session
+from migrator.data.session import Database, Session
 from migrator.data.sql import SET_NULL
 from migrator.data.workspace import Workspace, folder_name
 from migrator.model.run import FileRef, Outcome
 
 
 class Engine:
-    """The data plane of one run. Methods are called from worker threads; each opens its own DuckDB connection."""
+    """The data plane of one run. Methods may be called from several threads at once; they share its memory limit."""
 
     def __init__(self, workspace: Workspace, *, memory_limit_mb: int = 512, threads: int = 2) -> None:
         self.workspace = workspace
-        self._memory_limit_mb = memory_limit_mb
-        self._threads = threads
+        self._database = Database(workspace, memory_limit_mb=memory_limit_mb, threads=threads)
 
     def _session(self) -> AbstractContextManager[Session]:
-        return open_session(self.workspace, memory_limit_mb=self._memory_limit_mb, threads=self._threads)
+        return self._database.session()
+
+    def close(self) -> None:
+        """Free what the engine holds in memory; its files stay. It opens again when it is needed."""
+        self._database.close()
 
     def freeze_source_file(
         self, step: str, source: SourceFile, path: Path, *, delimiter: str = ",", encoding: str = "utf-8"

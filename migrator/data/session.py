@@ -1,9 +1,10 @@
-"""DuckDB as an engine: one short-lived connection over files, with its limits and its dialect spelled out.
+"""DuckDB as an engine over files: short-lived connections to one in-memory database, its limits and its dialect spelled out.
 
 **Invariant:** nothing is sniffed and nothing is loaded from the network; every CSV option that matters is stated here.
 """
 
 import csv
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,29 +59,52 @@ class Session:
         return path
 
 
-@contextmanager
-def open_session(workspace: Workspace, *, memory_limit_mb: int, threads: int) -> Iterator[Session]:
-    """A fresh connection with its spill folder inside the run folder; both are gone afterwards."""
-    with workspace.scratch() as folder, _engine_faults(workspace.root), disk_faults(workspace.root):
-        connection = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": f"{memory_limit_mb}MB",
-                "threads": threads,
-                "temp_directory": str(folder / "spill"),
-                "preserve_insertion_order": False,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "allow_community_extensions": False,
-            },
-        )
-        try:
-            connection.execute("SET TimeZone = 'UTC'")
-            for macro in MACROS:
-                connection.execute(macro)
-            yield Session(connection, folder)
-        finally:
-            connection.close()
+class Database:
+    """One in-memory DuckDB for all calls of an engine, so that its memory limit holds for them together.
+
+    It is opened at the first call and spills into the run folder. Each call has its own connection, and temporary objects of its own.
+    """
+
+    def __init__(self, workspace: Workspace, *, memory_limit_mb: int, threads: int) -> None:
+        self._workspace = workspace
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory_limit_mb}MB",
+            "threads": threads,
+            "temp_directory": str(workspace.spill),
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+        }
+        self._lock = threading.Lock()
+        self._root: duckdb.DuckDBPyConnection | None = None
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A fresh connection and a scratch folder; both are gone afterwards."""
+        root = self._workspace.root
+        with self._workspace.scratch() as folder, _engine_faults(root), disk_faults(root):
+            connection = self._connect()
+            try:
+                yield Session(connection, folder)
+            finally:
+                connection.close()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._root is None:
+                self._root = duckdb.connect(":memory:", config=self._config)
+                self._root.execute("SET GLOBAL TimeZone = 'UTC'")
+                for macro in MACROS:
+                    self._root.execute(macro)
+            return self._root.cursor()
+
+    def close(self) -> None:
+        """Free its memory and its spill files."""
+        with self._lock:
+            if self._root is not None:
+                self._root.close()
+                self._root = None
 
 
 @contextmanager

@@ -6,15 +6,15 @@ rows that are equal in every sent cell are interchangeable, and take the answers
 **Invariant:** either the files account for every row that was sent, exactly once, and every figure agrees, or there is no outcome at all.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from migrator.data.faults import PageBroken, ResultsMismatch
-from migrator.data.jobs import RestJob, SentColumn, Settled, SettleJob, WholeJob
+from migrator.data.faults import ResultsMismatch
+from migrator.data.jobs import RestJob, Settled, SettleJob, WholeJob
 from migrator.data.prepare import SLICE_ORDER
-from migrator.data.scan import count, whole_quotes
+from migrator.data.scan import whole_quotes
 from migrator.data.session import Session, csv_header, read_csv, read_parquet
-from migrator.data.sql import canonical, cell, ident, text
+from migrator.data.sql import canonical, cell, ident, present, text
 from migrator.data.workspace import Workspace, folder_name
 from migrator.model.plan import Operation
 from migrator.model.run import FileRef, Outcome
@@ -24,120 +24,112 @@ _FAULT = r"^([A-Za-z][A-Za-z0-9_]*):(.*):([^:]*)--\s*$"
 #: the code of a row that the org never looked at, in the last round
 UNPROCESSED = "UNPROCESSED"
 REPLY_COLUMNS = ("position", "id", "success", "created", "code", "message", "fields")
-_ID = "[0-9A-Za-z]{15}([A-Z0-5]{3})?"
 
 
-@dataclass(frozen=True, slots=True)
-class _Results:
-    """One result file: the relation of its rows as (kind, id, created, error, key)."""
-
-    kind: str
-    rows: int
-    sql: str
+_TITLES = {"ok": "successful results", "bad": "failed results", "un": "unprocessed records"}
+_OWN = {"ok": ("sf__Id", "sf__Created"), "bad": ("sf__Id", "sf__Error"), "un": ()}
 
 
 def settle(session: Session, workspace: Workspace, job: SettleJob) -> Settled:
     """The outcomes of a slice from the three result files of its job."""
-    rows = _load_sent(session, workspace, job)
-    found = [
-        _read(session, workspace, job, "ok", job.successful),
-        _read(session, workspace, job, "bad", job.failed_results),
-        _read(session, workspace, job, "un", job.unprocessed),
-    ]
-    _check_counts(job, rows, *(one.rows for one in found))
+    _read(session, workspace, job)
+    counts = dict(session.rows("SELECT kind, count(*) FROM cells GROUP BY kind"))
+    _check_counts(job, *(counts.get(kind, 0) for kind in ("sent", "ok", "bad", "un")))
     session.run(
-        "CREATE TEMP TABLE answers AS SELECT *, row_number() OVER (PARTITION BY key ORDER BY "
-        f"CASE kind WHEN 'ok' THEN 0 WHEN 'bad' THEN 1 ELSE 2 END, id, error) AS nth FROM ({' UNION ALL '.join(one.sql for one in found)})"
+        'CREATE TEMP TABLE answered AS SELECT s."row", s.source_key, a.kind, a.id AS told, to18(substr(a.id, 1, 15)) AS id, a.created, a.error, coalesce(s.nth, a.nth) AS nth '
+        "FROM (FROM cells WHERE kind = 'sent') AS s FULL JOIN (FROM cells WHERE kind <> 'sent') AS a "
+        "ON s.key = a.key AND s.nth = a.nth"
     )
-    _check_keys(session)
-    _check_ids(session, job.key_prefix, "SELECT id FROM answers WHERE kind = 'ok'")
-    notes = []
-    (alike,) = session.one(
-        "SELECT count(*) FROM sent SEMI JOIN (SELECT key FROM sent WHERE nth = 2) USING (key)"
+    lost, foreign, alike = session.one(
+        'SELECT count(*) FILTER (WHERE kind IS NULL), count(*) FILTER (WHERE "row" IS NULL), count(*) FILTER (WHERE nth > 1) FROM answered'
     )
-    if alike:
-        notes.append(f"{alike} rows are equal in every sent field: which record is whose does not matter")
-    session.run(
-        f'CREATE TEMP TABLE answered AS SELECT s."row", s.source_key, a.kind, a.id, a.created, a.error, '
-        f"regexp_extract(a.error, {text(_FAULT)}, ['code', 'message', 'fields'], 's') AS fault "
-        "FROM sent AS s JOIN answers AS a USING (key, nth)"
+    if lost or foreign:
+        raise ResultsMismatch(f"{lost} sent rows are in no result file, {foreign} result rows were not sent")
+    _check_ids(session, job.key_prefix, "SELECT told, id FROM answered WHERE kind = 'ok'")
+    notes = (
+        [f"{alike} rows equal another one in every sent field: which record is whose does not matter"]
+        if alike
+        else []
     )
     session.run(
         'CREATE TEMP VIEW replies AS SELECT "row", source_key, kind, id, created, '
         "CASE WHEN kind = 'bad' THEN coalesce(nullif(fault.code, ''), nullif(regexp_extract(error, '^[A-Z][A-Z0-9_]+'), ''), 'UNKNOWN') "
         "ELSE '' END AS code, "
         "coalesce(nullif(fault.message, ''), CASE WHEN fault.code <> '' THEN '' ELSE error END, '') AS message, "
-        "trim(coalesce(fault.fields, '')) AS fields FROM answered"
+        "trim(coalesce(fault.fields, '')) AS fields FROM "
+        f"(SELECT *, regexp_extract(error, {text(_FAULT)}, ['code', 'message', 'fields'], 's') AS fault FROM answered)"
     )
-    return _write(session, workspace, job, tuple(notes))
+    return _write(session, workspace, job, notes)
 
 
-def _load_sent(session: Session, workspace: Workspace, job: SettleJob) -> int:
-    """Makes `sent` (row, source_key, key, nth) and says how many rows it has."""
-    source = read_parquet([workspace.path(job.rows)])
-    key = _key(job, {column.name: cell(column.name) for column in job.columns})
-    session.run(
-        f'CREATE TEMP TABLE sent AS SELECT *, row_number() OVER (PARTITION BY key ORDER BY "row") AS nth FROM '
-        f'(SELECT "row", source_key, {key} AS key FROM {source} WHERE slice = {job.slice})'
+def _read(session: Session, workspace: Workspace, job: SettleJob) -> None:
+    """Makes `cells` (kind, row, source_key, id, created, error, key, nth): the sent rows and the three files, known by the same key.
+
+    Each step names columns only: one expression inside another would be planned over and over.
+    """
+    columns = list(enumerate(job.columns))
+    raw = ", ".join(f"{cell(column.name)} AS v{n}" for n, column in columns)
+    sent = (
+        f"SELECT 'sent' AS kind, \"row\", source_key, '' AS id, false AS created, '' AS error, {raw} "
+        f"FROM {read_parquet([workspace.path(job.rows)])} WHERE slice = {job.slice}"
     )
-    return int(session.one("SELECT count(*) FROM sent")[0])
+    parts = [sent]
+    for kind, ref in (("ok", job.successful), ("bad", job.failed_results), ("un", job.unprocessed)):
+        parts.append(_result_rows(workspace, job, kind, ref))
+    own = 'kind, "row", source_key, id, created, error'
+    said = ", ".join(f"{present(f'v{n}')} AS p{n}" for n, _ in columns)
+    alike = ", ".join(f"{canonical(column, f'p{n}')} AS k{n}" for n, column in columns)
+    try:
+        session.run(
+            f"CREATE TEMP TABLE cells AS WITH raw AS ({' UNION ALL '.join(filter(None, parts))}), said AS (SELECT {own}, {said} FROM raw), "
+            f"alike AS (SELECT * EXCLUDE ({', '.join(f'p{n}' for n, _ in columns)}), {alike} FROM said), "
+            f'known AS (SELECT kind, "row", source_key, id, created, error, {_key(job)} AS key FROM alike) '
+            "SELECT *, row_number() OVER (PARTITION BY kind = 'sent', key ORDER BY \"row\", "
+            "CASE kind WHEN 'ok' THEN 0 WHEN 'bad' THEN 1 ELSE 2 END, id, error) AS nth FROM known"
+        )
+    except session.broken as fault:
+        # the text of the fault quotes the record, which is a value and stays out of messages
+        raise ResultsMismatch(
+            "a result file has a record without the header's number of cells, or is not text"
+        ) from fault
 
 
-def _key(job: SettleJob, cells: dict[str, str]) -> str:
+def _key(job: SettleJob) -> str:
     """SQL by which a row is known: its external id (or record id), else a digest of all its cells."""
-    by_name = {column.name.casefold(): column for column in job.columns}
     field = {Operation.UPSERT: job.external_id, Operation.UPDATE: job.external_id or "Id"}.get(job.operation)
-    column = by_name.get((field or "").casefold())
-    if column is not None:
-        return f"coalesce(trim({canonical(column, cells[column.name])}), '')"
+    for n, column in enumerate(job.columns):
+        if column.name.casefold() == (field or "").casefold():
+            return f"coalesce(trim(k{n}), '')"
     # lengths keep cells apart: no text can pretend to be two cells
-    parts = [_framed(column, cells[column.name]) for column in job.columns]
-    return f"md5(concat({', '.join(parts)}))"
+    parts = ", ".join(f"coalesce(strlen(k{n}) || ':' || k{n}, '-')" for n in range(len(job.columns)))
+    return f"md5(concat({parts}))"
 
 
-def _framed(column: SentColumn, value: str) -> str:
-    form = canonical(column, value)
-    return f"coalesce(strlen({form})::VARCHAR || ':' || {form}, '-')"
-
-
-def _read(session: Session, workspace: Workspace, job: SettleJob, kind: str, ref: FileRef) -> _Results:
+def _result_rows(workspace: Workspace, job: SettleJob, kind: str, ref: FileRef) -> str:
+    """SQL of the rows of a result file; nothing when it is empty."""
     path = workspace.path(ref)
-    own = {"ok": ("sf__Id", "sf__Created"), "bad": ("sf__Id", "sf__Error"), "un": ()}[kind]
     header = csv_header(path)
     if not header:
-        return _Results(kind, 0, _relation(kind, {}, "''", "(SELECT 1 WHERE false)"))
-    names = {name.casefold(): name for name in header}
-    lacking = [
-        name for name in (*own, *(column.name for column in job.columns)) if name.casefold() not in names
-    ]
-    if lacking or len(names) != len(header):
-        raise ResultsMismatch(
-            f"the {_TITLES[kind]} have no column {lacking[0]}"
-            if lacking
-            else f"a column of the {_TITLES[kind]} repeats"
-        )
+        return ""
+    names = {name.casefold(): ident(name) for name in header}
+    wanted = (*_OWN[kind], *(column.name for column in job.columns))
+    lacking = next((name for name in wanted if name.casefold() not in names), None)
+    if lacking is not None:
+        raise ResultsMismatch(f"the {_TITLES[kind]} have no column {lacking}")
+    if len(names) != len(header):
+        raise ResultsMismatch(f"a column of the {_TITLES[kind]} repeats")
     if not whole_quotes(path):
         raise ResultsMismatch(f"the {_TITLES[kind]} end inside a quoted value")
-    try:
-        rows = count(session, path, header)
-    except PageBroken as fault:
-        raise ResultsMismatch(f"the {_TITLES[kind]} cannot be read: {fault.reason}") from fault
-    cells = {column.name: ident(names[column.name.casefold()]) for column in job.columns}
-    return _Results(kind, rows, _relation(kind, names, _key(job, cells), read_csv([path], header)))
-
-
-_TITLES = {"ok": "successful results", "bad": "failed results", "un": "unprocessed records"}
-
-
-def _relation(kind: str, names: dict[str, str], key: str, source: str) -> str:
-    def own(name: str) -> str:
-        return f"coalesce({ident(names[name])}, '')" if name in names and kind != "un" else "''"
-
-    created = f"lower({own('sf__created')}) = 'true'"
+    own = {name: f"coalesce({names[name.casefold()]}, '')" for name in _OWN[kind]}
+    raw = ", ".join(f"{names[column.name.casefold()]} AS v{n}" for n, column in enumerate(job.columns))
     return (
-        f"SELECT {text(kind)} AS kind, to18({own('sf__id')}) AS id, {created} AS created, {own('sf__error')} AS error, {key} AS key "
-        f"FROM {source}"
+        f'SELECT {text(kind)} AS kind, NULL::BIGINT AS "row", NULL::VARCHAR AS source_key, {own.get("sf__Id", _NOTHING)} AS id, '
+        f"lower({own.get('sf__Created', _NOTHING)}) = 'true' AS created, {own.get('sf__Error', _NOTHING)} AS error, {raw} "
+        f"FROM {read_csv([path], header)}"
     )
+
+
+_NOTHING = "''"
 
 
 def _check_counts(job: SettleJob, rows: int, ok: int, bad: int, un: int) -> None:
@@ -152,16 +144,9 @@ def _check_counts(job: SettleJob, rows: int, ok: int, bad: int, un: int) -> None
         )
 
 
-def _check_keys(session: Session) -> None:
-    (lost,) = session.one("SELECT count(*) FROM sent ANTI JOIN answers USING (key, nth)")
-    (foreign,) = session.one("SELECT count(*) FROM answers ANTI JOIN sent USING (key, nth)")
-    if lost or foreign:
-        raise ResultsMismatch(f"{lost} sent rows are in no result file, {foreign} result rows were not sent")
-
-
 def _check_ids(session: Session, prefix: str, ids: str) -> None:
     """Ids of records that exist: well-formed, of this sObject, no two rows with the same."""
-    wrong = f"NOT regexp_full_match(id, '{_ID}') OR to18(substr(id, 1, 15)) <> id OR NOT starts_with(id, {text(prefix)})"
+    wrong = f"NOT (told = id OR told = substr(id, 1, 15)) OR strlen(id) <> 18 OR NOT starts_with(id, {text(prefix)})"
     malformed, repeated = session.one(
         f"SELECT count(*) FILTER (WHERE {wrong}), count(*) - count(DISTINCT id) FROM ({ids})"
     )
@@ -179,7 +164,7 @@ def settle_rest(session: Session, workspace: Workspace, job: RestJob) -> Settled
         f"FROM {source} WHERE slice = {job.slice}"
     )
     answers = (
-        f"SELECT position::BIGINT AS position, to18(coalesce(id, '')) AS id, success = 'true' AS success, created = 'true' AS created, "
+        f"SELECT position::BIGINT AS position, coalesce(id, '') AS told, to18(substr(coalesce(id, ''), 1, 15)) AS id, success = 'true' AS success, created = 'true' AS created, "
         f"coalesce(code, '') AS code, coalesce(message, '') AS message, coalesce(fields, '') AS fields "
         f"FROM {read_csv([workspace.path(job.replies)], REPLY_COLUMNS)}"
     )
@@ -189,7 +174,7 @@ def settle_rest(session: Session, workspace: Workspace, job: RestJob) -> Settled
     )
     if not sent == matched == told:
         raise ResultsMismatch(f"{sent} rows were sent, {told} were answered, {matched} of them once")
-    _check_ids(session, job.key_prefix, "SELECT id FROM answers WHERE success")
+    _check_ids(session, job.key_prefix, "SELECT told, id FROM answers WHERE success")
     session.run(
         "CREATE TEMP VIEW replies AS SELECT \"row\", source_key, CASE WHEN success THEN 'ok' ELSE 'bad' END AS kind, id, created, "
         "CASE WHEN success THEN '' ELSE coalesce(nullif(code, ''), 'UNKNOWN') END AS code, message, fields "
@@ -210,9 +195,7 @@ def settle_whole(session: Session, workspace: Workspace, job: WholeJob) -> Settl
     return _publish(session, workspace, job, ())
 
 
-def _write(
-    session: Session, workspace: Workspace, job: SettleJob | RestJob, notes: tuple[str, ...]
-) -> Settled:
+def _write(session: Session, workspace: Workspace, job: SettleJob | RestJob, notes: Sequence[str]) -> Settled:
     """From `replies` to outcomes: what may be tried again waits, unless there is no other round."""
     retryable = ", ".join(text(code) for code in sorted(job.retryable)) or "NULL"
     waits = (
@@ -239,17 +222,19 @@ def _publish(
     session: Session, workspace: Workspace, job: SettleJob | RestJob | WholeJob, notes: Sequence[str]
 ) -> Settled:
     path = session.write_parquet('SELECT * FROM settled ORDER BY "row"', "outcomes.parquet")
-    (count,) = session.one("SELECT count(*) FROM settled")
+    tallies: Counter[Outcome] = Counter()
+    faults: Counter[str] = Counter()
+    waiting = 0
+    for outcome, code, final, n in session.rows(
+        "SELECT outcome, code, final, count(*) FROM settled GROUP BY ALL ORDER BY ALL"
+    ):
+        if final:
+            tallies[Outcome(outcome)] += n
+        else:
+            waiting += n
+        # a row that the org never looked at has no fault, unless it ends there
+        if code and (final or code != UNPROCESSED):
+            faults[code] += n
     relpath = f"outcomes/{folder_name(job.step)}/{job.slice}-{job.attempt}.parquet"
-    tallies = session.rows("SELECT outcome, count(*) FROM settled WHERE final GROUP BY 1 ORDER BY 1")
-    faults = session.rows(
-        f"SELECT code, count(*) FROM settled WHERE code NOT IN ('', {text(UNPROCESSED)}) OR (code <> '' AND final) GROUP BY 1 ORDER BY 1"
-    )
-    (waiting,) = session.one("SELECT count(*) FROM settled WHERE NOT final")
-    return Settled(
-        outcomes=workspace.adopt(relpath, path, count),
-        tallies={Outcome(name): n for name, n in tallies},
-        waiting=waiting,
-        faults=dict(faults),
-        notes=tuple(notes),
-    )
+    ref = workspace.adopt(relpath, path, tallies.total() + waiting)
+    return Settled(ref, dict(tallies), waiting, dict(faults), tuple(notes))

@@ -26,33 +26,34 @@ def cell(name: str) -> str:
 
 
 def _checksum_char(group: int) -> str:
+    """One character for five: bit k is set where character k is an upper-case letter."""
     bits = " + ".join(
-        f"((ascii(substr(x, {group * 5 + bit + 1}, 1)) BETWEEN 65 AND 90)::INTEGER << {bit})"
-        for bit in range(5)
+        f"CASE WHEN x[{group * 5 + k + 1}] BETWEEN 'A' AND 'Z' THEN {1 << k} ELSE 0 END" for k in range(5)
     )
     return f"substr('{_CHECKSUM}', 1 + {bits}, 1)"
 
 
-#: created in every connection
+#: where a cell must be quoted, or where a reader might trim it; cells have no CR (see `one_newline`) and are not empty
+_QUOTE = "contains(x, ',') OR contains(x, chr(10)) OR trim(x, ' ' || chr(9)) <> x"
+
+#: created in every database
 MACROS = (
     # the 18-character form of what looks like a 15-character record id; anything else as it is
-    f"""CREATE TEMP MACRO to18(x) AS CASE WHEN strlen(x) = 15 AND regexp_full_match(x, '[0-9A-Za-z]{{15}}')
+    f"""CREATE MACRO to18(x) AS CASE WHEN strlen(x) = 15 AND regexp_full_match(x, '[0-9A-Za-z]{{15}}')
         THEN concat(x, {_checksum_char(0)}, {_checksum_char(1)}, {_checksum_char(2)}) ELSE x END""",
     # one kind of line end inside values: Bulk API 2.0 jobs state theirs, and mixed ones fail the job
-    """CREATE TEMP MACRO one_newline(x) AS CASE WHEN contains(x, chr(13))
+    """CREATE MACRO one_newline(x) AS CASE WHEN contains(x, chr(13))
         THEN replace(replace(x, chr(13) || chr(10), chr(10)), chr(13), chr(10)) ELSE x END""",
-    # a cell as Salesforce's CSV dialect wants it: quoted where it must be, and where a reader might trim it
-    """CREATE TEMP MACRO csv_cell(x) AS CASE WHEN x IS NULL THEN ''
+    # a cell in Salesforce's CSV dialect
+    f"""CREATE MACRO csv_cell(x) AS CASE WHEN x IS NULL THEN ''
         WHEN contains(x, '"') THEN concat('"', replace(x, '"', '""'), '"')
-        WHEN contains(x, ',') OR contains(x, chr(10)) OR contains(x, chr(13)) OR starts_with(x, ' ') OR ends_with(x, ' ')
-          OR starts_with(x, chr(9)) OR ends_with(x, chr(9)) OR x = '' THEN concat('"', x, '"') ELSE x END""",
+        WHEN {_QUOTE} THEN concat('"', x, '"') ELSE x END""",
     # its length in bytes, without making it
-    """CREATE TEMP MACRO csv_bytes(x) AS CASE WHEN x IS NULL THEN 0
+    f"""CREATE MACRO csv_bytes(x) AS CASE WHEN x IS NULL THEN 0
         WHEN contains(x, '"') THEN strlen(replace(x, '"', '""')) + 2
-        WHEN contains(x, ',') OR contains(x, chr(10)) OR contains(x, chr(13)) OR starts_with(x, ' ') OR ends_with(x, ' ')
-          OR starts_with(x, chr(9)) OR ends_with(x, chr(9)) OR x = '' THEN strlen(x) + 2 ELSE strlen(x) END""",
+        WHEN {_QUOTE} THEN strlen(x) + 2 ELSE strlen(x) END""",
     # Excel and its like run a cell that starts with one of these; only reports are read by them
-    """CREATE TEMP MACRO for_people(x) AS CASE WHEN regexp_matches(x, '^[=+@\\t\\r-]') THEN concat('''', x) ELSE x END""",
+    """CREATE MACRO for_people(x) AS CASE WHEN regexp_matches(x, '^[=+@\\t\\r-]') THEN concat(chr(39), x) ELSE x END""",
 )
 
 
@@ -70,15 +71,19 @@ def line_bytes(values: list[str]) -> str:
     return "(" + " + ".join(f"csv_bytes({value})" for value in values) + f" + {len(values)})::BIGINT"
 
 
+def present(value: str) -> str:
+    """NULL for a cell that says nothing, or says "set to null"."""
+    return f"nullif(nullif({value}, ''), {text(SET_NULL)})"
+
+
 def canonical(column: SentColumn, value: str) -> str:
-    """A form of a cell in which what we sent and what an org says about it are equal text, or NULL.
+    """A form of a present cell in which what we sent and what an org says about it are equal text.
 
     Numbers come back as Java prints a double (`9.12260031E8`), booleans and instants may be reformatted; all other text is exact
-    but for line ends. Fifteen digits are what a double keeps.
+    but for line ends. Fifteen digits are what a double keeps. `value` should be a column: it is named several times.
     """
-    present = f"nullif(nullif({value}, ''), {text(SET_NULL)})"
     kind = "number" if column.numeric else column.type
-    return _CANONICAL.get(kind, "one_newline({0})").format(present)
+    return _CANONICAL.get(kind, "one_newline({0})").format(value)
 
 
 _CANONICAL = {
@@ -86,7 +91,8 @@ _CANONICAL = {
     "boolean": "CASE lower({0}) WHEN '1' THEN 'true' WHEN '0' THEN 'false' ELSE lower({0}) END",
     "date": "coalesce(try_cast(substr({0}, 1, 10) AS DATE)::VARCHAR, {0})",
     "datetime": "coalesce(epoch_ms(try_cast({0} AS TIMESTAMPTZ))::VARCHAR, {0})",
-    "id": "to18({0})",
-    "reference": "to18({0})",
+    # the last three characters only repeat what the first fifteen say
+    "id": "substr({0}, 1, 15)",
+    "reference": "substr({0}, 1, 15)",
     "multipicklist": "array_to_string(list_sort(string_split({0}, ';')), ';')",
 }

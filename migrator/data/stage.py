@@ -147,7 +147,9 @@ def _query(
     raw = ", ".join(f"{sql} AS {cell(name)}" for name, sql in values.items())
     judged = " ".join(one.sql() for one in verdicts)
     cells = {name: _sent_cell(f"j.{cell(name)}", (clear_when or {}).get(name)) for name in values}
-    returns = " OR ".join(f"contains(j.{cell(name)}, chr(13))" for name in values)
+    # looked-up ids are ours: no line ends, nothing to quote
+    texts = [name for name, sql in values.items() if sql.startswith("keyed.")]
+    returns = " OR ".join(f"contains(j.{cell(name)}, chr(13))" for name in texts) or "false"
     flags = "".join(
         f", {one.selected} AS {ident(f'#s{n}')}, {one.missing} AS {ident(f'#x{n}')}"
         for n, one in enumerate(resolved)

@@ -34,6 +34,11 @@ class Workspace:
             self._folder(root)
             self._folder(root / _TEMPORARY)
 
+    @property
+    def spill(self) -> Path:
+        """Where DuckDB puts what does not fit into its memory."""
+        return self.root / _TEMPORARY / "spill"
+
     def path(self, ref: FileRef) -> Path:
         """Where the file is."""
         return self._inside(ref.path)
