@@ -7,6 +7,8 @@ from migrator.model.run import Event
 from migrator.state.rows import dumps
 
 Facts = Mapping[str, str | int | float | bool | None]
+#: an event as stored: number, time, kind, facts as JSON text, hash
+Stored = tuple[int, float, str, str, str]
 
 
 def first_hash(run_id: str) -> str:
@@ -19,15 +21,20 @@ def chained(previous: str, seq: int, at: float, kind: str, facts: Facts) -> Even
     for name, value in facts.items():
         if value is not None and not isinstance(value, str | int | float | bool):
             raise TypeError(f"fact {name!r} of event {kind!r} is not a plain JSON value")
-    content = dumps([previous, seq, at, kind, dict(facts)])
-    return Event(seq, at, kind, dict(facts), hashlib.sha256(content.encode()).hexdigest())
+    return Event(seq, at, kind, dict(facts), _hash(previous, seq, at, kind, dumps(dict(facts))))
 
 
-def broken_at(run_id: str, events: Iterable[Event]) -> int | None:
+def broken_at(run_id: str, stored: Iterable[Stored]) -> int | None:
     """The number of the first event that does not follow from those before it; None when all do."""
     previous = first_hash(run_id)
-    for number, event in enumerate(events, start=1):
-        if event.seq != number or chained(previous, number, event.at, event.kind, event.facts) != event:
+    for number, (seq, at, kind, facts, mark) in enumerate(stored, start=1):
+        if seq != number or mark != _hash(previous, seq, at, kind, facts):
             return number
-        previous = event.hash
+        previous = mark
     return None
+
+
+def _hash(previous: str, seq: int, at: float, kind: str, facts: str) -> str:
+    # each part ends where its form or its told length says: no two events have one content
+    content = f"{previous} {seq} {at!r} {len(kind)} {kind} {facts}"
+    return hashlib.sha256(content.encode()).hexdigest()

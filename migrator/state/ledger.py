@@ -14,7 +14,7 @@ from typing import Self, cast
 from migrator.clock import Clock
 from migrator.errors import ExitCode, MigratorError
 from migrator.model.run import Attempt, Event, LedgerRow, LedgerState, Page, RunRow, Slice, StepRow
-from migrator.state.chain import Facts, broken_at, chained
+from migrator.state.chain import Facts, broken_at, chained, first_hash
 from migrator.state.lease import Lease
 from migrator.state.rows import ATTEMPT, PAGE, RUN, SLICE, STEP, dumps, table_of
 from migrator.state.storage import corrupt, explained
@@ -202,10 +202,12 @@ def read_events(connection: sqlite3.Connection, after: int = 0) -> tuple[Event, 
 def check_chain(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a ledger whose log was tampered with or is not whole."""
     run = read_run(connection, path)
-    events = read_events(connection)
-    broken = broken_at(run.run_id, events)
+    broken = broken_at(
+        run.run_id, connection.execute("SELECT seq, at, kind, facts, hash FROM event ORDER BY seq")
+    )
     if broken is not None:
         raise corrupt(path, f"event {broken} of its log does not follow from those before it")
     head, count = connection.execute("SELECT head, events FROM ledger").fetchone()
-    if count != len(events) or (events and events[-1].hash != head):
+    last = connection.execute("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+    if (count, head) != (last or (0, first_hash(run.run_id))):
         raise corrupt(path, "the end of its log is missing")

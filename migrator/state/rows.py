@@ -28,9 +28,12 @@ from migrator.model.schedule import Lane
 Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+
+
 def dumps(value: Any) -> str:
     """JSON with one form for one value."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def _file_in(ref: FileRef | None) -> str | None:
