@@ -10,7 +10,7 @@ from migrator.planfile.checks import cross_checks
 from migrator.planfile.digest import digest
 from migrator.planfile.document import Document, read_document
 from migrator.planfile.parse import parse_plan
-from migrator.planfile.schema import Schema, check, plan_schema
+from migrator.planfile.schema import Schema, check, inlined, plan_checker
 from migrator.planfile.secrets import secrets_in
 from migrator.planfile.source import read_text
 from migrator.planfile.variables import Variables
@@ -31,7 +31,7 @@ def load_plan(
         document.diagnostics += secrets_in(document)
     if not isinstance(document.value, dict):
         return None, _in_order(document)
-    value = check(document, plan_schema())
+    value = check(document, plan_checker())
     known = Variables(value.get("variables") or {}, variables, document)
     value = known.substitute(value)
     plan = parse_plan(value, document, known.values)
@@ -51,7 +51,7 @@ def load_yaml(path: str, *, text: str | None = None, schema: Schema | None = Non
     document = _read(path, text)
     value = document.value
     if schema is not None and value is not None:
-        value = check(document, schema)
+        value = check(document, inlined(schema))
     return value, document.places, _in_order(document)
 
 

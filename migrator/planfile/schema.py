@@ -24,6 +24,13 @@ def plan_schema() -> dict[str, Any]:
     return read_schema("plan.schema.json")
 
 
+@cache
+def plan_checker() -> Schema:
+    """The schema of the plan language, inlined."""
+    checker: Schema = inlined(plan_schema())
+    return checker
+
+
 def read_schema(name: str) -> dict[str, Any]:
     """A schema that is shipped with the product."""
     schema: dict[str, Any] = json.loads(resource("schemas", name).read_text(encoding="utf-8"))
@@ -48,7 +55,10 @@ def inlined(schema: Any, definitions: Mapping[str, Any] | None = None) -> Any:
 
 
 def check(document: Document, schema: Schema) -> Any:
-    """The document's value without what is wrong in it; the findings go to the document's diagnostics."""
+    """The document's value without what is wrong in it; the findings go to the document's diagnostics.
+
+    The schema is an inlined one.
+    """
     value = _copy(document.value)
     _cut(value, document.broken)
     empty = set(_empty(document))
@@ -61,7 +71,7 @@ def check(document: Document, schema: Schema) -> Any:
         )
     unusable = document.broken | empty
     _cut(value, empty)
-    errors = PlanValidator(inlined(schema)).iter_errors(value)
+    errors = PlanValidator(schema).iter_errors(value)
     found = [one for each in errors for one in findings(each, document) if not _about(one, unusable)]
     told: set[DocumentPath] = set()
     for one in sorted(found, key=lambda each: (_order(each.path), each.code != "wrong-type", each.code)):

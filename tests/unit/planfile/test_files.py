@@ -162,7 +162,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(
     st.fixed_dictionaries(
         {"objects": st.lists(st.dictionaries(_KEYS, _VALUES, max_size=6), max_size=3)},
