@@ -70,6 +70,7 @@ CODES: dict[str, str] = {
     "out-of-range": "A number, a text or a list is smaller or larger than allowed.",
     "outcomes-do-not-add-up": "A step has other than one outcome for each row: a bug of ours, found before it does harm.",
     "output-not-empty": "The output folder of the demo holds something that is not the demo's.",
+    "output-not-written": "A file that was asked for cannot be written.",
     "path-outside": "A path leads out of the plan's folder.",
     "plan-empty": "The plan has nothing to do.",
     "plan-version": "The plan is written in a version of the language that this program does not read.",
