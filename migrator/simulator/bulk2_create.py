@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrator.simulator.bulk2_job import JobSpec
+from migrator.simulator.bulk_check import JobRefused, check_job
 from migrator.simulator.compile import Operation
 from migrator.simulator.csvdialect import DELIMITERS, LINE_ENDINGS
 from migrator.simulator.http import ApiError, Request
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.schema import FieldType, SObject
 
 MAX_MULTIPART = 100_000  # characters of data in a multipart create; "Create a Job", usage notes
-_HARD_DELETE = (
-    "hardDelete operation requires special user profile permission, please contact your system administrator"
-)
 
 
 def refusal(code: str, message: str) -> ApiError:
@@ -94,14 +91,11 @@ def read_spec(org: OrgState, asked: Mapping[str, Any]) -> JobSpec:
     choice(asked, "contentType", ["CSV"], "CSV")
     delimiter = choice(asked, "columnDelimiter", DELIMITERS, "COMMA")
     line_ending = choice(asked, "lineEnding", LINE_ENDINGS, "LF")
-    name = asked.get("object") or ""
-    sobject = org.sobject(str(name))
-    if sobject is None:
-        raise refusal("INVALIDJOB", f"InvalidJob : Unable to find object: {name}")
-    _check_allowed(org, sobject, operation)
     external_id = asked.get("externalIdFieldName") or None
-    if operation is Operation.UPSERT:
-        _check_key(sobject, external_id)
+    try:
+        sobject = check_job(org, str(asked.get("object") or ""), operation, external_id and str(external_id))
+    except JobRefused as refused:
+        raise _worded(refused) from None
     return JobSpec(
         sobject.name,
         operation,
@@ -121,26 +115,8 @@ def choice(asked: Mapping[str, Any], name: str, known: Iterable[str], default: s
     return wanted
 
 
-def _check_allowed(org: OrgState, sobject: SObject, operation: Operation) -> None:
-    if operation is Operation.HARD_DELETE and not org.settings.hard_delete:
-        raise refusal("FEATURENOTENABLED", f"FeatureNotEnabled : {_HARD_DELETE}")
-    allowed = {
-        Operation.INSERT: sobject.createable,
-        Operation.UPDATE: sobject.updateable,
-        Operation.UPSERT: sobject.createable and sobject.updateable,
-        Operation.DELETE: sobject.deletable,
-        Operation.HARD_DELETE: sobject.deletable,
-    }
-    if not (sobject.createable or sobject.updateable or sobject.deletable):
-        raise refusal("INVALIDENTITY", f"Entity '{sobject.name}' is not supported by the Bulk API.")
-    if not allowed[operation]:
-        text = f"InvalidJob : Entity '{sobject.name}' does not allow operation: {operation.value}"
-        raise refusal("INVALIDJOB", text)
-
-
-def _check_key(sobject: SObject, external_id: Any) -> None:
-    name = external_id or ""
-    field = sobject.field(str(name)) if name else None
-    if field is None or not (field.external_id or field.id_lookup or field.type is FieldType.ID):
-        text = f"InvalidJob : Field name provided, {name} does not match an External ID for {sobject.name}"
-        raise refusal("INVALIDJOB", text)
+def _worded(refused: JobRefused) -> ApiError:
+    """The code in capitals, and once more before the text; an entity's refusal has its own code and no prefix."""
+    if refused.code == "InvalidEntity":
+        return refusal("INVALIDENTITY", refused.text)
+    return refusal(refused.code.upper(), f"{refused.code} : {refused.text}")

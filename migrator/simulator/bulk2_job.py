@@ -82,7 +82,6 @@ class IngestJob:
     retries: int = 0
     milliseconds: int = 0
     error: str = ""
-    began: float = 0.0
     ended: float = 0.0
     over_allocation: bool = False  # results of batches that were not started are not recorded
 

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Any
 
 from migrator.simulator.bulk2_job import JobState, job_time
-from migrator.simulator.bulk2_work import KEPT_FOR
 from migrator.simulator.bulk_spool import Spool
+from migrator.simulator.bulk_transaction import KEPT_FOR
 from migrator.simulator.csvdialect import Dialect, dialect, write_rows
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.query import bulk_rows
