@@ -75,6 +75,8 @@ def write_legacy(folder: Path, *, scale: float = 1.0, seed: int = SEED) -> dict[
         "Project__c": company.projects,
         "Milestone__c": company.milestones,
     }
+    # the org has them already; the file gives them the names by which the accounts look them up
+    _write(folder / "RecordType.csv", _record_types())
     return {name: _write(folder / f"{name}.csv", make()) for name, make in makers.items()}
 
 
@@ -99,6 +101,11 @@ def _write(path: Path, rows: Iterable[Row]) -> int:
         writer.writeheader()
         writer.writerows(made)
     return len(made)
+
+
+def _record_types() -> Iterator[Row]:
+    for name in ("Customer", "Partner"):
+        yield {"Id": f"R-{name}", "DeveloperName": name, "Name": name, "SobjectType": "Account"}
 
 
 def _user(key: str, first: str, last: str, username: str) -> Row:
@@ -154,6 +161,7 @@ class _Company:
                 "Name": f"{name} {number}",
                 "ParentId": "" if parent == f"A{number}" or number < self._sizes["Account"] // 8 else parent,
                 "OwnerId": self._owner(),
+                "RecordTypeId": "R-Partner" if number % 7 == 0 else "R-Customer",
                 "Industry": self._pick(_INDUSTRIES),
                 "Tier__c": self._pick("123"),
                 "Is_Test__c": "true" if number % 100 == 99 else "false",

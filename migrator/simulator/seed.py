@@ -17,7 +17,13 @@ from migrator.simulator.results import ChunkResult, HeaderFault
 from migrator.simulator.schema import FieldType, SObject
 
 # Records that an org has already are met by this field instead of made again.
-MATCHED_BY = {"User": "Username", "Profile": "Name", "UserRole": "Name", "Pricebook2": "Name"}
+MATCHED_BY = {
+    "User": "Username",
+    "Profile": "Name",
+    "UserRole": "Name",
+    "Pricebook2": "Name",
+    "RecordType": "DeveloperName",
+}
 FIELD_LIMIT = 1 << 24  # characters of one cell
 
 SourceIds = dict[str, dict[str, str]]  # sObject → source id → id in the org
