@@ -8,8 +8,19 @@ from pathlib import Path
 
 import click
 
+from migrator.cli.clients import Endpoint, settings
+from migrator.clock import SystemClock
 from migrator.errors import ExitCode, MigratorError
-from migrator.simulator import Org, OrgSettings, Server, load_csv_folder, load_schema, serve
+from migrator.simulator import (
+    Authority,
+    Org,
+    OrgSettings,
+    Server,
+    load_csv_folder,
+    load_schema,
+    make_authority,
+    serve,
+)
 from migrator.simulator.schema import Schema
 from migrator.simulator.schema_file import SchemaInvalid
 from migrator.simulator.seed import SeedInvalid
@@ -39,6 +50,16 @@ from migrator.simulator.seed import SeedInvalid
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Only loopback addresses make sense.")
 @click.option(
+    "--https",
+    "ca_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="CA_FILE",
+    help="Serve over https only, with a certificate authority made now, which clients trust by this file.",
+)
+@click.option(
+    "--clients", "for_clients", is_flag=True, help="Print the settings of common Salesforce clients as well."
+)
+@click.option(
     "--ready-file",
     type=click.Path(path_type=Path),
     help="Write the orgs as JSON to this file once they answer.",
@@ -49,31 +70,37 @@ def simulate(
     folders: tuple[Path, ...],
     ports: tuple[int, ...],
     host: str,
+    ca_file: Path | None,
+    for_clients: bool,
     ready_file: Path | None,
     as_json: bool,
 ) -> int:
-    """Serve simulated Salesforce orgs over HTTP on this machine until stopped (Ctrl-C or SIGTERM).
+    """Serve simulated Salesforce orgs on this machine until stopped (Ctrl-C or SIGTERM).
 
     Prints an orgs file for `migrator run`, ready to paste, with the credentials of the simulated integration user.
 
     \b
     Example:
       migrator simulate --schema plans/orgs/legacy.yaml --schema plans/orgs/merged.yaml
+      migrator simulate --https ca.pem --clients
     """
     stop = threading.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: stop.set())
     servers: list[Server] = []
+    authority = _authority(ca_file)
     try:
         for rank, schema in enumerate(schemas or (None,)):
             folder = folders[rank] if rank < len(folders) else None
             port = ports[rank] if rank < len(ports) else 0
-            servers.append(_serve(schema, folder, host, port))
-        told = [_told(server) for server in servers]
+            servers.append(_serve(schema, folder, (host, port), authority))
+        told = [_told(server, ca_file) for server in servers]
         if as_json:
             click.echo(json.dumps({"orgs": told}, indent=2))
         else:
             click.echo(_orgs_file(told))
+            for server in servers if for_clients else ():
+                click.echo("\n" + settings(_endpoint(server, ca_file)))
         if ready_file is not None:
             made = ready_file.with_suffix(".tmp")
             made.write_text(json.dumps({"orgs": told}), encoding="utf-8")
@@ -85,14 +112,29 @@ def simulate(
     return ExitCode.OK
 
 
-def _serve(schema: Path | None, folder: Path | None, host: str, port: int) -> Server:
+def _authority(ca_file: Path | None) -> Authority | None:
+    if ca_file is None:
+        return None
+    made = make_authority(SystemClock().now())
+    try:
+        ca_file.write_bytes(made.certificate)
+    except OSError as fault:
+        raise MigratorError(
+            "simulator-unusable", f"{ca_file} cannot be written: {fault.strerror}", exit_code=ExitCode.USAGE
+        ) from fault
+    return made
+
+
+def _serve(
+    schema: Path | None, folder: Path | None, address: tuple[str, int], authority: Authority | None
+) -> Server:
     try:
         loaded = load_schema(schema) if schema else load_schema()
         org = Org(loaded, _settings(loaded, schema))
         if folder is not None:
             for name, count in load_csv_folder(org, folder).items():
                 click.echo(f"{org.settings.name}: {count:,} {name}", err=True)
-        return serve(org, host, port)
+        return serve(org, *address, authority=authority)
     except (SchemaInvalid, SeedInvalid, OSError) as fault:
         raise MigratorError(
             "simulator-unusable", f"the simulated org cannot be served: {fault}", exit_code=ExitCode.USAGE
@@ -108,16 +150,32 @@ def _settings(loaded: Schema, schema: Path | None) -> OrgSettings:
     )
 
 
-def _told(server: Server) -> dict[str, str | int]:
-    settings = server.org.settings
+def _endpoint(server: Server, ca_file: Path | None) -> Endpoint:
+    given = server.org.settings
+    return Endpoint(
+        name=given.name,
+        url=server.url,
+        token=server.org.issue_token(),
+        organization_id=given.organization_id,
+        user_id=server.org.user_id,
+        username=given.username,
+        client_id=given.client_id,
+        client_secret=given.client_secret,
+        ca_file=str(ca_file.resolve()) if ca_file else "",
+    )
+
+
+def _told(server: Server, ca_file: Path | None) -> dict[str, str | int]:
+    given = server.org.settings
     return {
-        "name": settings.name,
+        "name": given.name,
         "url": server.url,
-        "organization_id": settings.organization_id,
-        "username": settings.username,
-        "client_id": settings.client_id,
-        "client_secret": settings.client_secret,
+        "organization_id": given.organization_id,
+        "username": given.username,
+        "client_id": given.client_id,
+        "client_secret": given.client_secret,
         "pid": os.getpid(),
+        **({"ca_file": str(ca_file.resolve())} if ca_file else {}),
     }
 
 
@@ -128,6 +186,7 @@ def _orgs_file(told: list[dict[str, str | int]]) -> str:
             f"  {one['name']}:",
             f"    url: {one['url']}",
             "    simulator: true",
+            *([f"    ca_file: {one['ca_file']}"] if "ca_file" in one else []),
             f"    auth: {{flow: client_credentials, client_id: {one['client_id']}, client_secret: {{env: MIGRATOR_SIMULATOR_SECRET}}}}",
         ]
     lines.append(f"# export MIGRATOR_SIMULATOR_SECRET={told[0]['client_secret']}")

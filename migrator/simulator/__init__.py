@@ -10,8 +10,10 @@ from migrator.simulator.schema_file import load_schema
 from migrator.simulator.seed import load_csv_folder
 from migrator.simulator.server import Server, serve, wsgi_app
 from migrator.simulator.settings import OrgSettings
+from migrator.simulator.tls import Authority, make_authority
 
 __all__ = [
+    "Authority",
     "Fault",
     "FaultKind",
     "JobFault",
@@ -21,6 +23,7 @@ __all__ = [
     "Server",
     "load_csv_folder",
     "load_schema",
+    "make_authority",
     "serve",
     "wsgi_app",
 ]

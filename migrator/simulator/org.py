@@ -10,7 +10,7 @@ from migrator.simulator.bulk_faults import JobFault, JobFaults
 from migrator.simulator.faults import Dropped, Fault, FaultKind
 from migrator.simulator.furnish import furnish
 from migrator.simulator.http import JSON, ApiError, Headers, Request, Response, dump
-from migrator.simulator.oauth import authenticate
+from migrator.simulator.oauth import Tokens, authenticate
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import Call, Route, Router
 from migrator.simulator.schema import Schema
@@ -38,6 +38,11 @@ class Org(OrgState):
     def add_job_fault(self, fault: JobFault) -> None:
         """Set up a fault of a job, as `faults` holds those of requests."""
         self.part(JobFaults).add(fault)
+
+    def issue_token(self) -> str:
+        """A token of the integration user, as after a login."""
+        with self.lock:
+            return self.part(Tokens).issue()
 
     def handle(self, request: Request) -> Response:
         """Answer a request; raises `Dropped` where a fault ends the connection."""

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Request as WsgiRequest
 from migrator.simulator.faults import Dropped
 from migrator.simulator.http import Headers, Request, Response
 from migrator.simulator.org import Org
+from migrator.simulator.tls import Authority, Front
 
 THREADS = 8
 IN_MEMORY = 1 << 20  # bigger uploads wait in a temporary file
@@ -89,9 +90,12 @@ class Server:
     org: Org
     _threads: tuple[threading.Thread, ...]
     _stop: threading.Event
+    _front: Front | None = None
 
     def close(self) -> None:
         """Stop answering."""
+        if self._front is not None:
+            self._front.close()
         self._stop.set()
         for thread in self._threads:
             thread.join(timeout=JOIN_WAIT)
@@ -103,8 +107,15 @@ class Server:
         self.close()
 
 
-def serve(org: Org, host: str = "127.0.0.1", port: int = 0, *, threads: int = THREADS) -> Server:
-    """Serve the org over HTTP from threads of this process; port 0 takes a free one."""
+def serve(
+    org: Org,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    threads: int = THREADS,
+    authority: Authority | None = None,
+) -> Server:
+    """Serve the org from threads of this process; port 0 takes a free one. With an authority over HTTPS only."""
     logging.getLogger("waitress").setLevel(logging.ERROR)
     inner = wsgi_app(org)
 
@@ -119,7 +130,8 @@ def serve(org: Org, host: str = "127.0.0.1", port: int = 0, *, threads: int = TH
         application,
         map=sockets,
         host=host,
-        port=port,
+        port=0 if authority else port,
+        url_scheme="https" if authority else "http",
         threads=threads,
         max_request_body_size=MAX_UPLOAD,
         inbuf_overflow=IN_MEMORY,
@@ -148,9 +160,19 @@ def serve(org: Org, host: str = "127.0.0.1", port: int = 0, *, threads: int = TH
         threading.Thread(target=listen, name="simulator-http", daemon=True),
         threading.Thread(target=work, name="simulator-background", daemon=True),
     )
+    front = _front(authority, host, port, server) if authority else None
     for thread in running:
         thread.start()
-    return Server(f"http://{host}:{server.effective_port}", org, running, stop)
+    url = f"https://{host}:{front.port}" if front else f"http://{host}:{server.effective_port}"
+    return Server(url, org, running, stop, front)
+
+
+def _front(authority: Authority, host: str, port: int, server: Any) -> Front:
+    try:
+        return Front(authority.context(), host, port, server.effective_port)
+    except OSError:
+        server.close()
+        raise
 
 
 def _until_dropped(parts: Iterable[bytes]) -> Iterable[bytes]:
