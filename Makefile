@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CLIENTS := $(patsubst tests/conformance/clients/requirements/%.txt,.venv-clients/%/.installed,$(wildcard tests/conformance/clients/requirements/*.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench lock clean
+.PHONY: help setup demo test test-all test-clients lint bench lock clean
 
 help:  ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,14 @@ test-all: $(STAMP)  ## Everything, the long sweeps too
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+test-clients: $(STAMP) $(CLIENTS)  ## Other people's Salesforce clients against the simulator; installs them first
+	$(BIN)/python -m pytest tests/conformance/clients --timeout 600
+
+.venv-clients/%/.installed: tests/conformance/clients/requirements/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 lint: $(STAMP)  ## Format, lint, types, dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -45,4 +54,4 @@ lock: $(STAMP)  ## Resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 
 clean:  ## Remove what was built
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf $(VENV) .venv-clients .mypy_cache .ruff_cache .pytest_cache build dist
