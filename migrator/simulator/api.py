@@ -1,6 +1,15 @@
 """All resources of an org: every API module's routes in one list."""
 
-from migrator.simulator import bulk2_ingest, bulk2_query, collections_api, discovery, oauth, query_api, rows
+from migrator.simulator import (
+    bulk1_api,
+    bulk2_ingest,
+    bulk2_query,
+    collections_api,
+    discovery,
+    oauth,
+    query_api,
+    rows,
+)
 from migrator.simulator.router import Route
 
 
@@ -14,4 +23,5 @@ def routes() -> list[Route]:
         *query_api.routes(),
         *bulk2_ingest.routes(),
         *bulk2_query.routes(),
+        *bulk1_api.routes(),
     ]

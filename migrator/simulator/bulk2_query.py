@@ -14,10 +14,9 @@ from migrator.simulator.csvdialect import DELIMITERS, LINE_ENDINGS, write_rows
 from migrator.simulator.http import ApiError, Headers, Response, answer, not_found
 from migrator.simulator.ids import to_18
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.query import bulk_rows, parse_query
+from migrator.simulator.query import bulk_rows, check_bulk, parse_query
 from migrator.simulator.query_faults import QueryFault
 from migrator.simulator.router import Call, Route
-from migrator.soql import ProblemKind, Query, lint_bulk
 
 RESULT_PAGES = 5  # pages named by one answer of resultPages
 _JOBS = "/services/data/v{version}/jobs/query"
@@ -63,7 +62,7 @@ def _spec(org: OrgState, asked: Mapping[str, Any], now: float) -> QuerySpec:
         raise invalid_value("", "query")
     try:
         query = parse_query(text)
-        _check_supported(query)
+        check_bulk(query)
         bulk_rows(org.store, query, now, include_deleted=False)
     except QueryFault as fault:
         raise refusal(fault.code, fault.text(text)) from None
@@ -71,14 +70,6 @@ def _spec(org: OrgState, asked: Mapping[str, Any], now: float) -> QuerySpec:
     return QuerySpec(
         operation, text, query, sobject.name if sobject else query.sobject, delimiter, line_ending
     )
-
-
-def _check_supported(query: Query) -> None:
-    for problem in lint_bulk(query):
-        if problem.kind is ProblemKind.UNSUPPORTED:
-            grouped = problem.construct in {"subquery", "GROUP BY"}
-            what = "Aggregate Relationships" if grouped else problem.construct
-            raise QueryFault("FUNCTIONALITY_NOT_ENABLED", f"{what} not supported in Bulk Query")
 
 
 def show(org: OrgState, call: Call) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from migrator.clock import Clock, SystemClock
 from migrator.simulator import api
+from migrator.simulator.bulk1_answers import error_answer
 from migrator.simulator.bulk_faults import JobFault, JobFaults
 from migrator.simulator.faults import Dropped, Fault, FaultKind
 from migrator.simulator.furnish import furnish
@@ -19,6 +20,7 @@ from migrator.simulator.settings import OrgSettings
 
 COMPRESS_FROM = 1_024  # bytes
 _CACHE = "no-cache,must-revalidate,max-age=0,no-store,private"
+_ASYNC = "/services/async/"
 MAX_URI = 16_384  # bytes; a longer query has to be sent another way
 
 
@@ -77,8 +79,7 @@ class Org(OrgState):
                 call = Call(_inflated(request), params, user, self.clock.now())
                 response = route.handler(self, call)
             except ApiError as error:
-                body = dump(error.body())
-                response = Response(error.status, Headers({"Content-Type": JSON, **error.headers}), body)
+                response = _refusal(request, error)
             return self._finished(request, response, route)
 
     def _count(self) -> None:
@@ -101,6 +102,13 @@ class Org(OrgState):
         more["Vary"] = "Accept-Encoding"
         response = _pretty(request, Response(response.status, response.headers.with_(more), response.body))
         return _compressed(request, response) if self.settings.compress else response
+
+
+def _refusal(request: Request, error: ApiError) -> Response:
+    """An error as the API of the request words it."""
+    if request.path.startswith(_ASYNC):
+        return error_answer(request, error)
+    return Response(error.status, Headers({"Content-Type": JSON, **error.headers}), dump(error.body()))
 
 
 def _check_length(request: Request) -> None:

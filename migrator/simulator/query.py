@@ -13,12 +13,12 @@ from migrator.simulator.orgstate import OrgState
 from migrator.simulator.query_columns import Column, Frame, Scope
 from migrator.simulator.query_faults import QueryFault, malformed, unknown_children
 from migrator.simulator.query_group import Grouping
-from migrator.simulator.query_json import Node, Row, attributes, json_value
+from migrator.simulator.query_json import Node, Row, Value, attributes, json_value
 from migrator.simulator.query_plan import Key, Maker, Selection, components, sort_places
 from migrator.simulator.query_where import Conditions
 from migrator.simulator.schema import COMPOUNDS, Child, Field, FieldType, SObject
 from migrator.simulator.store import Store
-from migrator.soql import Query, SoqlError, parse, tree
+from migrator.soql import ProblemKind, Query, SoqlError, lint_bulk, parse, tree
 
 _FIELDS_LIMIT = 200  # records with FIELDS(ALL) or FIELDS(CUSTOM); SOQL reference, "FIELDS()"
 
@@ -90,6 +90,7 @@ class Printer:
     metadata: list[dict[str, Any]] = attribute(default_factory=list)
     extras: list[Callable[[Row, dict[str, Any], str], None]] = attribute(default_factory=list)
     root: Node | None = None
+    value: Value = json_value
     nested: list[str] = attribute(
         default_factory=list
     )  # names of TYPEOF and child records, which have no cells
@@ -97,7 +98,7 @@ class Printer:
 
     def __post_init__(self) -> None:
         own = self._hide(self.scope.column(tree.Path(("Id",))))
-        self.root = Node(self.maker.store.schema, self.scope.sobject.name, own)
+        self.root = Node(self.maker.store.schema, self.scope.sobject.name, own, value=self.value)
         for item in self.query.select:
             self._item(item)
 
@@ -329,14 +330,34 @@ def bulk_rows(
 ) -> tuple[tuple[str, ...], Iterator[Row]]:
     """The column names and the rows of a Bulk query; raises `QueryFault` before the first row."""
     maker = Maker(store, now, include_deleted)
-    printer = Printer(maker, query, maker.scope(query))
-    for column in printer.selected:
-        if column.field.type in COMPOUNDS:
-            raise QueryFault(
-                "FUNCTIONALITY_NOT_ENABLED", "Selecting compound data not supported in Bulk Query"
-            )
+    printer = _bulk_printer(Printer(maker, query, maker.scope(query)))
     selection = maker.selection(query, printer.scope)
     return printer.names, (row for frame in selection.frames() for row in printer.rows(frame))
+
+
+def bulk_records(
+    store: Store, query: Query, now: float, *, include_deleted: bool, version: str, value: Value
+) -> Iterator[dict[str, Any]]:
+    """The records of a Bulk query whose result is not CSV; raises `QueryFault` before the first."""
+    maker = Maker(store, now, include_deleted)
+    printer = _bulk_printer(Printer(maker, query, maker.scope(query), value=value))
+    selection = maker.selection(query, printer.scope)
+    return (record for frame in selection.frames() for record in printer.records(frame, version))
+
+
+def _bulk_printer(printer: Printer) -> Printer:
+    if any(column.field.type in COMPOUNDS for column in printer.selected):
+        raise QueryFault("FUNCTIONALITY_NOT_ENABLED", "Selecting compound data not supported in Bulk Query")
+    return printer
+
+
+def check_bulk(query: Query) -> None:
+    """Refuse what no Bulk query job can do."""
+    for problem in lint_bulk(query):
+        if problem.kind is ProblemKind.UNSUPPORTED:
+            grouped = problem.construct in {"subquery", "GROUP BY"}
+            what = "Aggregate Relationships" if grouped else problem.construct
+            raise QueryFault("FUNCTIONALITY_NOT_ENABLED", f"{what} not supported in Bulk Query")
 
 
 def sobject_of(store: Store, query: Query) -> SObject:

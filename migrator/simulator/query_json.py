@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from datetime import UTC, datetime
 from typing import Any
 
 from migrator.simulator.schema import NUMBERS, Field, FieldType, Schema
@@ -26,9 +27,25 @@ def json_value(field: Field, cell: str) -> Any:
     return cell
 
 
+def epoch_value(field: Field, cell: str) -> Any:
+    """The value of a cell as JSON results of Bulk API v1 print it: moments in milliseconds since 1970."""
+    if cell and field.type in {FieldType.DATE, FieldType.DATETIME}:
+        return int(datetime.fromisoformat(cell).replace(tzinfo=UTC).timestamp() * 1000)
+    return json_value(field, cell)
+
+
+def text_value(field: Field, cell: str) -> Any:
+    """The value of a cell as it is kept, which is how XML prints it."""
+    del field
+    return cell or None
+
+
 def attributes(sobject: str, record_id: str, version: str, *, kind: str | None = None) -> dict[str, str]:
     """The `attributes` of a record; `kind` where the type shown is not the sObject's."""
     return {"type": kind or sobject, "url": f"/services/data/v{version}/sobjects/{sobject}/{record_id}"}
+
+
+Value = Callable[[Field, str], Any]
 
 
 @dataclass(slots=True)
@@ -42,6 +59,7 @@ class Node:
     parents: "dict[str, Node]" = attribute(default_factory=dict)
     groups: dict[str, tuple[tuple[str, Field, int], ...]] = attribute(default_factory=dict)  # compound fields
     order: list[str] = attribute(default_factory=list)
+    value: Value = json_value
 
     def record(self, row: Row, version: str) -> dict[str, Any] | None:
         """The record of a row; None when there is no such parent."""
@@ -52,11 +70,11 @@ class Node:
         for name in self.order:
             if name in self.fields:
                 field, place = self.fields[name]
-                found[name] = json_value(field, row[place])
+                found[name] = self.value(field, row[place])
             elif name in self.parents:
                 found[name] = self.parents[name].record(row, version)
             elif name in self.groups:
-                held = {key: json_value(field, row[place]) for key, field, place in self.groups[name]}
+                held = {key: self.value(field, row[place]) for key, field, place in self.groups[name]}
                 found[name] = held if any(value is not None for value in held.values()) else None
         return found
 
@@ -80,6 +98,6 @@ class Node:
         """The node of a parent, made when it is first named."""
         found = self.parents.get(name)
         if found is None:
-            found = self.parents[name] = Node(self.schema, sobject, id_place())
+            found = self.parents[name] = Node(self.schema, sobject, id_place(), value=self.value)
             self.order.append(name)
         return found

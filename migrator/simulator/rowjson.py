@@ -20,7 +20,19 @@ Cells = dict[str, str | None]  # by column; None sets null
 
 
 def cells_of(org: OrgState, sobject: SObject, record: Mapping[str, Any]) -> Cells | RowError:
-    """The cells of one JSON record; a parent by external id becomes a relationship column."""
+    """The cells of one JSON record whose fields are all there; a parent by external id becomes a relationship column."""
+    cells = flat_cells(sobject, record)
+    if isinstance(cells, RowError):
+        return cells
+    for column in cells:
+        fault = column_fault(org, sobject, column)
+        if fault:
+            return fault
+    return cells
+
+
+def flat_cells(sobject: SObject, record: Mapping[str, Any]) -> Cells | RowError:
+    """The cells of one JSON record, whether or not there are such fields."""
     cells: Cells = {}
     for name, value in record.items():
         if name == "attributes":
@@ -36,10 +48,6 @@ def cells_of(org: OrgState, sobject: SObject, record: Mapping[str, Any]) -> Cell
             return cell
         field = sobject.field(name)
         cells[field.name if field else name] = cell
-    for column in cells:
-        fault = column_fault(org, sobject, column)
-        if fault:
-            return fault
     return cells
 
 
