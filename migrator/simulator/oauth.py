@@ -3,12 +3,13 @@
 **Invariant:** a token is good only if this org gave it, and until it expires on the org's clock or is revoked.
 """
 
+import base64
 import hashlib
 import hmac
 import json
 import string
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 import jwt
 
@@ -75,6 +76,18 @@ def _form(request: Request) -> dict[str, str]:
     return {**request.query, **given}
 
 
+def _basic(request: Request) -> dict[str, str]:
+    """The client's id and secret where they came as HTTP Basic authentication (RFC 6749, 2.3.1)."""
+    kind, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "basic":
+        return {}
+    try:
+        client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:
+        return {}
+    return {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}
+
+
 def _refuse(error: str, description: str, *, status: int = 400) -> Response:
     return Response(
         status,
@@ -85,7 +98,7 @@ def _refuse(error: str, description: str, *, status: int = 400) -> Response:
 
 def token(org: OrgState, call: Call) -> Response:
     """The token endpoint."""
-    form = _form(call.request)
+    form = _form(call.request) | _basic(call.request)
     grant = form.get("grant_type", "")
     if grant == JWT_BEARER:
         return _check_assertion(org, form.get("assertion", "")) or _grant(org, call)

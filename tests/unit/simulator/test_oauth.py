@@ -1,5 +1,6 @@
 """Tokens: every grant, their end, and the 401 without one."""
 
+import base64
 from typing import Any
 from urllib.parse import urlencode
 
@@ -131,3 +132,23 @@ def test_who_the_user_is(org: Org, call: Any) -> None:
     ).json()
     assert identity["username"] == SETTINGS.username
     assert identity["urls"]["query"].endswith("/services/data/v66.0/query/")
+
+
+@pytest.mark.parametrize(
+    ("secret", "status"),
+    [(SETTINGS.client_secret, 200), ("wrong", 400), ("", 400)],
+    ids=["good", "wrong", "none"],
+)
+def test_the_client_may_say_who_it_is_by_http_basic(org: Org, secret: str, status: int) -> None:
+    encoded = base64.b64encode(f"{SETTINGS.client_id}:{secret}".encode()).decode()
+    headers = FORM.with_({"Authorization": f"Basic {encoded}"})
+    body = b"grant_type=client_credentials"
+    assert org.handle(Request("POST", "/services/oauth2/token", {}, headers, body)).status == status
+
+
+def test_broken_http_basic_is_no_client(org: Org) -> None:
+    headers = FORM.with_({"Authorization": "Basic \xe4"})
+    done = org.handle(
+        Request("POST", "/services/oauth2/token", {}, headers, b"grant_type=client_credentials")
+    )
+    assert done.json()["error"] == "invalid_client_id"
