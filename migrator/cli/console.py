@@ -42,7 +42,7 @@ class Watcher(Protocol):
 
 def make_console(stream: TextIO, clock: Clock) -> Watcher:
     """Live bars on a terminal, plain lines elsewhere."""
-    console = Console(file=stream)
+    console = _Console(file=stream)
     return Bars(console) if console.is_terminal else Lines(stream, clock)
 
 
@@ -177,7 +177,15 @@ def print_verification(summary: Summary) -> None:
 
 def _print(what: Table | Text) -> None:
     width = None if Console().is_terminal else 140
-    Console(width=width, highlight=False).print(what)
+    _Console(width=width, highlight=False).print(what)
+
+
+class _Console(Console):
+    """A console whose broken pipe is the boundary's business, as everybody else's."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass it on; rich would end the process with the exit code of failed rows."""
+        raise BrokenPipeError
 
 
 def summary_json(summary: Summary, exit_code: ExitCode) -> dict[str, object]:

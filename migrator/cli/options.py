@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from migrator.cli.boundary import show
-from migrator.errors import Diagnostic, ExitCode, MigratorError, PlanInvalid, has_errors
+from migrator.errors import Diagnostic, ExitCode, MigratorError, PlanInvalid, Where, error, has_errors
 from migrator.executor import load
 from migrator.model.plan import Plan
 from migrator.planfile import load_yaml
@@ -79,7 +79,9 @@ def chosen(given: tuple[str, ...], vars_file: Path | None) -> dict[str, str]:
     values: dict[str, str] = {}
     if vars_file is not None:
         value, _, found = load_yaml(str(vars_file))
-        if has_errors(found) or not isinstance(value, Mapping):
+        if not has_errors(found) and not isinstance(value, Mapping):
+            found = [*found, error("wrong-type", "a variables file is a mapping", where=Where(str(vars_file)))]
+        if has_errors(found):
             raise PlanInvalid(found)
         values |= {str(name): str(one) for name, one in value.items()}
     for one in given:

@@ -58,7 +58,10 @@ def plan(
       migrator plan plans/crm-cutover.yaml
       migrator plan plans/crm-cutover.yaml --format mermaid > schedule.mmd
     """
-    loaded, found = options.read_plan(plan_file, given, vars_file)
+    try:
+        loaded, found = options.read_plan(plan_file, given, vars_file)
+    except PlanInvalid as wrong:
+        return options.report_findings(list(wrong.diagnostics), plan=str(plan_file), json_wanted=as_json)
     checked = check_ends_of(loaded, orgs_path)
     everything = [*found, *checked.diagnostics]
     for path, schema in ((save_target_schema, checked.target), (save_source_schema, checked.source)):
@@ -66,7 +69,7 @@ def plan(
             text = json.dumps(to_snapshot(schema), indent=1, ensure_ascii=False, sort_keys=True)
             path.write_text(text + "\n", encoding="utf-8")
     if checked.schedule is None or has_errors(everything):
-        raise PlanInvalid(everything)
+        return options.report_findings(everything, plan=str(plan_file), json_wanted=as_json)
     form = "json" if as_json else form
     match form:
         case "json":
@@ -88,4 +91,5 @@ def check_ends_of(loaded: Plan, orgs_path: Path) -> Checked:
     """The plan checked against the orgs it names."""
     orgs = Orgs(orgs_path, options.environment(), SystemClock())
     source = loaded.source.org if isinstance(loaded.source, OrgEnd) else None
-    return check(loaded, orgs.ends(source, loaded.target.org))
+    with orgs.ends(source, loaded.target.org) as ends:
+        return check(loaded, ends)

@@ -11,6 +11,7 @@ import click
 
 from migrator.cli import options
 from migrator.cli.boundary import show
+from migrator.cli.failpoint import make_fuse
 from migrator.cli.console import make_console, print_outcomes, print_verification, summary_json
 from migrator.cli.orgs import Orgs
 from migrator.clock import Clock, SystemClock
@@ -70,19 +71,19 @@ def run(
     loaded, found = options.read_plan(plan_file, given, vars_file)
     orgs = Orgs(orgs_path, options.environment(), clock)
     source = loaded.source.org if isinstance(loaded.source, OrgEnd) else None
-    ends = orgs.ends(source, loaded.target.org)
-    checked = check(loaded, ends)
-    everything = [*found, *checked.diagnostics]
-    if has_errors(everything):
-        raise PlanInvalid(everything)
-    if not as_json:
-        show(everything)
-    run_id = new_run_id(loaded.name, clock.now(), secrets.token_hex(2))
-    folder = state_dir / run_id
-    start(checked, folder, run_id=run_id, api_version=ends.target.api_version, clock=clock)
-    if not as_json:
-        click.echo(f"run {run_id}")
-    return _drive(folder, ends, clock, Goal.LOAD, workers=workers, memory=memory, as_json=as_json)
+    with orgs.ends(source, loaded.target.org) as ends:
+        checked = check(loaded, ends)
+        everything = [*found, *checked.diagnostics]
+        if has_errors(everything):
+            raise PlanInvalid(everything)
+        if not as_json:
+            show(everything)
+        run_id = new_run_id(loaded.name, clock.now(), secrets.token_hex(2))
+        folder = state_dir / run_id
+        start(checked, folder, run_id=run_id, api_version=ends.target.api_version, clock=clock)
+        if not as_json:
+            click.echo(f"run {run_id}")
+        return _drive(folder, ends, clock, Goal.LOAD, workers=workers, memory=memory, as_json=as_json)
 
 
 @click.command()
@@ -132,16 +133,24 @@ def _take_up(
     folder = options.find_run(state_dir, run_name)
     row = peek(folder).run
     source = None if row.source.startswith("files:") else row.source
-    ends = Orgs(orgs_path, options.environment(), clock).ends(source, row.target)
-    if not as_json:
-        click.echo(f"run {row.run_id}")
-    return _drive(folder, ends, clock, goal, workers=workers, memory=memory, as_json=as_json)
+    with Orgs(orgs_path, options.environment(), clock).ends(source, row.target) as ends:
+        if not as_json:
+            click.echo(f"run {row.run_id}")
+        return _drive(folder, ends, clock, goal, workers=workers, memory=memory, as_json=as_json)
 
 
 def _drive(
     folder: Path, ends: Ends, clock: Clock, goal: Goal, *, workers: int, memory: int, as_json: bool
 ) -> int:
-    drive = Drive(folder, ends, clock=clock, workers=workers, policy=Policy(), memory_mb=memory)
+    drive = Drive(
+        folder,
+        ends,
+        clock=clock,
+        workers=workers,
+        policy=Policy(),
+        memory_mb=memory,
+        fuse=make_fuse(options.environment()),
+    )
     restore = _catch_signals(drive.interrupt)
     console = make_console(sys.stderr if as_json else sys.stdout, clock)
     try:
@@ -150,7 +159,7 @@ def _drive(
     finally:
         restore()
     if as_json:
-        options.print_json(summary_json(result.summary, result.exit_code))
+        options.print_json({**summary_json(result.summary, result.exit_code), "stop": _stop_json(result)})
         return result.exit_code
     _tell(result, goal, folder.name)
     return result.exit_code
@@ -170,9 +179,14 @@ def _tell(result: Result, goal: Goal, name: str) -> None:
     click.echo(_next(result, goal, name))
 
 
+def _stop_json(result: Result) -> dict[str, str] | None:
+    stop = result.stop
+    return None if stop is None else {"code": stop.code, "what": stop.what, "hint": stop.hint}
+
+
 def _next(result: Result, goal: Goal, name: str) -> str:
     if result.stop is not None:
-        return f"next: migrator resume {name}"
+        return f"next: migrator {'verify' if goal is Goal.VERIFY else 'resume'} {name}"
     if goal is Goal.LOAD:
         failed = result.exit_code is ExitCode.ROWS_FAILED
         return f"next: migrator {'report' if failed else 'verify'} {name}"

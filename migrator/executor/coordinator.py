@@ -90,22 +90,31 @@ class Workers:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What surrounds a run that is driven.
+
+    `interrupted` asks for an orderly stop. `fuse` is told of each point of the protocol as it is reached, e.g.
+    `after:intent:Upload`; a test's fuse ends the process there.
+    """
+
+    clock: Clock
+    observe: Callable[[Run], None]
+    interrupted: threading.Event
+    fuse: Callable[[str], None]
+
+
 class Coordinator:
     """Drives one run to its goal, to a stop, or to an interrupt."""
 
-    def __init__(
-        self, run: Run, ledger: Ledger, workers: Workers, clock: Clock, observe: Callable[[Run], None]
-    ) -> None:
+    def __init__(self, run: Run, ledger: Ledger, workers: Workers, outside: Outside) -> None:
         self._run = run
         self._ledger = ledger
         self._workers = workers
-        self._clock = clock
-        self._observe = observe
-        self._interrupted = threading.Event()
-
-    def interrupt(self) -> None:
-        """Ask for an orderly stop; safe to call from a signal handler."""
-        self._interrupted.set()
+        self._clock = outside.clock
+        self._observe = outside.observe
+        self._interrupted = outside.interrupted
+        self._fuse = outside.fuse
 
     def drive(self) -> Run:
         """Go on until the goal is reached or nothing more can be done; the run as it stands then."""
@@ -124,7 +133,9 @@ class Coordinator:
         room = max(1, self._workers.count) - len(self._run.busy)
         actions = decide(self._run, self._clock.now(), room)
         for action in actions:
-            self._commit(intend(self._run, action, self._clock.now()))
+            self._commit(
+                intend(self._run, action, self._clock.now()), f"intent:{type(action).__name__}"
+            )
             if not isinstance(action, BeginSlice | BeginQuery):
                 self._workers.begin(self._run, action)
         return bool(actions)
@@ -145,7 +156,8 @@ class Coordinator:
     def _settle(self, done: _Done) -> None:
         if isinstance(done.reply, BaseException):
             raise done.reply
-        self._commit(settle(self._run, done.action, done.reply, self._clock.now()))
+        change = settle(self._run, done.action, done.reply, self._clock.now())
+        self._commit(change, f"result:{type(done.action).__name__}")
 
     def _drain(self) -> None:
         """Wait a while for what is under way, and commit what comes back."""
@@ -158,7 +170,7 @@ class Coordinator:
     def _look_for_interrupt(self) -> None:
         if self._interrupted.is_set():
             stop = Stop("interrupted", "stopped on request", "resume goes on from here", ExitCode.INTERRUPTED)
-            self._commit(Change(self._run).stopped(stop))
+            self._commit(Change(self._run).stopped(stop), "stop")
 
     def _status(self) -> RunStatus:
         if self._run.stop is None:
@@ -173,9 +185,11 @@ class Coordinator:
         row = replace(self._run.row, status=status, finished=finished)
         if row != self._run.row:
             run = replace(self._run, row=row)
-            self._commit(Change(run, (row,), ((f"run-{status.value}", {}),)))
+            self._commit(Change(run, (row,), ((f"run-{status.value}", {}),)), f"run:{status.value}")
 
-    def _commit(self, change: Change) -> None:
+    def _commit(self, change: Change, point: str) -> None:
+        self._fuse(f"before:{point}")
         if change.rows or change.events:
             self._ledger.commit(change.rows, change.events)
+        self._fuse(f"after:{point}")
         self._run = change.run

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from migrator.data import check_source_file
 from migrator.data.jobs import SourceFile
@@ -26,6 +27,18 @@ class Ends:
     def requests(self) -> int:
         """How many requests both orgs have been sent."""
         return self.target.requests + (self.source.requests if self.source else 0)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.target.close()
+        if self.source is not None:
+            self.source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 **Invariant:** a run executes the schedule that its ledger holds, never a plan file that has changed since.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from migrator.clock import Clock
 from migrator.data import Engine, Workspace
 from migrator.errors import Diagnostic, ExitCode, MigratorError, PlanInvalid, has_errors
 from migrator.executor.change import Change
-from migrator.executor.coordinator import Coordinator, Workers
+from migrator.executor.coordinator import Coordinator, Outside, Workers
 from migrator.executor.ends import Checked, Ends
 from migrator.executor.progress import Progress
 from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
@@ -90,11 +91,23 @@ def peek(folder: Path) -> Summary:
     return summarize(state, parse_schedule(state.run.schedule_json))
 
 
+def _no_fuse(_point: str) -> None:
+    """Let the run go on."""
+
+
 class Drive:
     """One process's work on one run. `go` may be called once; `interrupt` from a signal handler at any time."""
 
     def __init__(
-        self, folder: Path, ends: Ends, *, clock: Clock, workers: int, policy: Policy, memory_mb: int
+        self,
+        folder: Path,
+        ends: Ends,
+        *,
+        clock: Clock,
+        workers: int,
+        policy: Policy,
+        memory_mb: int,
+        fuse: Callable[[str], None] = _no_fuse,
     ) -> None:
         self._folder = folder
         self._ends = ends
@@ -102,12 +115,12 @@ class Drive:
         self._workers = workers
         self._policy = policy
         self._memory_mb = memory_mb
-        self._coordinator: Coordinator | None = None
+        self._fuse = fuse
+        self._interrupted = threading.Event()
 
     def interrupt(self) -> None:
         """Ask for an orderly stop."""
-        if self._coordinator is not None:
-            self._coordinator.interrupt()
+        self._interrupted.set()
 
     def go(self, goal: Goal, observe: Observer) -> Result:
         """Drive the run to its goal. The same call begins a run and resumes one.
@@ -135,9 +148,9 @@ class Drive:
         def tell(at: Run) -> None:
             observe(watch(at, self._clock.monotonic() - began, self._ends.requests - requests))
 
-        self._coordinator = Coordinator(run, ledger, workers, self._clock, tell)
+        outside = Outside(self._clock, tell, self._interrupted, self._fuse)
         try:
-            ended = self._coordinator.drive()
+            ended = Coordinator(run, ledger, workers, outside).drive()
         finally:
             workers.close(patience=1.0)
         summary = summarize(ledger.state(), ended.schedule)

@@ -123,7 +123,8 @@ class Tokens:
             hint=failed.diagnostic.hint,
             sent=Sent.NO,
             exit_code=failed.exit_code,
-            retryable=failed.retryable,
+            # tried again already: not once more for each try of the request that wanted the token
+            retryable=False,
             retry_after=failed.retry_after,
         )
 
