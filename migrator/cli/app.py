@@ -28,8 +28,19 @@ EPILOG = (
 )
 
 
+class ReaderGone(Exception):  # noqa: N818 - what happened
+    """Whoever read our output went away."""
+
+
 class LateGroup(click.Group):
     """A group whose commands are imported when they are called."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command; click itself would end a broken pipe with the exit code of failed rows."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as gone:
+            raise ReaderGone from gone
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The commands, in the order of a migration."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from migrator import __version__
-from migrator.cli.app import app
+from migrator.cli.app import ReaderGone, app
 from migrator.cli.text import plain
 from migrator.errors import Diagnostic, ExitCode, MigratorError, PlanInvalid, Severity
 
@@ -41,7 +41,7 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except ReaderGone:
         # whoever read our output went away; the rest must not end in a traceback at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.PAUSED

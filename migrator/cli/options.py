@@ -80,7 +80,10 @@ def chosen(given: tuple[str, ...], vars_file: Path | None) -> dict[str, str]:
     if vars_file is not None:
         value, _, found = load_yaml(str(vars_file))
         if not has_errors(found) and not isinstance(value, Mapping):
-            found = [*found, error("wrong-type", "a variables file is a mapping", where=Where(str(vars_file)))]
+            found = [
+                *found,
+                error("wrong-type", "a variables file is a mapping", where=Where(str(vars_file))),
+            ]
         if has_errors(found):
             raise PlanInvalid(found)
         values |= {str(name): str(one) for name, one in value.items()}

@@ -11,8 +11,8 @@ import click
 
 from migrator.cli import options
 from migrator.cli.boundary import show
-from migrator.cli.failpoint import make_fuse
 from migrator.cli.console import make_console, print_outcomes, print_verification, summary_json
+from migrator.cli.failpoint import make_fuse
 from migrator.cli.orgs import Orgs
 from migrator.clock import Clock, SystemClock
 from migrator.errors import ExitCode, PlanInvalid, has_errors

@@ -120,8 +120,12 @@ class Coordinator:
         """Go on until the goal is reached or nothing more can be done; the run as it stands then."""
         self._mark(RunStatus.RUNNING)
         while not (self._run.over or self._run.stop):
-            self._look_for_interrupt()
-            if not self._begin_actions():
+            if self._interrupted.is_set():
+                stop = Stop(
+                    "interrupted", "stopped on request", "resume goes on from here", ExitCode.INTERRUPTED
+                )
+                self._commit(Change(self._run).stopped(stop), "stop")
+            elif not self._begin_actions():
                 self._take_reply()
             self._observe(self._run)
         self._drain()
@@ -133,9 +137,7 @@ class Coordinator:
         room = max(1, self._workers.count) - len(self._run.busy)
         actions = decide(self._run, self._clock.now(), room)
         for action in actions:
-            self._commit(
-                intend(self._run, action, self._clock.now()), f"intent:{type(action).__name__}"
-            )
+            self._commit(intend(self._run, action, self._clock.now()), f"intent:{type(action).__name__}")
             if not isinstance(action, BeginSlice | BeginQuery):
                 self._workers.begin(self._run, action)
         return bool(actions)
@@ -166,11 +168,6 @@ class Coordinator:
             done = self._workers.reply(TICK)
             if done is not None:
                 self._settle(done)
-
-    def _look_for_interrupt(self) -> None:
-        if self._interrupted.is_set():
-            stop = Stop("interrupted", "stopped on request", "resume goes on from here", ExitCode.INTERRUPTED)
-            self._commit(Change(self._run).stopped(stop), "stop")
 
     def _status(self) -> RunStatus:
         if self._run.stop is None:

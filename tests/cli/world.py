@@ -141,7 +141,7 @@ class World:
 
     def begin(self, command: str, *more: str | Path) -> "subprocess.Popen[str]":
         """Begin a command as a process of its own."""
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "migrator", *self.arguments(command, *more)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -172,11 +172,11 @@ def make_world(folder: Path, schema: str = SCHEMA) -> World:
     path = folder / "org.yaml"
     path.write_text(schema, encoding="utf-8")
     loaded = load_schema(path)
-    orgs = [
+    source, target = (
         WatchedOrg(loaded, OrgSettings(organization_id=name, sandbox=True, client_secret=SECRET))
         for name in ("00D000000000001EAA", "00D000000000002EAA")
-    ]
-    world = World(folder, *orgs, environment={"ORG_SECRET": SECRET})
+    )
+    world = World(folder, source, target, environment={"ORG_SECRET": SECRET})
     world.open()
     return world
 
