@@ -157,7 +157,7 @@ class _Compiler:
                 raise self._refuse(node, "this constant is not part of expressions")
 
     def _number(self, node: nodes.Const, value: float) -> Piece:
-        if not isfinite(value) or abs(value) >= 10**26:
+        if not isfinite(value) or abs(value) >= 10**18:
             raise self._refuse(node, "a number that large is not one of Salesforce's")
         written = format(Decimal(repr(value)), "f")
         return Piece(f"CAST('{written}' AS {NUMBER_TYPE})", Kind.NUMBER, 50, constant=written)
@@ -188,15 +188,22 @@ class _Compiler:
         if isinstance(node, nodes.Add) and left.kind is right.kind is Kind.TEXT:
             return _concat([left, right])
         if isinstance(node, nodes.Mul):
-            first, second = factor(self, left), factor(self, right)
-        else:
-            first, second = number(self, left).sql, number(self, right).sql
+            return self._product(left, right)
+        first, second = number(self, left).sql, number(self, right).sql
+        if isinstance(node, nodes.Add | nodes.Sub):
+            return Piece(f"({first} {node.operator} {second})", Kind.NUMBER, 50)
         if isinstance(node, nodes.Div):
             sql = f"TRY_CAST(CAST({first} AS DOUBLE) / NULLIF(CAST({second} AS DOUBLE), 0) AS {NUMBER_TYPE})"
         else:
-            sql = f"TRY(CAST({first} {node.operator} {second} AS {NUMBER_TYPE}))"
-        # too large a result, or a division by zero
+            sql = f"TRY_CAST({first} % NULLIF({second}, 0) AS {NUMBER_TYPE})"
         self.check(f"{first} IS NOT NULL AND {second} IS NOT NULL AND {sql} IS NULL", "DATA_NUMBER")
+        return Piece(sql, Kind.NUMBER, 50)
+
+    def _product(self, left: Piece, right: Piece) -> Piece:
+        sql = f"TRY_CAST({factor(self, left)} * {factor(self, right)} AS {NUMBER_TYPE})"
+        given = " AND ".join(f"{as_text(each)} <> ''" for each in (left, right) if each.constant is None)
+        # no number, too large a factor or too large a product
+        self.check(f"{given or 'TRUE'} AND {sql} IS NULL", "DATA_NUMBER")
         return Piece(sql, Kind.NUMBER, 50)
 
     def _comparison(self, node: nodes.Compare, depth: int) -> Piece:

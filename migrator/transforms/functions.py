@@ -125,9 +125,7 @@ def _round(notes: Notes, args: Sequence[Piece]) -> Piece:
     places = _constant(args[1], "the number of decimals") if len(args) > 1 else "0"
     if not re.fullmatch(r"\d{1,2}", places) or int(places) > 12:
         raise Misuse("the number of decimals must be a whole number from 0 to 12")
-    return Piece(
-        f"TRY(CAST(round({number(notes, args[0]).sql}, {places}) AS {NUMBER_TYPE}))", Kind.NUMBER, 50
-    )
+    return Piece(f"TRY_CAST(round({number(notes, args[0]).sql}, {places}) AS {NUMBER_TYPE})", Kind.NUMBER, 50)
 
 
 def _format(piece: Piece) -> str:
@@ -220,5 +218,7 @@ FUNCTIONS: Mapping[str, Entry] = MappingProxyType(
 
 
 def factor(notes: Notes, piece: Piece) -> str:
-    """SQL of the piece as a factor of a product."""
-    return f"CAST({number(notes, piece).sql} AS {FACTOR_TYPE})"
+    """SQL of the piece as a factor of a product. A text becomes one at a stroke, for speed."""
+    if piece.kind is Kind.TEXT and piece.constant is None:
+        return f"TRY_CAST({piece.sql} AS {FACTOR_TYPE})"
+    return f"TRY_CAST({number(notes, piece).sql} AS {FACTOR_TYPE})"

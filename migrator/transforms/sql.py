@@ -6,10 +6,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-#: 26 digits before the point and 12 behind: exact for money, and wider than Salesforce's 18 digits
-NUMBER_TYPE = "DECIMAL(38,12)"
-#: factors are rounded to 9 decimals, so that a product is exact with 18 and still has 20 digits before the point
-FACTOR_TYPE = "DECIMAL(38,9)"
+#: Exact decimals: 18 digits before the point, as many as Salesforce has, and 12 behind. DuckDB widens sums by a digit for
+#: each term up to 38, and no expression has terms enough to fill that: adding never overflows.
+NUMBER_TYPE = "DECIMAL(30,12)"
+#: the product of two is a DECIMAL(38,12), which cannot overflow either. One digit less, and DuckDB would multiply in 64 bits,
+#: which can: it then raises, and ends the query for all rows
+FACTOR_TYPE = "DECIMAL(19,6)"
 
 
 class Kind(StrEnum):
@@ -48,7 +50,7 @@ def as_text(piece: Piece) -> str:
         case Kind.TEXT:
             return piece.sql
         case Kind.NUMBER:
-            return f"rtrim(rtrim(CAST(CAST({piece.sql} AS {NUMBER_TYPE}) AS VARCHAR), '0'), '.')"
+            return f"rtrim(rtrim(CAST({piece.sql} AS VARCHAR), '0'), '.')"
         case Kind.BOOLEAN:
             return f"CAST({piece.sql} AS VARCHAR)"
 

@@ -111,7 +111,10 @@ def test_values(expression: str, value: str | None) -> None:
         ("{{ Word | number }}", "DATA_NUMBER"),
         ("{{ Count / Zero }}", "DATA_NUMBER"),
         ("{{ Count % Zero }}", "DATA_NUMBER"),
-        ("{{ (99999999999999999999 * 99999999999999999999) }}", "DATA_NUMBER"),
+        ("{{ 9999999999 * 9999999999 }}", "DATA_NUMBER"),
+        ("{{ Word * 2 }}", "DATA_NUMBER"),
+        ("{{ Null * 2 }}", None),
+        ("{{ 1 if Zero == '0' else Word * 2 }}", None),
         ("{{ Day | date('%d.%m.%Y') }}", "DATA_DATE"),
         ("{{ Word | datetime }}", "DATA_DATE"),
         ("{{ Word | number if Count == '3' else 1 }}", "DATA_NUMBER"),
@@ -204,7 +207,10 @@ def test_any_field_name_is_only_a_name(name: str, field: str) -> None:
 
 @given(
     value=st.one_of(
-        _TEXT, st.sampled_from(["infinity", "-infinity", "1e25", "9" * 26, "0001-01-01 BC", "epoch"])
+        _TEXT,
+        st.sampled_from(
+            ["infinity", "-infinity", "1e25", "9" * 26, "9" * 18, "-" + "9" * 12, "0001-01-01 BC", "epoch"]
+        ),
     )
 )
 @pytest.mark.parametrize(
@@ -212,7 +218,15 @@ def test_any_field_name_is_only_a_name(name: str, field: str) -> None:
 )
 def test_no_value_whatever_stops_a_query(filters: str, value: str) -> None:
     run(FieldRule("T", expression="{{ a | " + filters + " }}"), {"a": value})
-    run(FieldRule("T", expression="{{ a * a + a / a - a % a }}"), {"a": value})
+
+
+@pytest.mark.parametrize(
+    "value", ["infinity", "1e25", "9" * 18, "-" + "9" * 18, "9" * 13, "240", "0", "", "-0.000001"]
+)
+def test_no_number_whatever_overflows(value: str) -> None:
+    run(FieldRule("T", expression="{{ a * a + a / a - a % a + (a | number + a) * (a * 9) }}"), {"a": value})
+    run(FieldRule("T", expression="{{ " + "a | number + " * 40 + "a }}"), {"a": value})
+    run(FieldRule("T", expression="{{ (a * 9) | round(2) * 10000000000 / 0.000001 }}"), {"a": value})
 
 
 @given(st.text(st.sampled_from("{}%#|~+-*/()[]<>='\"\\ .,abAB01 inotr"), max_size=40))
