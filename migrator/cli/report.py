@@ -85,7 +85,7 @@ def _rows_files(folder: Path, summary: Summary) -> tuple[RowsFile, ...]:
     for one in summary.steps:
         if one.outcome_files:
             file = engine.export_outcomes(one.step, one.outcome_files)
-            found.append(RowsFile(one.object_name, str(workspace.path(file)), file.rows))
+            found.append(RowsFile(one.step, one.object_name, str(workspace.path(file)), file.rows))
     return tuple(found)
 
 

@@ -31,7 +31,10 @@ def as_json(facts: Facts) -> dict[str, Any]:
             ],
             "decisions": list(schedule.decisions),
         },
-        "files": [{"object": one.object_name, "path": one.path, "rows": one.rows} for one in facts.files],
+        "files": [
+            {"step": one.step, "object": one.object_name, "path": one.path, "rows": one.rows}
+            for one in facts.files
+        ],
     }
 
 

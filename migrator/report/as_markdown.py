@@ -21,7 +21,7 @@ def _lines(facts: Facts) -> Iterator[str]:
     yield from _section("Objects", _objects(facts))
     yield from _section("Relationships filled in a second pass", _links(facts))
     yield from _section("Records that were there already", _matches(facts))
-    yield from _section("Faults", _faults(facts))
+    yield from _section("Why rows were refused or left out", _faults(facts))
     yield from _section("Verification", _verification(facts))
     yield from _section("Notes", _notes(facts))
     yield from _section("Where the rows are listed", _files(facts))
@@ -105,7 +105,7 @@ def _matches(facts: Facts) -> Iterator[str]:
 
 def _faults(facts: Facts) -> Iterator[str]:
     rows = [[markdown(one.step.step), markdown(one.code), counted(one.count)] for one in facts.faults]
-    yield from _table(("step", "code", "answers"), rows, numbers=2)
+    yield from _table(("step", "code", "rows"), rows, numbers=2)
 
 
 def _verification(facts: Facts) -> Iterator[str]:
@@ -129,8 +129,8 @@ def _notes(facts: Facts) -> Iterator[str]:
 
 
 def _files(facts: Facts) -> Iterator[str]:
-    rows = [[markdown(one.object_name), markdown(one.path), counted(one.rows)] for one in facts.files]
-    yield from _table(("object", "file", "rows"), rows, numbers=2)
+    rows = [[markdown(one.step), markdown(one.path), counted(one.rows)] for one in facts.files]
+    yield from _table(("step", "file", "rows"), rows, numbers=2)
 
 
 def _run(facts: Facts) -> Iterator[str]:

@@ -41,8 +41,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowsFile:
-    """A CSV file that lists the rows of one plan object with their outcomes; the path is shown as it is."""
+    """A CSV file that lists the rows of one step with their outcomes; the path is shown as it is."""
 
+    step: str
     object_name: str
     path: str
     rows: int
@@ -90,9 +91,9 @@ class Facts:
         noted = [(one.step, note) for one in self.summary.steps for note in one.notes]
         return noted + [(one.step, note) for one in self.verification for note in one.notes]
 
-    def file_of(self, object_name: str) -> RowsFile | None:
-        """Where the rows of that plan object are listed."""
-        return next((one for one in self.files if one.object_name == object_name), None)
+    def file_of(self, step: str) -> RowsFile | None:
+        """Where the rows of that step are listed."""
+        return next((one for one in self.files if one.step == step), None)
 
 
 def gather(summary: Summary, made: float, files: Sequence[RowsFile] = ()) -> Facts:

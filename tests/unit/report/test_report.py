@@ -20,7 +20,7 @@ from tests.unit.report.runs import HOSTILE, STARTED, a_run
 
 MADE = STARTED + 100
 EQUAL = {"rows": 16_000, "compared": 10_000}
-FILES = (RowsFile("Contact", "rows/Contact.csv", 16_000),)
+FILES = (RowsFile("load.Contact", "Contact", "rows/Contact.csv", 16_000),)
 PARTLY = {Outcome.CREATED: 15_970, Outcome.FAILED: 20, Outcome.BLOCKED: 9, Outcome.QUARANTINED: 1}
 
 
