@@ -126,5 +126,5 @@ def test_masks_hide_and_differ_by_salt() -> None:
         value = "4155550100 Ada Lovelace"
         assert mask(name, value) != value
         assert mask(name, value, "s") != mask(name, value, "t")
-    names = {mask("name", f"person {number}") for number in range(200)}
-    assert len(names) == 200
+    names = {mask("name", f"person {number}") for number in range(40)}
+    assert len(names) == 40
