@@ -91,7 +91,7 @@ def load(run: Run, step: LoadStep) -> LoadJob:
         pages=pages(run, step.source_extract),
         key=step.key,
         operation=step.operation,
-        columns=tuple(_column(one) for one in step.columns),
+        columns=tuple(_column(run, one) for one in step.columns),
         lookups=tuple(_lookup(run, one) for one in step.lookups),
         external_id=step.external_id if step.operation is Operation.UPSERT else None,
         follow=step.follow,
@@ -236,8 +236,9 @@ def _match_key(step: LoadStep | LinkStep) -> str | None:
     return step.external_id if step.operation is Operation.UPSERT else None
 
 
-def _column(spec: ColumnSpec) -> SqlColumn:
-    compiled = compile_column(spec)
+def _column(run: Run, spec: ColumnSpec) -> SqlColumn:
+    # the same for every run of the plan against the org, so that a repeated load masks alike; another org masks otherwise
+    compiled = compile_column(spec, salt=f"{run.row.plan_name}:{run.row.target_org_id}")
     return SqlColumn(
         target=compiled.target,
         value_sql=compiled.value_sql,
