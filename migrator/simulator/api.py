@@ -5,23 +5,27 @@ from migrator.simulator import (
     bulk2_ingest,
     bulk2_query,
     collections_api,
+    composite_api,
     discovery,
     oauth,
     query_api,
     rows,
+    tree_api,
 )
 from migrator.simulator.router import Route
 
 
 def routes() -> list[Route]:
     """The routes of all API modules."""
-    return [
+    single = [
         *oauth.routes(),
         *discovery.routes(),
         *rows.routes(),
         *collections_api.routes(),
         *query_api.routes(),
+        *tree_api.routes(),
         *bulk2_ingest.routes(),
         *bulk2_query.routes(),
         *bulk1_api.routes(),
     ]
+    return [*single, *composite_api.routes(single)]

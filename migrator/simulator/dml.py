@@ -48,6 +48,7 @@ class Dml:
         self._judge = Judge(references)
         self._writer = Writer(truth, record_types or {})
         self._removal = Removal(store, truth, references.forget)
+        self.forget = references.forget  # after records went away behind the engine's back
 
     def compile(
         self,

@@ -9,17 +9,22 @@ DML engine and the queries need is done for a whole segment at a time.
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress
 
 from migrator.simulator import ids
 from migrator.simulator.columns import Column, cells_of, constant, seal
 from migrator.simulator.index import Index
 from migrator.simulator.schema import FieldType, Schema, SObject
+from migrator.simulator.segment import Segment, arranged
 
 SEGMENT = 256  # a segment is sealed when it has so many records; Bulk chunks of 200 are sealed at once
 SEAL_AT_ONCE = 100
 HOT = 20_000  # segments with open columns, before the oldest are sealed again
 CACHE = 2_048  # decoded columns kept for reads record by record
+
+
+Journal = list[Callable[[], object]]  # how to take back what was written, the first change first
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +43,6 @@ class Block:
     columns: tuple[Sequence[str], ...]
 
 
-def _arranged(cells: Sequence[str], places: Sequence[int], rows: Sequence[int]) -> Column:
-    """A whole column anew, its cells put in the order of the segment."""
-    if len(cells) == 1:
-        return (cells[0],)
-    made = [""] * len(places)
-    for place, row in zip(places, rows, strict=True):
-        made[place] = cells[row]
-    return seal(made)
-
-
-class Segment:
-    """Consecutive records from `start` on."""
-
-    __slots__ = ("columns", "count", "start")
-
-    def __init__(self, start: int, count: int, columns: dict[str, Column]) -> None:
-        self.start = start
-        self.count = count
-        self.columns = columns
-
-    def seal(self) -> None:
-        for name, column in self.columns.items():
-            if isinstance(column, list):
-                self.columns[name] = seal(column)
-
-
 class Table:
     """All records of one sObject. Cells are text and null is `""`, in and out."""
 
@@ -74,6 +53,7 @@ class Table:
         self.organization_id = ""  # the one record whose id is given, not counted
         self.deleted: set[int] = set()  # in the recycle bin
         self.purged: set[int] = set()  # gone for good
+        self.journal: Journal | None = None  # while a transaction may be rolled back
         self._starts: list[int] = []
         self._segments: list[Segment] = []
         self._next = 1
@@ -234,6 +214,8 @@ class Table:
     def insert_columns(self, columns: Mapping[str, Sequence[str]], count: int) -> range:
         """Add `count` records, given column by column (a tuple of one cell stands for all), and return their numbers."""
         seqs = range(self._next, self._next + count)
+        if self.journal is not None:
+            self.journal.append(partial(self._take_back, seqs))
         self._forget_derived()
         for name, index in self._indexes.items():
             given = columns.get(name, (self._defaults.get(name, ""),))
@@ -283,6 +265,9 @@ class Table:
 
     def update_columns(self, seqs: Sequence[int], columns: Mapping[str, Sequence[str]]) -> None:
         """Change fields of many records, given column by column (a tuple of one cell stands for all)."""
+        if self.journal is not None:
+            old = {name: [self.cell(seq, name) for seq in seqs] for name in columns}
+            self.journal.append(partial(self.update_columns, list(seqs), old))
         self._forget_derived()
         for name in columns.keys() & self._indexes.keys():
             self._reindex(name, seqs, columns[name])
@@ -292,7 +277,7 @@ class Table:
             for name, cells in columns.items():
                 self._cache.pop((number, name), None)
                 if whole:
-                    segment.columns[name] = _arranged(cells, places, rows)
+                    segment.columns[name] = arranged(cells, places, rows)
                     continue
                 column = segment.columns.get(name)
                 if not isinstance(column, list):
@@ -345,12 +330,16 @@ class Table:
 
     def delete(self, seq: int) -> None:
         """Move a record to the recycle bin."""
+        if self.journal is not None:
+            self.journal.append(partial(self.undelete, seq))
         for name, index in self._indexes.items():
             index.remove(self.cell(seq, name), seq)
         self.deleted.add(seq)
 
     def undelete(self, seq: int) -> None:
         """Take a record out of the recycle bin."""
+        if self.journal is not None:
+            self.journal.append(partial(self.delete, seq))
         self.deleted.discard(seq)
         for name, index in self._indexes.items():
             index.add(index.keys_of([self.cell(seq, name)])[0], seq)
@@ -362,6 +351,10 @@ class Table:
         self.deleted.discard(seq)
         self.purged.add(seq)
 
+    def _take_back(self, seqs: Sequence[int]) -> None:
+        for seq in seqs:
+            self.purge(seq)
+
 
 class Store:
     """The tables of an org, by sObject."""
@@ -371,10 +364,17 @@ class Store:
     ) -> None:
         self.schema = schema
         self.pod = pod
+        self.journal: Journal | None = None
         self._tables = {
             sobject.name.lower(): Table(sobject, pod, (derived or {}).get(sobject.name))
             for sobject in schema.sobjects
         }
+
+    def note(self, journal: Journal | None) -> None:
+        """From now on note in the journal how to take changes back, or no longer."""
+        self.journal = journal
+        for table in self.tables():
+            table.journal = journal
 
     def table(self, sobject: str) -> Table:
         """The table of an sObject, named in any case."""

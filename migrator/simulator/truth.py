@@ -1,6 +1,6 @@
 """The truth log: what really happened to records, by which job or request. Tests judge clients by it.
 
-Append-only and compact: one event per transaction and kind of change, its records by number.
+Append-only, but for transactions that are rolled back, and compact: one event per transaction and kind of change, its records by number.
 """
 
 from array import array
@@ -53,6 +53,13 @@ class Truth:
             return
         kept = seqs if isinstance(seqs, range) else array("Q", seqs)
         self._events.append(Event(len(self._events), time, origin, actor, change, sobject, kept))
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def take_back(self, length: int) -> None:
+        """Forget the events of a transaction that was rolled back: nothing of it happened."""
+        del self._events[length:]
 
     def events(
         self, *, origin: str | None = None, sobject: str | None = None, change: Change | None = None
