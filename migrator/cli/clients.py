@@ -84,10 +84,10 @@ def _cumulusci(org: Endpoint) -> str:
         "id": f"{org.url}/id/{org.organization_id}/{org.user_id}",
         "username": org.username,
     }
-    name = f"CUMULUSCI_ORG_{_alias(org)}"
+    name = f"CUMULUSCI_ORG_{_alias(org).upper()}"
     return (
         f"export CUMULUSCI_DISABLE_REFRESH=1 CUMULUSCI_KEY=0123456789abcdef\nexport {name}='{json.dumps(described)}'\n"
-        f"# a saved copy in ~/.cumulusci/<project>/{_alias(org)}.org wins over it: delete that when the org is started anew"
+        f"# a saved copy in ~/.cumulusci/<project>/{_alias(org).lower()}.org wins over it: delete that when the org is started anew"
     )
 
 

@@ -189,9 +189,8 @@ def _xml_row(row: RowResult) -> str:
 
 
 RESULTS: Mapping[Content, ResultFormat] = {
-    Content.CSV: ResultFormat(
-        "text/csv; charset=UTF-8", write_rows([_HEADER], _LF).encode(), b"", b"", _csv_rows
-    ),
+    # the bare type: salesforce-bulk compares the whole header
+    Content.CSV: ResultFormat("text/csv", write_rows([_HEADER], _LF).encode(), b"", b"", _csv_rows),
     Content.JSON: ResultFormat("application/json", b"[", b",", b"]", _json_rows),
     Content.XML: ResultFormat(
         "application/xml", opening("results").encode(), b"", b"\n</results>", _xml_rows

@@ -52,7 +52,7 @@ def read_spec(org: OrgState, request: Request) -> JobSpec:
         _sobject(org, info.get("object", ""), operation, external_id),
         external_id,
         Content(_choice(info, "contentType", list(Content), Content.XML)),
-        Concurrency(_choice(info, "concurrencyMode", list(Concurrency), Concurrency.PARALLEL)),
+        _concurrency(info),
         info.get("assignmentRuleId") or None,
         _chunking(request.headers.get("Sforce-Enable-PKChunking", "")) if operation in QUERIES else None,
         batch_retry=request.headers.get("Sforce-Disable-Batch-Retry", "").lower() != "true",
@@ -70,6 +70,13 @@ def _sobject(org: OrgState, name: str, operation: str, external_id: str | None) 
         return check_job(org, name, Operation(operation), external_id).name
     except JobRefused as refusal:
         raise refused(refusal.code, refusal.text) from None
+
+
+def _concurrency(info: Mapping[str, str]) -> Concurrency:
+    """By name, or as a number in the order of the enumeration, which simple-salesforce sends in JSON."""
+    by_number = {str(number): mode for number, mode in enumerate(Concurrency)}
+    numbered = by_number.get(info.get("concurrencyMode", ""))
+    return numbered or Concurrency(_choice(info, "concurrencyMode", list(Concurrency), Concurrency.PARALLEL))
 
 
 def _choice(info: Mapping[str, str], name: str, known: list[str], default: str) -> str:

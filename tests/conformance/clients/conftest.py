@@ -40,7 +40,7 @@ def run(playground: Playground, tmp_path: Path) -> Run:
     def run(client: str, script: str, *, fails: bool = False, **more: str) -> Any:
         python = VENVS / client / "bin" / "python"
         assert python.exists(), f"{client} is not installed: `make test-clients` installs it"
-        done = subprocess.run(  # noqa: S603 - scripts of this folder
+        done = subprocess.run(
             [python, HERE / "scripts" / script],
             env=environment(playground, tmp_path) | more,
             cwd=tmp_path,

@@ -62,3 +62,28 @@ def test_bulk_2(playground: Playground, run: Run) -> None:
     assert found == expected | {"c-9999": ("added", None)}
     assert len(playground.select("SELECT Id FROM Account")) == 450
     assert playground.select("SELECT Name FROM Account WHERE Ext_Id__c = 'a-2'") == [{"Name": "renamed"}]
+
+
+def test_bulk_1(playground: Playground, run: Run) -> None:
+    told = run(CLIENT, "simple_salesforce_bulk1.py")
+    assert [each[:2] for each in told["inserted"]] == [[True, True]] * 450
+    assert [each[0] for each in told["upserted"]] == [True] * 30 + [False]
+    assert told["upserted"][-1][1][0]["statusCode"] == "INVALID_FIELD"
+    assert told["row"]["Name"] == 'A3, "quoted"\nline'
+    assert isinstance(told["row"]["CreatedDate"], int)
+    assert told["deleted"] == [True] * 10
+    assert told["none"] == []
+
+    truth = playground.org.truth
+    # results come back in the order in which the rows were sent
+    assert [told["keys"][f"a-{n}"] for n in range(450)] == [each[2] for each in told["inserted"]]
+    assert sorted(truth.created("Account")) == sorted(told["keys"].values())
+    assert truth.count("Contact") == 30
+    assert truth.count("Account", Change.DELETED) == 10
+    children = playground.select("SELECT LastName, Account.Ext_Id__c FROM Contact")
+    assert {row["LastName"]: row["Account"]["Ext_Id__c"] for row in children} == {
+        f"C{n}": f"a-{n}" for n in range(30)
+    }
+    assert playground.select("SELECT Name, AnnualRevenue FROM Account WHERE Ext_Id__c = 'a-7'") == [
+        {"Name": "renamed", "AnnualRevenue": 7.0}
+    ]

@@ -56,6 +56,12 @@ class TestJobs:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z", element(done, "createdDate"))
         assert element(done, "apiVersion") == "60.0"
 
+    @pytest.mark.parametrize(("number", "mode"), [(0, "Parallel"), (1, "Serial")])
+    def test_the_mode_as_a_number_in_json(self, bulk1: Bulk1, number: int, mode: str) -> None:
+        asked = {"operation": "insert", "object": "Account", "contentType": "JSON", "concurrencyMode": number}
+        done = bulk1("POST", "", json.dumps(asked), {"Content-Type": "application/json"})
+        assert done.json()["concurrencyMode"] == mode
+
     def test_a_job_made_in_json_is_shown_in_json_until_a_request_says_xml(self, bulk1: Bulk1) -> None:
         asked = {"operation": "insert", "object": "Account", "contentType": "JSON"}
         done = bulk1("POST", "", json.dumps(asked), {"Content-Type": "application/json"})
