@@ -7,7 +7,6 @@ the order (group, source key).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from migrator.data.cutting import Cut, cut
@@ -23,16 +22,7 @@ from migrator.model.run import FileRef, Outcome
 
 #: the order of rows in a slice; the source key is unique, so no two runs can differ
 SLICE_ORDER = "grp NULLS FIRST, source_key"
-#: how much of the slice files is made at once before it is divided
-_BURST_BYTES = 128_000_000
 _CHUNK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class _SliceSize:
-    no: int
-    rows: int
-    bytes: int
 
 
 def prepare_load(session: Session, workspace: Workspace, job: LoadJob) -> Prepared:
@@ -206,16 +196,11 @@ def _write(
         "rows.parquet",
     )
     session.run(f"CREATE TEMP VIEW sent AS SELECT * FROM {read_parquet([made])}")
-    sizes = [
-        _SliceSize(*one)
-        for one in session.rows(
-            "SELECT slice, count(*), sum(bytes)::BIGINT FROM sent GROUP BY slice ORDER BY slice"
-        )
-    ]
+    sizes = session.rows("SELECT slice, count(*) FROM sent GROUP BY slice ORDER BY slice")
     slices = tuple(_slice_files(session, workspace, list(names), folder, sizes, decided))
     session.run("DROP VIEW sent")
-    rows = workspace.adopt(f"rows/{folder}/{round_no}.parquet", made, sum(one.rows for one in sizes))
-    return rows, slices
+    ref = workspace.adopt(f"rows/{folder}/{round_no}.parquet", made, sum(rows for _, rows in sizes))
+    return ref, slices
 
 
 def _slice_files(
@@ -223,50 +208,23 @@ def _slice_files(
     workspace: Workspace,
     names: list[str],
     folder: str,
-    sizes: Sequence[_SliceSize],
+    sizes: Sequence[tuple[int, int]],
     decided: Cut,
 ) -> Iterator[CutSlice]:
-    """DuckDB writes the lines of many slices in one go; the file is divided where the counted bytes say."""
+    """Each slice on its own: the rows file is sorted by slice, so little more than its rows is read."""
     header = _header(names)
-    for burst in _bursts(sizes):
-        made = session.folder / "lines.csv"
+    made = session.folder / "lines.csv"
+    for no, rows in sizes:
         session.run(
-            f"COPY (SELECT {line(names)} FROM sent WHERE slice BETWEEN {burst[0].no} AND {burst[-1].no} "
-            f"ORDER BY slice, {SLICE_ORDER}) TO {text(str(made))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', NULLSTR '')"
+            f"COPY (SELECT {line(names)} FROM sent WHERE slice = {no} ORDER BY {SLICE_ORDER}) "
+            f"TO {text(str(made))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', NULLSTR '')"
         )
-        offset = 0
-        for one in burst:
-            ref = workspace.publish(
-                f"slices/{folder}/{one.no}.csv", _piece(made, header, offset, one.bytes), one.rows
-            )
-            yield CutSlice(one.no, ref, decided.lone.get(one.no, ""))
-            offset += one.bytes
-        if offset != made.stat().st_size:
-            raise AssertionError("the lines of a burst of slices are longer or shorter than counted")
-        made.unlink()
+        ref = workspace.publish(f"slices/{folder}/{no}.csv", _file(header, made), rows)
+        yield CutSlice(no, ref, decided.lone.get(no, ""))
 
 
-def _bursts(sizes: Sequence[_SliceSize]) -> Iterator[list[_SliceSize]]:
-    burst: list[_SliceSize] = []
-    for one in sizes:
-        if burst and sum(each.bytes for each in burst) + one.bytes > _BURST_BYTES:
-            yield burst
-            burst = []
-        burst.append(one)
-    if burst:
-        yield burst
-
-
-def _piece(path: Path, header: bytes, offset: int, size: int) -> Iterator[bytes]:
+def _file(header: bytes, path: Path) -> Iterator[bytes]:
     yield header
     with path.open("rb", buffering=0) as file:
-        file.seek(offset)
-        last = b""
-        while size:
-            last = file.read(min(size, _CHUNK))
-            if not last:
-                break
-            size -= len(last)
-            yield last
-    if size or not last.endswith(b"\n"):
-        raise AssertionError("a slice does not end with a line end where its counted bytes do")
+        while chunk := file.read(_CHUNK):
+            yield chunk

@@ -95,6 +95,8 @@ class Database:
             if self._root is None:
                 self._root = duckdb.connect(":memory:", config=self._config)
                 self._root.execute("SET GLOBAL TimeZone = 'UTC'")
+                # files are immutable, and a slice is read from a file of many
+                self._root.execute("SET GLOBAL parquet_metadata_cache = true")
                 for macro in MACROS:
                     self._root.execute(macro)
             return self._root.cursor()

@@ -14,7 +14,7 @@ from migrator.data.jobs import RestJob, Settled, SettleJob, WholeJob
 from migrator.data.prepare import SLICE_ORDER
 from migrator.data.scan import whole_quotes
 from migrator.data.session import Session, csv_header, read_csv, read_parquet
-from migrator.data.sql import canonical, cell, ident, present, text
+from migrator.data.sql import canonical, cell, exact, ident, present, text
 from migrator.data.workspace import Workspace, folder_name
 from migrator.model.plan import Operation
 from migrator.model.run import FileRef, Outcome
@@ -33,37 +33,51 @@ _OWN = {"ok": ("sf__Id", "sf__Created"), "bad": ("sf__Id", "sf__Error"), "un": (
 def settle(session: Session, workspace: Workspace, job: SettleJob) -> Settled:
     """The outcomes of a slice from the three result files of its job."""
     _read(session, workspace, job)
-    counts = dict(session.rows("SELECT kind, count(*) FROM cells GROUP BY kind"))
-    _check_counts(job, *(counts.get(kind, 0) for kind in ("sent", "ok", "bad", "un")))
-    session.run(
-        'CREATE TEMP TABLE answered AS SELECT s."row", s.source_key, a.kind, a.id AS told, to18(substr(a.id, 1, 15)) AS id, a.created, a.error, coalesce(s.nth, a.nth) AS nth '
-        "FROM (FROM cells WHERE kind = 'sent') AS s FULL JOIN (FROM cells WHERE kind <> 'sent') AS a "
-        "ON s.key = a.key AND s.nth = a.nth"
-    )
+    counts, distinct = Counter[str](), 0
+    for kind, rows, keys in session.rows(
+        "SELECT kind, count(*), count(DISTINCT key) FROM cells GROUP BY kind"
+    ):
+        counts[kind], distinct = rows, distinct + keys
+    _check_counts(job, *(counts[kind] for kind in ("sent", "ok", "bad", "un")))
+    _pair(session, single=distinct == counts.total())
     lost, foreign, alike = session.one(
         'SELECT count(*) FILTER (WHERE kind IS NULL), count(*) FILTER (WHERE "row" IS NULL), count(*) FILTER (WHERE nth > 1) FROM answered'
     )
     if lost or foreign:
         raise ResultsMismatch(f"{lost} sent rows are in no result file, {foreign} result rows were not sent")
     _check_ids(session, job.key_prefix, "SELECT told, id FROM answered WHERE kind = 'ok'")
-    notes = (
-        [f"{alike} rows equal another one in every sent field: which record is whose does not matter"]
-        if alike
-        else []
-    )
+    same = f"{alike} rows equal another one in every sent field: which record is whose does not matter"
     session.run(
         'CREATE TEMP VIEW replies AS SELECT "row", source_key, kind, id, created, '
         "CASE WHEN kind = 'bad' THEN coalesce(nullif(fault.code, ''), nullif(regexp_extract(error, '^[A-Z][A-Z0-9_]+'), ''), 'UNKNOWN') "
         "ELSE '' END AS code, "
         "coalesce(nullif(fault.message, ''), CASE WHEN fault.code <> '' THEN '' ELSE error END, '') AS message, "
-        "trim(coalesce(fault.fields, '')) AS fields FROM "
-        f"(SELECT *, regexp_extract(error, {text(_FAULT)}, ['code', 'message', 'fields'], 's') AS fault FROM answered)"
+        "trim(coalesce(fault.fields, '')) AS fields FROM (SELECT *, CASE WHEN kind = 'bad' THEN "
+        f"regexp_extract(error, {text(_FAULT)}, ['code', 'message', 'fields'], 's') END AS fault FROM answered)"
     )
-    return _write(session, workspace, job, notes)
+    return _write(session, workspace, job, (same,) if alike else ())
 
 
-def _read(session: Session, workspace: Workspace, job: SettleJob) -> None:
-    """Makes `cells` (kind, row, source_key, id, created, error, key, nth): the sent rows and the three files, known by the same key.
+def _correlate(
+    session: Session, workspace: Workspace, job: SettleJob, *, thorough: bool
+) -> tuple[int, int, int]:
+    """Makes `answered`; says how many sent rows have no answer, how many answers no row, and how many rows have an equal one."""
+    _read(session, workspace, job, thorough=thorough)
+    counts, distinct = Counter[str](), 0
+    for kind, rows, keys in session.rows(
+        "SELECT kind, count(*), count(DISTINCT key) FROM cells GROUP BY kind"
+    ):
+        counts[kind], distinct = rows, distinct + keys
+    _check_counts(job, *(counts[kind] for kind in ("sent", "ok", "bad", "un")))
+    _pair(session, single=distinct == counts.total())
+    lost, foreign, alike = session.one(
+        'SELECT count(*) FILTER (WHERE kind IS NULL), count(*) FILTER (WHERE "row" IS NULL), count(*) FILTER (WHERE nth > 1) FROM answered'
+    )
+    return lost, foreign, alike
+
+
+def _read(session: Session, workspace: Workspace, job: SettleJob, *, thorough: bool) -> None:
+    """Makes `cells` (kind, row, source_key, id, created, error, key): the sent rows and the three files, known by the same key.
 
     Each step names columns only: one expression inside another would be planned over and over.
     """
@@ -77,15 +91,16 @@ def _read(session: Session, workspace: Workspace, job: SettleJob) -> None:
     for kind, ref in (("ok", job.successful), ("bad", job.failed_results), ("un", job.unprocessed)):
         parts.append(_result_rows(workspace, job, kind, ref))
     own = 'kind, "row", source_key, id, created, error'
-    said = ", ".join(f"{present(f'v{n}')} AS p{n}" for n, _ in columns)
-    alike = ", ".join(f"{canonical(column, f'p{n}')} AS k{n}" for n, column in columns)
+    formed = {n for n, column in columns if thorough or not exact(column)}
+    said = ", ".join(f"{present(f'v{n}') if n in formed else f'v{n}'} AS p{n}" for n, _ in columns)
+    alike = ", ".join(
+        f"{canonical(column, f'p{n}') if n in formed else f'p{n}'} AS k{n}" for n, column in columns
+    )
     try:
         session.run(
-            f"CREATE TEMP TABLE cells AS WITH raw AS ({' UNION ALL '.join(filter(None, parts))}), said AS (SELECT {own}, {said} FROM raw), "
-            f"alike AS (SELECT * EXCLUDE ({', '.join(f'p{n}' for n, _ in columns)}), {alike} FROM said), "
-            f'known AS (SELECT kind, "row", source_key, id, created, error, {_key(job)} AS key FROM alike) '
-            "SELECT *, row_number() OVER (PARTITION BY kind = 'sent', key ORDER BY \"row\", "
-            "CASE kind WHEN 'ok' THEN 0 WHEN 'bad' THEN 1 ELSE 2 END, id, error) AS nth FROM known"
+            f"CREATE OR REPLACE TEMP TABLE cells AS WITH raw AS ({' UNION ALL '.join(filter(None, parts))}), "
+            f"said AS (SELECT {own}, {said} FROM raw), alike AS (SELECT {own}, {alike} FROM said) "
+            f"SELECT {own}, {_key(job)} AS key FROM alike"
         )
     except session.broken as fault:
         # the text of the fault quotes the record, which is a value and stays out of messages
@@ -94,15 +109,32 @@ def _read(session: Session, workspace: Workspace, job: SettleJob) -> None:
         ) from fault
 
 
+def _pair(session: Session, *, single: bool) -> None:
+    """Makes `answered`: sent rows beside result rows of the same key; equal ones (`nth`) in row order, successes first.
+
+    `single`: no key repeats, neither among the sent rows nor in a result file, and counting is not needed; then a key that is in two
+    result files leaves another one unanswered, or pairs twice and is seen by the counts.
+    """
+    order = "\"row\", CASE kind WHEN 'ok' THEN 0 WHEN 'bad' THEN 1 ELSE 2 END, id, error"
+    nth = "1" if single else f"row_number() OVER (PARTITION BY key ORDER BY {order})"
+    session.run(
+        'CREATE OR REPLACE TEMP TABLE answered AS SELECT s."row", s.source_key, a.kind, a.id AS told, to18(substr(a.id, 1, 15)) AS id, '
+        "a.created, a.error, coalesce(s.nth, a.nth) AS nth "
+        f"FROM (SELECT *, {nth} AS nth FROM cells WHERE kind = 'sent') AS s "
+        f"FULL JOIN (SELECT *, {nth} AS nth FROM cells WHERE kind <> 'sent') AS a ON s.key = a.key AND s.nth = a.nth"
+    )
+
+
 def _key(job: SettleJob) -> str:
     """SQL by which a row is known: its external id (or record id), else a digest of all its cells."""
     field = {Operation.UPSERT: job.external_id, Operation.UPDATE: job.external_id or "Id"}.get(job.operation)
     for n, column in enumerate(job.columns):
         if column.name.casefold() == (field or "").casefold():
             return f"coalesce(trim(k{n}), '')"
-    # lengths keep cells apart: no text can pretend to be two cells
-    parts = ", ".join(f"coalesce(strlen(k{n}) || ':' || k{n}, '-')" for n in range(len(job.columns)))
-    return f"md5(concat({parts}))"
+    # separators keep cells apart, and where a value holds one, the hash of the cells does
+    cells = [f"k{n}" for n in range(len(job.columns))]
+    parts = ", ".join(f"coalesce({one}, chr(30))" for one in cells)
+    return f"md5(concat_ws(chr(31), hash({', '.join(cells)}), {parts}))"
 
 
 def _result_rows(workspace: Workspace, job: SettleJob, kind: str, ref: FileRef) -> str:

@@ -88,6 +88,8 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
         {name: values[name] for name in names},
         verdicts,
         group_by=job.group_by,
+        # where rows are limited, bytes hardly ever bind
+        exact_bytes=job.max_slice_rows == 0,
         clear_when=_clear_when(job, resolved, key_field),
     )
     return Staged(
@@ -118,6 +120,7 @@ def stage_link(session: Session, workspace: Workspace, job: LinkJob) -> Staged:
         {"Id": "own.target_id", **{one.lookup.target: one.sent for one in resolved}},
         verdicts,
         group_by=job.group_by,
+        exact_bytes=False,
         joins=f" JOIN ({id_map(workspace, job.loaded)}) AS own ON own.source_key = keyed.source_key AND own.target_id IS NOT NULL",
         where=f" WHERE {some_value}",
     )
@@ -135,6 +138,7 @@ def _query(
     verdicts: Sequence[_Verdict],
     *,
     group_by: str | None,
+    exact_bytes: bool,
     clear_when: Mapping[str, str] | None = None,
     joins: str = "",
     where: str = "",
@@ -164,7 +168,7 @@ sent AS (
          coalesce({returns}, false) AS returns, {", ".join(f"{sql} AS {cell(name)}" for name, sql in cells.items())}
   FROM judged AS j)
 SELECT "row", source_key, verdict.outcome AS outcome, verdict.code AS code, verdict.field AS fields, verdict.message AS message,
-       returns, {group} AS grp, {line_bytes([f"sent.{cell(name)}" for name in values])} AS bytes,
+       returns, {group} AS grp, {line_bytes([f"sent.{cell(name)}" for name in values], exact=exact_bytes)} AS bytes,
        {", ".join(f"sent.{cell(name)}" for name in values)}
 FROM sent"""
 
