@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,13 +39,24 @@ def variables(command: Decorated) -> Decorated:
     )(command)
 
 
+DEFAULT_ORGS = Path(".migrator/orgs.yaml")
+DEFAULT_STATE = Path(".migrator/runs")
+
+
+def again(orgs_path: Path | None, state_dir: Path) -> str:
+    """The options with which a next command finds the same orgs and runs; empty when they are the usual ones."""
+    orgs = "" if orgs_path in {None, DEFAULT_ORGS} else f" --orgs {shlex.quote(str(orgs_path))}"
+    state = "" if state_dir == DEFAULT_STATE else f" --state-dir {shlex.quote(str(state_dir))}"
+    return orgs + state
+
+
 def orgs_file(command: Decorated) -> Decorated:
     """--orgs."""
     return click.option(
         "--orgs",
         "orgs_path",
         type=click.Path(path_type=Path),
-        default=Path(".migrator/orgs.yaml"),
+        default=DEFAULT_ORGS,
         envvar="MIGRATOR_ORGS",
         show_default=True,
         show_envvar=True,
@@ -58,7 +70,7 @@ def state_dir(command: Decorated) -> Decorated:
         "--state-dir",
         "state_dir",
         type=click.Path(path_type=Path),
-        default=Path(".migrator/runs"),
+        default=DEFAULT_STATE,
         envvar="MIGRATOR_STATE_DIR",
         show_default=True,
         show_envvar=True,

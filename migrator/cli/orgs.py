@@ -31,10 +31,14 @@ _NEEDS = {
 class Orgs:
     """The aliases of one orgs file, and the connections made from them."""
 
-    def __init__(self, path: Path, environment: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self, path: Path, environment: Mapping[str, str], clock: Clock, *, api_version: str = ""
+    ) -> None:
         self._path = path
         self._environment = environment
         self._clock = clock
+        #: a run keeps the API version that it began with: job results cannot be had with another
+        self._api_version = api_version
         if not path.is_file():
             raise MigratorError(
                 "orgs-file-missing",
@@ -76,7 +80,8 @@ class Orgs:
                 exit_code=ExitCode.USAGE,
             )
         url = entry["url"].rstrip("/")
-        version = {"api_version": entry["api_version"]} if "api_version" in entry else {}
+        pinned = self._api_version or entry.get("api_version")
+        version: dict[str, Any] = {"api_version": pinned} if pinned else {}
         return ConnectionSettings(
             alias=alias,
             auth=self._auth(alias, auth),

@@ -4,6 +4,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -83,7 +84,8 @@ def run(
         start(checked, folder, run_id=run_id, api_version=ends.target.api_version, clock=clock)
         if not as_json:
             click.echo(f"run {run_id}")
-        return _drive(folder, ends, clock, Goal.LOAD, workers=workers, memory=memory, as_json=as_json)
+        told = _Told(as_json, orgs_path, state_dir)
+        return _drive(folder, ends, clock, Goal.LOAD, workers=workers, memory=memory, told=told)
 
 
 @click.command()
@@ -133,14 +135,25 @@ def _take_up(
     folder = options.find_run(state_dir, run_name)
     row = peek(folder).run
     source = None if row.source.startswith("files:") else row.source
-    with Orgs(orgs_path, options.environment(), clock).ends(source, row.target) as ends:
+    orgs = Orgs(orgs_path, options.environment(), clock, api_version=row.api_version)
+    with orgs.ends(source, row.target) as ends:
         if not as_json:
             click.echo(f"run {row.run_id}")
-        return _drive(folder, ends, clock, goal, workers=workers, memory=memory, as_json=as_json)
+        told = _Told(as_json, orgs_path, state_dir)
+        return _drive(folder, ends, clock, goal, workers=workers, memory=memory, told=told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How the end is told: as JSON or as text, and with which options the next command finds the same run."""
+
+    as_json: bool
+    orgs_path: Path
+    state_dir: Path
 
 
 def _drive(
-    folder: Path, ends: Ends, clock: Clock, goal: Goal, *, workers: int, memory: int, as_json: bool
+    folder: Path, ends: Ends, clock: Clock, goal: Goal, *, workers: int, memory: int, told: _Told
 ) -> int:
     drive = Drive(
         folder,
@@ -152,20 +165,20 @@ def _drive(
         fuse=make_fuse(options.environment()),
     )
     restore = _catch_signals(drive.interrupt)
-    console = make_console(sys.stderr if as_json else sys.stdout, clock)
+    console = make_console(sys.stderr if told.as_json else sys.stdout, clock)
     try:
         with console:
             result = drive.go(goal, console.update)
     finally:
         restore()
-    if as_json:
+    if told.as_json:
         options.print_json({**summary_json(result.summary, result.exit_code), "stop": _stop_json(result)})
         return result.exit_code
-    _tell(result, goal, folder.name)
+    _tell(result, goal, folder.name, told)
     return result.exit_code
 
 
-def _tell(result: Result, goal: Goal, name: str) -> None:
+def _tell(result: Result, goal: Goal, name: str, told: _Told) -> None:
     if result.stop is not None:
         click.echo(
             click.style(f"stopped[{result.stop.code}]", fg="yellow", bold=True)
@@ -176,7 +189,9 @@ def _tell(result: Result, goal: Goal, name: str) -> None:
         print_verification(result.summary)
     else:
         print_outcomes(result.summary)
-    click.echo(_next(result, goal, name))
+    command = _next(result, goal)
+    again = options.again(None if command == "report" else told.orgs_path, told.state_dir)
+    click.echo(f"next: migrator {command} {name}{again}")
 
 
 def _stop_json(result: Result) -> dict[str, str] | None:
@@ -184,13 +199,11 @@ def _stop_json(result: Result) -> dict[str, str] | None:
     return None if stop is None else {"code": stop.code, "what": stop.what, "hint": stop.hint}
 
 
-def _next(result: Result, goal: Goal, name: str) -> str:
+def _next(result: Result, goal: Goal) -> str:
     if result.stop is not None:
-        return f"next: migrator {'verify' if goal is Goal.VERIFY else 'resume'} {name}"
-    if goal is Goal.LOAD:
-        failed = result.exit_code is ExitCode.ROWS_FAILED
-        return f"next: migrator {'report' if failed else 'verify'} {name}"
-    return f"next: migrator report {name}"
+        return "verify" if goal is Goal.VERIFY else "resume"
+    moved = goal is Goal.LOAD and result.exit_code is not ExitCode.ROWS_FAILED
+    return "verify" if moved else "report"
 
 
 def _catch_signals(interrupt: Callable[[], None]) -> Callable[[], None]:

@@ -139,7 +139,9 @@ class Drive:
             ledger.close()
 
     def _drive(self, run: Run, ledger: Ledger, observe: Observer) -> Result:
-        engine = Engine(Workspace(self._folder), memory_limit_mb=self._memory_mb)
+        workspace = Workspace(self._folder)
+        workspace.sweep()
+        engine = Engine(workspace, memory_limit_mb=self._memory_mb)
         tools = Tools(self._ends.source, self._ends.target, engine, Path(run.row.plan_path).parent)
         workers = Workers(lambda at, action: perform(tools, at, action), self._workers)
         began = self._clock.monotonic()
@@ -153,6 +155,7 @@ class Drive:
             ended = Coordinator(run, ledger, workers, outside).drive()
         finally:
             workers.close(patience=1.0)
+            engine.close()
         summary = summarize(ledger.state(), ended.schedule)
         if ended.stop is not None:
             return Result(summary, ended.stop, ended.stop.exit_code)
