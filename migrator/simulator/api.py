@@ -10,6 +10,7 @@ from migrator.simulator import (
     oauth,
     query_api,
     rows,
+    soap_login,
     tree_api,
 )
 from migrator.simulator.router import Route
@@ -27,5 +28,6 @@ def routes() -> list[Route]:
         *bulk2_ingest.routes(),
         *bulk2_query.routes(),
         *bulk1_api.routes(),
+        *soap_login.routes(),
     ]
     return [*single, *composite_api.routes(single)]

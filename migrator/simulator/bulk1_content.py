@@ -9,23 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrator.simulator.bulk1_job import Content
-from migrator.simulator.bulk1_xml import (
-    INSTANCE,
-    NAMESPACE,
-    NotXml,
-    Parsed,
-    is_nil,
-    lines,
-    local,
-    opening,
-    read,
-)
+from migrator.simulator.bulk1_xml import NAMESPACE, lines, opening
 from migrator.simulator.bulk_transaction import BATCH_ROWS
 from migrator.simulator.csvdialect import CsvFault, Dialect, read_rows, write_rows
 from migrator.simulator.http import dump
 from migrator.simulator.results import ChunkResult, RowError, RowResult
 from migrator.simulator.rowjson import Cells, flat_cells, rows_of
 from migrator.simulator.schema import SObject
+from migrator.simulator.xmltree import INSTANCE, NotXml, Parsed, is_nil, local, read
 
 NULL = "#N/A"  # sets null in CSV; JSON has null and XML has nil
 _LF = Dialect()

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from migrator.simulator.bulk1_answers import refused, says
 from migrator.simulator.bulk1_job import DEFAULT_CHUNK, QUERIES, Chunking, Concurrency, Content, JobSpec
-from migrator.simulator.bulk1_xml import NotXml, local, read, texts
 from migrator.simulator.bulk_check import JobRefused, check_job
 from migrator.simulator.compile import Operation
 from migrator.simulator.http import Request
 from migrator.simulator.orgstate import OrgState
+from migrator.simulator.xmltree import NotXml, local, read, texts
 
 MAX_CHUNK = 250_000  # records of one range of ids; Bulk API guide, "PK Chunking Header"
 _OPERATIONS = (*(each.value for each in Operation), *QUERIES)

@@ -12,7 +12,7 @@ from typing import Any
 from migrator.simulator import ids
 from migrator.simulator.bulk1_content import QUERY_XML_HEAD
 from migrator.simulator.bulk1_job import Batch, BatchState, Content, Job
-from migrator.simulator.bulk1_xml import escape, lines
+from migrator.simulator.bulk1_xml import lines
 from migrator.simulator.bulk_spool import spool_of
 from migrator.simulator.csvdialect import Dialect, write_rows
 from migrator.simulator.http import dump
@@ -20,6 +20,7 @@ from migrator.simulator.orgstate import OrgState
 from migrator.simulator.query import bulk_records, bulk_rows, check_bulk, parse_query, sobject_of
 from migrator.simulator.query_faults import QueryFault
 from migrator.simulator.query_json import epoch_value, text_value
+from migrator.simulator.xmltree import escape
 from migrator.soql import Query, render, tree
 
 STEP_ROWS = 20_000  # rows of one look at the work

@@ -1,28 +1,12 @@
-"""The XML of Bulk API v1: read with the dangerous parts refused, written byte for byte as the platform indents it."""
+"""The XML of Bulk API v1, written byte for byte as the platform indents it."""
 
-import re
 from collections.abc import Sequence
-from typing import Any
 
-from defusedxml import DefusedXmlException, ElementTree
+from migrator.simulator.xmltree import escape
 
 NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"
-INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
-_NOT_XML = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")  # characters XML cannot hold
-
 Element = tuple[str, "str | Sequence[Element]"]  # a name with its text or its children
-Parsed = Any  # an element of the standard library's tree, which its safe reader does not name
-
-
-class NotXml(Exception):  # noqa: N818 - what the body is
-    """The text is no XML, or XML that nobody should read."""
-
-
-def escape(text: str) -> str:
-    """Text as it stands between tags."""
-    cleaned = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
-    return cleaned.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def opening(name: str) -> str:
@@ -44,26 +28,3 @@ def lines(element: Element, depth: int) -> str:
     if isinstance(held, str):
         return f"{indent}<{name}>{escape(held)}</{name}>"
     return f"{indent}<{name}>{''.join(lines(child, depth + 1) for child in held)}{indent}</{name}>"
-
-
-def read(data: bytes) -> Parsed:
-    """The root of a document."""
-    try:
-        return ElementTree.fromstring(data, forbid_dtd=True)
-    except (ElementTree.ParseError, DefusedXmlException, ValueError) as fault:
-        raise NotXml(str(fault)) from None
-
-
-def local(element: Parsed) -> str:
-    """An element's name without its namespace."""
-    return str(element.tag).rpartition("}")[2]
-
-
-def texts(element: Parsed) -> dict[str, str]:
-    """The texts of an element's children by name."""
-    return {local(child): (child.text or "").strip() for child in element}
-
-
-def is_nil(element: Parsed) -> bool:
-    """Whether an element says that it is null."""
-    return str(element.get(f"{{{INSTANCE}}}nil", "")).lower() in {"true", "1"}

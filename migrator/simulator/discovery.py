@@ -4,6 +4,7 @@ from typing import Any
 
 from migrator.simulator.bulk_limits import MAX_QUERY_JOBS, BulkLimits
 from migrator.simulator.http import Response, answer
+from migrator.simulator.oauth import identity_url
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import NEWEST, OLDEST, Call, Route
 
@@ -54,6 +55,10 @@ RESOURCES = (
     "sobjects",
     "actions",
     "support",
+    "consent",
+    "localizedvalue",
+    "mobile",
+    "tokenizer",
 )
 
 
@@ -77,10 +82,11 @@ def versions(_: OrgState, __: Call) -> Response:
     )
 
 
-def resources(_: OrgState, call: Call) -> Response:
-    """The resources of one version."""
+def resources(org: OrgState, call: Call) -> Response:
+    """The resources of one version; `identity` is the address of the user, as clients take it from here."""
     listed = list(RESOURCES) + (["jobs"] if call.api >= 41 else [])
-    return answer({name: f"{call.base}/{name}" for name in sorted(listed)})
+    found = {name: f"{call.base}/{name}" for name in sorted(listed)}
+    return answer(found | {"identity": identity_url(org, call.request.base_url)})
 
 
 def _limit(maximum: int, used: int = 0) -> dict[str, int]:

@@ -118,13 +118,20 @@ def _check_secrets(org: OrgState, grant: str, form: dict[str, str]) -> Response 
             good = _same(form.get("refresh_token", ""), settings.refresh_token)
             return None if good else _refuse("invalid_grant", "expired access/refresh token")
         case "password":
-            # a security token may be pasted behind the password
-            known = form.get("username") == settings.username and form.get("password", "").startswith(
-                settings.password
-            )
+            known = knows(org, form.get("username", ""), form.get("password", ""))
             return None if known and secret else _refuse("invalid_grant", "authentication failure")
         case _:
             return _refuse("unsupported_grant_type", "grant type not supported")
+
+
+def knows(org: OrgState, username: str, password: str) -> bool:
+    """Whether these are the integration user's; a security token may be pasted behind the password."""
+    return username == org.settings.username and password.startswith(org.settings.password)
+
+
+def identity_url(org: OrgState, base: str) -> str:
+    """The address that says who the integration user is."""
+    return f"{base}/id/{org.settings.organization_id}/{org.user_id}"
 
 
 def _same(given: str, expected: str) -> bool:
@@ -161,7 +168,7 @@ def _claims(assertion: str, public_key: str | None) -> dict[str, Any]:
 
 def _grant(org: OrgState, call: Call) -> Response:
     base = call.request.base_url
-    identity = f"{base}/id/{org.settings.organization_id}/{org.user_id}"
+    identity = identity_url(org, base)
     issued = str(int(org.clock.now() * 1000))
     signed = hmac.new(org.settings.client_secret.encode(), (identity + issued).encode(), hashlib.sha256)
     body = {
