@@ -1,0 +1,90 @@
+"""kill -9 of a real process in the middle of a run, over real HTTP, again and again: resume neither loses nor doubles a record."""
+
+import random
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.resume.outside import Outside, orgs_outside
+
+#: in the order in which a run passes them; each kills the process that resumed after the one before
+POINTS = (
+    "before:result:CreateJob:1",  # a query job that nobody knows of
+    "before:result:FetchPage:1",
+    "before:result:SendRows:1",  # REST: all sent, and the answer is forgotten
+    "after:intent:Upload:1",  # a job whose content is in doubt
+    "before:result:Upload:1",
+    "after:intent:CloseUpload:1",  # a job that may work already
+    "before:result:ConfirmClose:1",
+    "before:result:Harvest:1",
+)
+MORE_POINTS = (
+    "after:result:FetchPage:1",
+    "before:result:PrepareStep:1",
+    "after:intent:SendRows:1",  # REST: sent in part or not at all
+    "after:result:SendRows:1",
+    "before:intent:Upload:1",
+    "before:result:CloseUpload:1",
+    "before:result:Poll:1",
+    "after:result:CreateJob:1",
+    "after:result:Harvest:1",
+    "before:run:complete:1",
+)
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Iterator[Outside]:
+    """The orgs, in another process."""
+    with orgs_outside(tmp_path) as made:
+        yield made
+
+
+def _ends_whole(outside: Outside) -> None:
+    code, out = outside.finish("resume")
+    assert code == 0, out
+    assert outside.truth("merged") == outside.truth("legacy")
+    code, out = outside.finish("verify")
+    assert code == 0, out
+
+
+def _killed_at(outside: Outside, points: Sequence[str]) -> None:
+    command = ("run", str(outside.folder / "plan.yaml"))
+    for point in points:
+        code, out = outside.finish(*command, failpoint=point)
+        assert code == -signal.SIGKILL, f"{point} was not met\n{out}"
+        command = ("resume",)
+    _ends_whole(outside)
+
+
+@pytest.mark.timeout(400)
+def test_killed_at_each_named_point(outside: Outside) -> None:
+    _killed_at(outside, POINTS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_killed_at_more_named_points(outside: Outside) -> None:
+    _killed_at(outside, MORE_POINTS)
+
+
+def _killed_at_random(outside: Outside, seed: int, kills: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 - the instants of the kills
+    command = ("run", str(outside.folder / "plan.yaml"))
+    for _ in range(kills):
+        outside.kill_after(draw.uniform(0.0, 2.5), *command)
+        command = ("resume",)
+    _ends_whole(outside)
+
+
+@pytest.mark.timeout(400)
+def test_killed_at_random_instants(outside: Outside) -> None:
+    _killed_at_random(outside, 1, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(2, 10))
+def test_killed_at_many_random_instants(outside: Outside, seed: int) -> None:
+    _killed_at_random(outside, seed, 8)
