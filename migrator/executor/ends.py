@@ -1,19 +1,19 @@
 """The two ends of a migration, and what must be true of them before anything is sent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from migrator.data import check_source_file
 from migrator.data.jobs import SourceFile
-from migrator.errors import Diagnostic, MigratorError, error
+from migrator.errors import Diagnostic, MigratorError, error, has_errors
 from migrator.model.plan import FilesEnd, Plan
 from migrator.model.schedule import Schedule
 from migrator.model.schema import OrgSchema
 from migrator.model.wire import OrgIdentity
 from migrator.planner import FileColumns, check_ends, count_queries, make_schedule, needs
-from migrator.salesforce import Org
+from migrator.salesforce import Org, RequestFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ def check(plan: Plan, ends: Ends) -> Checked:
     found = list(check_ends(plan, source_identity, target_identity))
     target = ends.target.describe(wanted.target_sobjects)
     counts: dict[str, int] = {}
+    refused: list[Diagnostic] = []
     source: OrgSchema | FileColumns
     if ends.source is None:
         files = source_files(plan)
@@ -73,9 +74,29 @@ def check(plan: Plan, ends: Ends) -> Checked:
         counts = {name: one.rows for name, one in files.items()}
     else:
         source = ends.source.describe(wanted.source_sobjects)
-        counts = {name: ends.source.count(soql) for name, soql in count_queries(plan, source).items()}
+        counts, refused = _count(plan, ends.source, source)
     schedule, more = make_schedule(plan, source=source, target=target, counts=counts)
-    return Checked(plan, schedule, (*found, *more), source, target, source_identity, target_identity)
+    # where the planner knows better why the org refuses a filter, its word is enough
+    found += more if has_errors(more) else [*more, *refused]
+    schedule = None if has_errors(found) else schedule
+    return Checked(plan, schedule, tuple(found), source, target, source_identity, target_identity)
+
+
+def _count(plan: Plan, org: Org, schema: OrgSchema) -> tuple[dict[str, int], list[Diagnostic]]:
+    """How many records each object has to move; a filter that the org refuses is a finding."""
+    counts: dict[str, int] = {}
+    refused: list[Diagnostic] = []
+    places = {one.name: plan.place(*one.path, "where") for one in plan.objects}
+    for name, soql in count_queries(plan, schema).items():
+        try:
+            counts[name] = org.count(soql)
+        except RequestFailed as failed:
+            if failed.status != 400:
+                raise
+            what = f"{name}: the source org refuses the filter ({failed.error_code})"
+            hint = "try the condition in a query of the source org"
+            refused.append(error("where-refused", what, hint=hint, where=places[name]))
+    return counts, refused
 
 
 def check_offline(plan: Plan, *, source: OrgSchema | None = None, target: OrgSchema | None = None) -> Checked:
@@ -107,7 +128,9 @@ def source_files(plan: Plan) -> dict[str, SourceFile]:
     for one in plan.objects:
         path = folder / (one.file or f"{one.source_object}.csv")
         if path.is_file():
-            found[one.name] = check_source_file(path, delimiter=end.delimiter, encoding=end.encoding)
+            checked = check_source_file(path, delimiter=end.delimiter, encoding=end.encoding)
+            in_order = tuple(sorted(checked.diagnostics, key=lambda each: each.where))
+            found[one.name] = replace(checked, diagnostics=in_order)
         else:
             missing = error(
                 "source-file-missing",

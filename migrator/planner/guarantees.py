@@ -6,7 +6,7 @@
 from migrator.model.plan import ObjectPlan, Operation
 from migrator.model.schedule import Guarantee
 from migrator.model.schema import FieldSchema, SObjectSchema
-from migrator.planner.findings import Findings, did_you_mean
+from migrator.planner.findings import Findings, did_you_mean, listed
 
 
 def guarantee_of(
@@ -37,8 +37,8 @@ def _upsert(
         return None, Guarantee.INSERT
     field = target.field_named(one.external_id)
     place = ("external_id",)
+    keys = [name for name, each in target.fields.items() if _is_key(each)]
     if field is None:
-        keys = [name for name, each in target.fields.items() if _is_key(each)]
         hint = (
             did_you_mean(one.external_id, target.fields)
             or f"its keys are {', '.join(sorted(keys)) or 'none'}"
@@ -48,7 +48,9 @@ def _upsert(
         return None, Guarantee.INSERT
     if not _is_key(field):
         what = f"{target.name}.{field.name} is not an External ID in the target org"
-        found.error("external-id-invalid", what, one, *place, hint="mark the field External ID and Unique")
+        others = f", or use {listed(sorted(keys), 'or')}" if keys else ""
+        hint = f"mark the field External ID and Unique{others}"
+        found.error("external-id-invalid", what, one, *place, hint=hint)
         return field.name, Guarantee.INSERT
     if field.name not in sent:
         hint = f"map it, e.g. `map: {{{field.name}: {{from: Id}}}}`"

@@ -50,7 +50,7 @@ def _ends_whole(outside: Outside) -> None:
 
 
 def _killed_at(outside: Outside, points: Sequence[str]) -> None:
-    command = ("run", str(outside.folder / "plan.yaml"))
+    command: tuple[str, ...] = ("run", str(outside.folder / "plan.yaml"))
     for point in points:
         code, out = outside.finish(*command, failpoint=point)
         assert code == -signal.SIGKILL, f"{point} was not met\n{out}"
@@ -71,7 +71,7 @@ def test_killed_at_more_named_points(outside: Outside) -> None:
 
 def _killed_at_random(outside: Outside, seed: int, kills: int) -> None:
     draw = random.Random(seed)  # noqa: S311 - the instants of the kills
-    command = ("run", str(outside.folder / "plan.yaml"))
+    command: tuple[str, ...] = ("run", str(outside.folder / "plan.yaml"))
     for _ in range(kills):
         outside.kill_after(draw.uniform(0.0, 2.5), *command)
         command = ("resume",)
