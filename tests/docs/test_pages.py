@@ -18,8 +18,9 @@ from migrator.planfile import load_plan, load_yaml, read_schema
 from migrator.simulator import load_schema
 
 ROOT = Path(__file__).resolve().parents[2]
+OPERATIONS = ROOT / "docs" / "operations.md"
 PAGES = tuple(sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]))
-LINK = re.compile(r"!?\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)#\s]*)(?:#([^)]*))?\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`(migrator [a-z][^`]*)`")
 #: what stands in examples where somebody writes a name of their own
@@ -42,8 +43,16 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda one: one.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
-    targets = [one for one in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in one]
-    assert [one for one in targets if not (page.parent / one).exists()] == []
+    links = [one for one in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in one[0]]
+    assert [target for target, _ in links if not (page.parent / target).exists()] == []
+    anchors = [((page.parent / target) if target else page, anchor) for target, anchor in links if anchor]
+    assert [f"{path.name}#{anchor}" for path, anchor in anchors if anchor not in headings(path)] == []
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in titles}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda one: one.relative_to(ROOT).as_posix())
@@ -57,9 +66,23 @@ def test_commands_and_options_exist(page: Path) -> None:
         assert used <= known | {"--help"}, words
 
 
-def test_every_command_is_in_the_docs() -> None:
-    shown = {words[0] for page in PAGES for words in commands(page)} | {"demo"}
-    assert set(app.list_commands(click.Context(app))) <= shown
+def test_the_guide_has_every_command_with_its_options() -> None:
+    rows = re.findall(
+        r"^\| `migrator (\w+)[^|]*\|[^|]*\|([^|]*)\|$", OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    shown = {name: set(re.findall(r"--[a-z-]+", options)) for name, options in rows}
+    context = click.Context(app)
+    wanted = {}
+    for name in app.list_commands(context):
+        command = app.get_command(context, name)
+        assert command is not None
+        wanted[name] = {
+            one
+            for each in command.params
+            for one in (*each.opts, *each.secondary_opts)
+            if one.startswith("--")
+        }
+    assert shown == wanted
 
 
 def test_plans_that_commands_name_exist() -> None:
@@ -82,7 +105,7 @@ def test_the_plan_of_the_readme_is_valid(tmp_path: Path) -> None:
 
 
 def test_the_orgs_file_of_the_guide_is_valid(tmp_path: Path) -> None:
-    (text,) = blocks(ROOT / "docs" / "operations.md", "yaml")
+    (text,) = blocks(OPERATIONS, "yaml")
     value, _, found = load_yaml(
         str(tmp_path / "orgs.yaml"), text=text, schema=read_schema("orgs.schema.json")
     )
@@ -96,7 +119,7 @@ def test_the_schema_of_the_simulator_page_can_be_served() -> None:
 
 
 def test_the_guide_explains_every_exit_code() -> None:
-    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    text = OPERATIONS.read_text(encoding="utf-8")
     # 4 is reserved, and the fine print says so
     assert [one for one in ExitCode if one is not ExitCode.BUDGET and f"| {int(one)} |" not in text] == []
 
