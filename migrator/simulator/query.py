@@ -9,11 +9,14 @@ from dataclasses import field as attribute
 from functools import partial
 from typing import Any
 
+from migrator.simulator.definitions import NAMES as DEFINITIONS
+from migrator.simulator.definitions import Definitions
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.query_columns import Column, Frame, Scope
 from migrator.simulator.query_faults import QueryFault, malformed, unknown_children
 from migrator.simulator.query_group import Grouping
 from migrator.simulator.query_json import Node, Row, Value, attributes, json_value
+from migrator.simulator.query_metadata import Labelled, nested, of_children, of_column, of_parent
 from migrator.simulator.query_plan import Key, Maker, Selection, components, sort_places
 from migrator.simulator.query_where import Conditions
 from migrator.simulator.schema import COMPOUNDS, Child, Field, FieldType, SObject
@@ -41,7 +44,10 @@ class QueryResult:
 def run_query(org: OrgState, text: str, include_deleted: bool) -> QueryResult:
     """Answer a query of the REST API, or raise the `ApiError` it gets."""
     try:
-        return _run(parse_query(text), Maker(org.store, org.clock.now(), include_deleted))
+        query = parse_query(text)
+        if query.sobject.lower() in DEFINITIONS:
+            org.part(Definitions)
+        return _run(query, Maker(org.store, org.clock.now(), include_deleted))
     except QueryFault as fault:
         raise fault.api_error(text) from None
 
@@ -71,7 +77,7 @@ def _run(query: Query, maker: Maker) -> QueryResult:
         return [record for frame in frames for record in printer.records(frame, version)]
 
     return QueryResult(
-        selection.table.sobject.name, printer.names, len(seqs), tuple(printer.metadata), records
+        selection.table.sobject.name, printer.names, len(seqs), nested(printer.metadata), records
     )
 
 
@@ -87,7 +93,7 @@ class Printer:
     scope: Scope
     selected: list[Column] = attribute(default_factory=list)  # of the SELECT list
     hidden: list[Column] = attribute(default_factory=list)  # read for printing only
-    metadata: list[dict[str, Any]] = attribute(default_factory=list)
+    metadata: list[Labelled] = attribute(default_factory=list)
     extras: list[Callable[[Row, dict[str, Any], str], None]] = attribute(default_factory=list)
     root: Node | None = None
     value: Value = json_value
@@ -149,7 +155,7 @@ class Printer:
             raise QueryFault("INVALID_FIELD", f"duplicate field selected: {'.'.join(label)}", at)
         self._names[label] = None
         self.selected.append(Column(label, column.field, column.base, column.read, column.sobject))
-        self.metadata.append(_metadata(label, column))
+        self.metadata.append((label, of_column(label[-1], column)))
         node = self._node(column.label[:-1]) if not alias else self.root
         if node is None:
             return
@@ -186,6 +192,7 @@ class Printer:
         branches = {when.sobject.lower(): when.fields for when in item.whens}
         name = column.label[-2]
         self.nested.append(name)
+        self.metadata.append(((name,), of_parent(name)))
 
         def extra(row: Row, record: dict[str, Any], version: str) -> None:
             record_id = row[place]
@@ -214,6 +221,7 @@ class Printer:
         selection = self.maker.selection(query, inner.scope)
         name = child.field.children or source.name
         self.nested.append(name)
+        self.metadata.append(((name,), of_children(name, inner.metadata)))
 
         def extra(row: Row, record: dict[str, Any], version: str) -> None:
             found = _child_records(selection, inner, child, row[0], version)
@@ -227,23 +235,6 @@ def _child_records(
 ) -> list[dict[str, Any]]:
     seqs = selection.table.find(child.field.name, parent_id)
     return [record for frame in selection.among(seqs) for record in inner.records(frame, version)]
-
-
-def _metadata(label: tuple[str, ...], column: Column) -> dict[str, Any]:
-    return {
-        "aggregate": False,
-        "apexType": None,
-        "booleanType": column.field.type is FieldType.BOOLEAN,
-        "columnName": ".".join(label),
-        "custom": column.field.custom,
-        "displayName": ".".join(label),
-        "foreignKeyName": None,
-        "insertable": column.field.createable,
-        "joinColumns": [],
-        "numberType": False,
-        "textType": column.field.type is FieldType.STRING,
-        "updatable": column.field.updateable,
-    }
 
 
 # --- aggregates --------------------------------------------------------------------------------------------------
@@ -296,7 +287,7 @@ def _grouped(query: Query, maker: Maker) -> QueryResult:
         del version  # a result of aggregates has no address
         return [_result_record(cells, place) for place in places[start:stop]]
 
-    metadata = tuple({**_metadata((name,), column), "aggregate": True} for name, column in columns)
+    metadata = tuple(of_column(name, column, aggregate=True) for name, column in columns)
     return QueryResult("AggregateResult", tuple(name for name, _ in columns), len(places), metadata, records)
 
 

@@ -62,10 +62,20 @@ def _first(org: OrgState, call: Call, *, include_deleted: bool) -> Response:
     text = call.request.query.get("q", "")
     result = run_query(org, text, include_deleted)
     if call.request.query.get("columns") == "true":
-        return answer(
-            {"columnMetadata": list(result.metadata), "entityName": result.sobject, "groupBy": False}
-        )
+        return answer(_columns(org, result))
     return _page(org, call, result, 0, page_size(org, call, result), "")
+
+
+def _columns(org: OrgState, result: QueryResult) -> dict[str, Any]:
+    """What a query's columns are, for clients that print a table."""
+    sobject = org.schema.sobject(result.sobject)
+    return {
+        "columnMetadata": list(result.metadata),
+        "entityName": result.sobject,
+        "groupBy": sobject is None,
+        "idSelected": "Id" in result.columns,
+        "keyPrefix": sobject.prefix if sobject else None,
+    }
 
 
 def page_size(org: OrgState, call: Call, result: QueryResult) -> int:
