@@ -33,12 +33,18 @@ test-all: $(STAMP)  ## Everything, the long sweeps too
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-test-clients: $(STAMP) $(CLIENTS)  ## Other people's Salesforce clients against the simulator; installs them first
+test-clients: $(STAMP) $(CLIENTS) .venv-clients/npm/.installed  ## Other people's Salesforce clients against the simulator; installs them first
 	$(BIN)/python -m pytest tests/conformance/clients --timeout 600
 
 .venv-clients/%/.installed: tests/conformance/clients/requirements/%.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.venv-clients/npm/.installed: tests/conformance/clients/npm/package.json
+	@command -v npm > /dev/null || { echo "some of the clients need npm"; exit 1; }
+	mkdir -p $(@D) && cp $< $(@D)
+	cd $(@D) && npm install --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel error
 	@touch $@
 
 lint: $(STAMP)  ## Format, lint, types, dependencies

@@ -58,7 +58,7 @@ def _request(environ: dict[str, Any]) -> Request:
     big = length > IN_MEMORY and hasattr(environ["wsgi.input"], "seek")
     return Request(
         method=wsgi.method,
-        path=path,
+        path="/" + path.lstrip("/"),  # the Salesforce CLI sends two slashes, which the platform takes as one
         query=dict(parse_qsl(wsgi.query_string.decode("utf-8", "replace"), keep_blank_values=True)),
         headers=Headers(list(wsgi.headers.items())),
         body=b""

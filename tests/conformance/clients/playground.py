@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from migrator.cli.clients import Endpoint
 from migrator.simulator import Org
 
 # what keeps clients from telling or asking anybody else
@@ -33,6 +34,21 @@ class Playground:
     https: str
     token: str
     ca_file: Path
+
+    def endpoint(self, name: str, *, secure: bool = False) -> Endpoint:
+        """What `migrator simulate --clients` knows of this org."""
+        given = self.org.settings
+        return Endpoint(
+            name=name,
+            url=self.https if secure else self.http,
+            token=self.token,
+            organization_id=given.organization_id,
+            user_id=self.org.user_id,
+            username=given.username,
+            client_id=given.client_id,
+            client_secret=given.client_secret,
+            ca_file=str(self.ca_file) if secure else "",
+        )
 
     def select(self, soql: str) -> list[dict[str, Any]]:
         """Records as the org has them now, read without any client's help."""

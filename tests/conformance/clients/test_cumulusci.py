@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.cli.clients import Endpoint, settings
+from migrator.cli.clients import settings
 from migrator.simulator.truth import Change
 from tests.conformance.clients.conftest import VENVS
 from tests.conformance.clients.playground import Playground, environment
@@ -79,19 +79,7 @@ def _rows(table: str) -> Iterator[tuple[str, ...]]:
 @pytest.fixture
 def cci(playground: Playground, project: Path) -> Cci:
     """Run a task of CumulusCI; the org is set up as `migrator simulate --clients` says."""
-    given = playground.org.settings
-    endpoint = Endpoint(
-        "sim",
-        playground.https,
-        playground.token,
-        given.organization_id,
-        playground.org.user_id,
-        given.username,
-        given.client_id,
-        given.client_secret,
-        str(playground.ca_file),
-    )
-    pasted = re.search(r"export CUMULUSCI_ORG_SIM='(.*)'", settings(endpoint))
+    pasted = re.search(r"export CUMULUSCI_ORG_SIM='(.*)'", settings(playground.endpoint("sim", secure=True)))
     assert pasted
     env = environment(playground, project) | {"CUMULUSCI_ORG_SIM": pasted[1]}
 

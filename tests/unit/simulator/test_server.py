@@ -48,6 +48,17 @@ def test_bodies_in_chunks_and_in_gzip(client: httpx.Client) -> None:
     assert plain.json() == described.json()
 
 
+def test_two_slashes_at_the_start_are_one(client: httpx.Client) -> None:
+    assert client.get(f"{client.base_url}/{DATA}/limits").status_code == 200
+    assert client.get(f"{str(client.base_url).rstrip('/')}/{DATA}/limits").status_code == 200
+
+
+def test_the_resources_of_a_version_name_the_user(org: Org, client: httpx.Client) -> None:
+    listed = client.get(DATA).json()
+    assert listed["query"] == f"{DATA}/query"
+    assert client.get(listed["identity"]).json()["user_id"] == org.user_id
+
+
 def test_pretty_print_on_demand(client: httpx.Client) -> None:
     compact = client.get("/services/data").text
     pretty = client.get("/services/data", headers={"X-PrettyPrint": "1"}).text

@@ -1,0 +1,34 @@
+"""jsforce, over plain http."""
+
+from migrator.simulator.truth import Change
+from tests.conformance.clients.playground import Playground, Run
+
+
+def test_rows_bulk_1_and_bulk_2(playground: Playground, run: Run) -> None:
+    told = run("npm", "jsforce_work.js")
+    settings = playground.org.settings
+    assert told["identity"] == settings.username
+    assert told["created"] == 450
+    assert told["upserted"] == [False, True]
+    assert told["paged"] == [450, 450]
+    assert told["gone"] == [True, True]
+    assert told["described"]
+    assert told["limits"] == settings.api_requests
+    assert told["v1"][0] == 300
+    assert "DUPLICATE_VALUE" in told["v1"][1][0]
+    assert told["v1rows"] == 300
+    assert told["v2"] == [2, ["d-2"], 0]
+    assert told["v2rows"] == [301, 300]
+
+    truth = playground.org.truth
+    assert truth.count("Account") == 452
+    assert truth.count("Account", Change.DELETED) == 2
+    assert truth.created("Contact")[:300] == told["v1ids"]
+    assert truth.count("Contact") == 301
+    rows = playground.select("SELECT LastName, Ext_Id__c, Account.Name FROM Contact")
+    changed = {"c-1": "changed", "d-1": "added"}
+    assert {row["Ext_Id__c"]: row["LastName"] for row in rows} == {
+        f"c-{n}": f"C{n}" for n in range(300)
+    } | changed
+    assert {row["Account"]["Name"] for row in rows if row["Account"]} == {"Ärger & Söhne"}
+    assert playground.select("SELECT Name FROM Account WHERE Ext_Id__c = 'p-1'") == [{"Name": "renamed"}]

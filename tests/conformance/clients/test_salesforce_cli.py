@@ -1,0 +1,98 @@
+"""Salesforce CLI, over plain http: logged in as `migrator simulate --clients` says."""
+
+import csv
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.cli.clients import settings
+from migrator.simulator.truth import Change
+from tests.conformance.clients.conftest import NODE, NODE_MODULES
+from tests.conformance.clients.playground import Playground, environment
+
+Sf = Callable[..., Any]
+
+
+@pytest.fixture
+def sf(playground: Playground, tmp_path: Path) -> Sf:
+    """Run a command of `sf` and give its JSON result."""
+    token = re.search(r"SF_ACCESS_TOKEN='(.*)'", settings(playground.endpoint("sim")))
+    assert token
+    assert NODE.exists(), "Salesforce CLI is not installed: `make test-clients` installs it"
+    env = environment(playground, tmp_path) | {"SF_ACCESS_TOKEN": token[1]}
+    env["PATH"] = f"{NODE.parent}:{env['PATH']}"
+
+    def run(command: str, *more: str, code: int = 0) -> Any:
+        done = subprocess.run(
+            [
+                NODE,
+                NODE_MODULES / "@salesforce" / "cli" / "bin" / "run.js",
+                *command.split(),
+                *more,
+                "--json",
+            ],
+            env=env,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        told = json.loads(done.stdout)
+        return told if code else told["result"]
+
+    run(f"org login access-token --instance-url {playground.http} --no-prompt --alias sim")
+    return run
+
+
+def test_records(playground: Playground, sf: Sf) -> None:
+    made = sf("data create record -o sim -s Account -v", "Name='Ärger & Söhne' Ext_Id__c=s-1")
+    sf("data update record -o sim -s Account -i", made["id"], "-v", "Industry=Banking")
+    got = sf("data get record -o sim -s Account -w Ext_Id__c=s-1")
+    found = sf("data query -o sim -q", "SELECT Id, Name, Industry FROM Account")
+    gone = sf("data create record -o sim -s Contact -v LastName=Gone")
+    sf("data delete record -o sim -s Contact -i", gone["id"])
+    assert got["Industry"] == "Banking"
+    assert [row["Name"] for row in found["records"]] == ["Ärger & Söhne"]
+    assert playground.org.truth.created("Account") == [made["id"]]
+    assert playground.org.truth.ids("Contact", Change.DELETED) == [gone["id"]]
+
+
+def test_bulk(playground: Playground, sf: Sf, tmp_path: Path) -> None:
+    rows = [f"A{n},s-{n}" for n in range(300)]
+    (tmp_path / "a.csv").write_text("\n".join(["Name,Ext_Id__c", *rows, ""]))
+    sf("data import bulk -o sim -s Account -f a.csv -w 5")
+    (tmp_path / "c.csv").write_text(
+        "\n".join(["LastName,Ext_Id__c,Account.Ext_Id__c", *(f"L{n},c-{n},s-{n}" for n in range(40)), ""])
+    )
+    sf("data upsert bulk -o sim -s Contact -i Ext_Id__c -f c.csv -w 5")
+    sf(
+        "data export bulk -o sim -w 5 -r csv --output-file out.csv -q",
+        "SELECT Id, Name, Ext_Id__c FROM Account",
+    )
+    with (tmp_path / "out.csv").open(newline="") as file:
+        exported = {row["Ext_Id__c"]: row["Id"] for row in csv.DictReader(file)}
+    assert sorted(exported) == sorted(f"s-{n}" for n in range(300))
+    (tmp_path / "d.csv").write_text("\n".join(["Id", *(exported[f"s-{n}"] for n in range(200, 220)), ""]))
+    sf("data delete bulk -o sim -s Account -f d.csv -w 5")
+
+    truth = playground.org.truth
+    assert sorted(truth.created("Account")) == sorted(exported.values())
+    assert sorted(truth.ids("Account", Change.DELETED)) == sorted(exported[f"s-{n}"] for n in range(200, 220))
+    children = playground.select("SELECT Ext_Id__c, Account.Ext_Id__c FROM Contact")
+    assert {row["Ext_Id__c"]: row["Account"]["Ext_Id__c"] for row in children} == {
+        f"c-{n}": f"s-{n}" for n in range(40)
+    }
+
+
+def test_a_row_that_fails(playground: Playground, sf: Sf, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Name,Ext_Id__c\nOne,s-1\nTwice,s-1\n")
+    told = sf("data import bulk -o sim -s Account -f a.csv -w 5", code=1)
+    assert "1" in told["message"]
+    assert playground.org.truth.count("Account") == 1
