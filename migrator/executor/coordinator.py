@@ -26,8 +26,10 @@ from migrator.state import Ledger
 Perform = Callable[[Run, StepAction | AttemptAction], Reply]
 #: how long a stopping run waits for what is under way; what is not back by then is resolved by `resume`
 STOP_PATIENCE = 10.0
-#: how often the observer is told, and an interrupt is looked for, while workers are busy
+#: how often an interrupt is looked for while workers are busy
 TICK = 0.25
+#: how often the observer is told at most
+TELL_EVERY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +117,12 @@ class Coordinator:
         self._observe = outside.observe
         self._interrupted = outside.interrupted
         self._fuse = outside.fuse
+        self._told = float("-inf")
 
     def drive(self) -> Run:
         """Go on until the goal is reached or nothing more can be done; the run as it stands then."""
+        if self._run.over and self._run.row.status is RunStatus.COMPLETE:
+            return self._run
         self._mark(RunStatus.RUNNING)
         while not (self._run.over or self._run.stop):
             if self._interrupted.is_set():
@@ -127,11 +132,18 @@ class Coordinator:
                 self._commit(Change(self._run).stopped(stop), "stop")
             elif not self._begin_actions():
                 self._take_reply()
-            self._observe(self._run)
+            self._tell()
         self._drain()
         self._mark(self._status())
         self._observe(self._run)
         return self._run
+
+    def _tell(self) -> None:
+        """Tell the observer, but not more often than anybody can look."""
+        now = self._clock.monotonic()
+        if now - self._told >= TELL_EVERY:
+            self._told = now
+            self._observe(self._run)
 
     def _begin_actions(self) -> bool:
         room = max(1, self._workers.count) - len(self._run.busy)
