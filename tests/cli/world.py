@@ -41,11 +41,15 @@ class WatchedOrg(Org):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.asked: list[tuple[str, str]] = []
+        self.tokens: list[str] = []
 
     def handle(self, request: Request) -> Response:
         """Answer, and remember the question."""
         self.asked.append((request.method, request.path))
-        return super().handle(request)
+        answer = super().handle(request)
+        if request.path == "/services/oauth2/token" and answer.status == 200:
+            self.tokens.append(str(answer.json()["access_token"]))
+        return answer
 
     @property
     def written(self) -> list[tuple[str, str]]:
