@@ -14,7 +14,7 @@ from migrator.simulator.bulk_transaction import BATCH_ROWS
 from migrator.simulator.csvdialect import CsvFault, Dialect, read_rows, write_rows
 from migrator.simulator.http import dump
 from migrator.simulator.results import ChunkResult, RowError, RowResult
-from migrator.simulator.rowjson import Cells, flat_cells, rows_of
+from migrator.simulator.rowjson import Cells, columns_of, flat_cells, rows_of
 from migrator.simulator.schema import SObject
 from migrator.simulator.xmltree import INSTANCE, NotXml, Parsed, is_nil, local, read
 
@@ -22,6 +22,8 @@ NULL = "#N/A"  # sets null in CSV; JSON has null and XML has nil
 _LF = Dialect()
 _CRLF = Dialect(newline="\r\n")
 _HEADER = ["Id", "Success", "Created", "Error"]
+_GOOD = b'{"success":true,"created":%s,"id":"%s","errors":[]}'
+_FLAG = {True: b"true", False: b"false"}
 _BOOLEAN = {True: "true", False: "false"}
 
 
@@ -74,6 +76,9 @@ def _check_count(count: int, most: int) -> None:
 
 def _records(records: Sequence[Mapping[str, Any]], sobject: SObject) -> Rows:
     _check_count(len(records), BATCH_ROWS)
+    found = columns_of(sobject, records)
+    if found is not None:
+        return Rows(*found, None)
     cells: list[Cells] = []
     for record in records:
         flat = flat_cells(sobject, record)
@@ -142,7 +147,12 @@ def _csv_rows(result: ChunkResult) -> list[bytes]:
 
 
 def _json_rows(result: ChunkResult) -> list[bytes]:
-    return [dump(_json_row(row)) for row in result]
+    return [
+        dump(_json_row(result[place]))
+        if place in result.errors
+        else _GOOD % (_FLAG[created], record_id.encode())
+        for place, (created, record_id) in enumerate(zip(result.created, result.ids, strict=True))
+    ]
 
 
 def _json_row(row: RowResult) -> dict[str, Any]:

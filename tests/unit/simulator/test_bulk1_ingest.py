@@ -427,3 +427,12 @@ class TestEnds:
         clock.wait(DAY)
         bulk1.token = bulk1.org.part(Tokens).issue()
         bulk1.post(bulk1.create(more=CSV), names(1))
+
+
+@pytest.mark.parametrize("records", [[{}, {}], [{"attributes": {"type": "Account"}}] * 2])
+def test_records_without_fields_are_answered_too(bulk1: Bulk1, records: list[Any]) -> None:
+    job = bulk1.create("insert", "Account", more=JSON)
+    batch = bulk1.post(job, json.dumps(records), "application/json")
+    bulk1.wait(job, batch)
+    shown = json.loads(bulk1.result(job, batch))
+    assert [each["errors"][0]["statusCode"] for each in shown] == ["REQUIRED_FIELD_MISSING"] * 2
