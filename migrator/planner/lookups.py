@@ -122,7 +122,7 @@ def _dangling(
     below: tuple[str | int, ...] = (),
 ) -> None:
     ways = [
-        f"add an object {listed(types, 'or')} (`operation: reference` with `match` if its records exist already)"
+        f"add an object {listed(types, 'or')} (with `match` and no operation, if its records exist already)"
     ]
     if below:
         ways.append("take it out of `types`")
