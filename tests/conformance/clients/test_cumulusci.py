@@ -49,6 +49,10 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "cumulusci.yml").write_text(PROJECT)
     (tmp_path / "bulk.yml").write_text(MAPPING.replace("API", "bulk"))
     (tmp_path / "rest.yml").write_text(MAPPING.replace("API", "rest"))
+    for api in ("bulk", "rest"):
+        upsert = MAPPING.replace("api: API", f"api: {api}, action: upsert, update_key: Ext_Id__c", 1)
+        upsert = upsert.replace("  api: API", f"  api: {api}\n  action: upsert\n  update_key: Ext_Id__c")
+        (tmp_path / f"upsert-{api}.yml").write_text(upsert)
     for command in (
         "init --quiet",
         "-c user.name=a -c user.email=a@b.example commit --quiet --allow-empty --message start",
@@ -134,3 +138,17 @@ def test_a_dataset_in_out_and_away(playground: Playground, cci: Cci, project: Pa
     for sobject in TABLES:
         assert truth.count(sobject, Change.DELETED) == ROWS
         assert playground.select(f"SELECT Id FROM {sobject}") == []
+
+
+@pytest.mark.parametrize("api", ["bulk", "rest"])
+def test_a_dataset_twice_by_upsert(playground: Playground, cci: Cci, api: str) -> None:
+    for _ in range(2):
+        cci("load_dataset", "-o", "mapping", f"upsert-{api}.yml", "-o", "database_url", "sqlite:///in.db")
+    truth = playground.org.truth
+    for sobject in TABLES:
+        assert truth.count(sobject) == ROWS
+        assert truth.count(sobject, Change.UPDATED) == ROWS
+    children = playground.select("SELECT Ext_Id__c, Account.Ext_Id__c FROM Contact")
+    assert {row["Ext_Id__c"]: row["Account"]["Ext_Id__c"] for row in children} == {
+        f"c-{n}": f"a-{n // 2}" for n in range(ROWS)
+    }

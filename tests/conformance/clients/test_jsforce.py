@@ -20,15 +20,21 @@ def test_rows_bulk_1_and_bulk_2(playground: Playground, run: Run) -> None:
     assert told["v2"] == [2, ["d-2"], 0]
     assert told["v2rows"] == [301, 300]
 
+    assert told["soap"] == settings.organization_id
+    assert told["composite"] == [201, 201]
+
     truth = playground.org.truth
-    assert truth.count("Account") == 452
+    assert truth.count("Account") == 453
     assert truth.count("Account", Change.DELETED) == 2
     assert truth.created("Contact")[:300] == told["v1ids"]
-    assert truth.count("Contact") == 301
+    assert truth.count("Contact") == 302
     rows = playground.select("SELECT LastName, Ext_Id__c, Account.Name FROM Contact")
-    changed = {"c-1": "changed", "d-1": "added"}
+    changed = {"c-1": "changed", "d-1": "added", "child": "Child"}
     assert {row["Ext_Id__c"]: row["LastName"] for row in rows} == {
         f"c-{n}": f"C{n}" for n in range(300)
     } | changed
-    assert {row["Account"]["Name"] for row in rows if row["Account"]} == {"Ärger & Söhne"}
+    assert {row["Account"]["Name"] for row in rows if row["Account"]} == {
+        "Ärger & Söhne",
+        "Composite",
+    }
     assert playground.select("SELECT Name FROM Account WHERE Ext_Id__c = 'p-1'") == [{"Name": "renamed"}]

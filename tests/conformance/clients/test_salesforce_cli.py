@@ -91,6 +91,33 @@ def test_bulk(playground: Playground, sf: Sf, tmp_path: Path) -> None:
     }
 
 
+def test_a_tree(playground: Playground, sf: Sf, tmp_path: Path) -> None:
+    def record(sobject: str, number: int, **fields: str) -> dict[str, Any]:
+        return {"attributes": {"type": sobject, "referenceId": f"{sobject}Ref{number}"}, **fields}
+
+    trees = {
+        "Account": [record("Account", n, Name=f"A{n}") for n in range(3)],
+        "Contact": [record("Contact", n, LastName=f"C{n}", AccountId=f"@AccountRef{n}") for n in range(3)],
+    }
+    plan = [
+        {
+            "sobject": name,
+            "saveRefs": name == "Account",
+            "resolveRefs": name == "Contact",
+            "files": [f"{name}.json"],
+        }
+        for name in trees
+    ]
+    for name, records in trees.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps({"records": records}))
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    made = sf("data import tree -o sim --plan plan.json")
+    assert len(made) == 6
+    assert playground.org.truth.count("Account") == 3
+    children = playground.select("SELECT LastName, Account.Name FROM Contact ORDER BY LastName")
+    assert children == [{"LastName": f"C{n}", "Account": {"Name": f"A{n}"}} for n in range(3)]
+
+
 def test_a_row_that_fails(playground: Playground, sf: Sf, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("Name,Ext_Id__c\nOne,s-1\nTwice,s-1\n")
     told = sf("data import bulk -o sim -s Account -f a.csv -w 5", code=1)

@@ -29,9 +29,13 @@ def test_aiosalesforce_with_client_credentials_over_https(playground: Playground
     assert told["max"] == playground.org.settings.api_requests
     assert told["jobs"] == [told["job"]]
     assert told["everything"] == 300
+    assert told["batch"] == ["By aiosalesforce", True]
+    assert told["composite"] == [201, 201]
     truth = playground.org.truth
     assert truth.count("Contact", origin=told["job"]) == 300
     assert truth.ids("Contact", Change.DELETED) == [told["deleted"]]
+    deals = playground.select("SELECT Name, Account.Name FROM Opportunity")
+    assert deals == [{"Name": "Deal", "Account": {"Name": "Composite"}}]
     found = playground.select("SELECT LastName, Ext_Id__c, Account.Ext_Id__c FROM Contact")
     assert len(found) == 299
     assert all(
@@ -49,6 +53,9 @@ def test_salesforce_api_with_http_basic(playground: Playground, run: Run) -> Non
     assert sorted(told["names"]) == sorted(f"L{n}" for n in range(450))
     assert told["upserted"] == [True]
     assert told["deleted"] == 20
+    assert told["v1"] == [50, True]
+    parents = [row["Account"] for row in playground.select("SELECT Account.Ext_Id__c FROM Opportunity")]
+    assert parents == [{"Ext_Id__c": "p-1"}] * 50
     assert playground.org.truth.count("Contact") == 450
     assert playground.org.truth.count("Contact", Change.DELETED) == 20
     assert len(playground.select("SELECT Id FROM Contact")) == 430

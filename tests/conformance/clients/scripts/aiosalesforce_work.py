@@ -1,4 +1,4 @@
-"""aiosalesforce: client credentials, rows, query in pages, limits, Bulk API 2.0 with all three results."""
+"""aiosalesforce: client credentials, rows, query in pages, limits, Batch, Composite, Bulk API 2.0 with all three results."""
 
 import asyncio
 import json
@@ -39,6 +39,20 @@ async def main() -> None:
         jobs = [job.id async for job in sf.bulk_v2.ingest.list_jobs()]
         first = done.successful_results[0]["sf__Id"]
         await sf.sobject.delete("Contact", first)
+        async with sf.composite.batch(halt_on_error=True) as batch:
+            asked = batch.query("SELECT Name FROM Account WHERE Ext_Id__c = 'i-1'")
+            changed = batch.sobject.upsert("Account", "i-3", "Ext_Id__c", {"Name": "By batch"})
+        async with sf.composite(all_or_none=True) as composite:
+            parent = composite.sobject.create("Account", {"Name": "Composite"})
+            deal = composite.sobject.create(
+                "Opportunity",
+                {
+                    "Name": "Deal",
+                    "StageName": "Prospecting",
+                    "CloseDate": "2026-03-01",
+                    "AccountId": str(parent.reference.id),
+                },
+            )
         everything = [row async for row in sf.query("SELECT Id FROM Contact", include_all_records=True)]
     print(
         json.dumps(
@@ -51,6 +65,8 @@ async def main() -> None:
                     len(done.unprocessed_records),
                 ],
                 "names": names,
+                "batch": [asked.records[0]["Name"], changed.created],
+                "composite": [parent.status_code, deal.status_code],
                 "max": limits["DailyApiRequests"]["Max"],
                 "jobs": jobs,
                 "job": done.jobs[0].id,

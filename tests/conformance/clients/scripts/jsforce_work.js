@@ -1,4 +1,4 @@
-// jsforce: identity, rows, collections, query in pages, Bulk API v1 and 2.0.
+// jsforce: identity, rows, collections, query in pages, Bulk API v1 and 2.0, login over SOAP, Composite.
 const jsforce = require("jsforce");
 
 const numbered = (count, make) => Array.from({ length: count }, (_, n) => make(n));
@@ -57,6 +57,31 @@ async function main() {
   told.v2 = [v2.successfulResults.length, v2.failedResults.map((each) => each.Ext_Id__c), v2.unprocessedRecords.length];
   const v2rows = await (await conn.bulk2.query("SELECT Id, LastName, Account.Name FROM Contact")).toArray();
   told.v2rows = [v2rows.length, v2rows.filter((each) => each["Account.Name"] === "Ärger & Söhne").length];
+  const soap = new jsforce.Connection({ loginUrl: process.env.ORG_HTTP, version: "60.0" });
+  told.soap = (await soap.login(process.env.ORG_USERNAME, process.env.ORG_PASSWORD)).organizationId;
+  const composite = await soap.request({
+    method: "POST",
+    url: "/composite",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      allOrNone: true,
+      compositeRequest: [
+        {
+          method: "POST",
+          url: "/services/data/v60.0/sobjects/Account",
+          referenceId: "parent",
+          body: { Name: "Composite" },
+        },
+        {
+          method: "POST",
+          url: "/services/data/v60.0/sobjects/Contact",
+          referenceId: "child",
+          body: { LastName: "Child", AccountId: "@{parent.id}", Ext_Id__c: "child" },
+        },
+      ],
+    }),
+  });
+  told.composite = composite.compositeResponse.map((each) => each.httpStatusCode);
   console.log(JSON.stringify(told));
 }
 

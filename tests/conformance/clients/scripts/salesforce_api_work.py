@@ -1,4 +1,4 @@
-"""salesforce-api: client credentials by HTTP Basic, rows, query in pages, Bulk API 2.0."""
+"""salesforce-api: client credentials by HTTP Basic, rows, query in pages, Bulk API 2.0 and v1 in JSON."""
 
 import json
 import os
@@ -20,6 +20,11 @@ inserted = sf.bulk_v2.insert("Contact", [{"LastName": f"L{n}", "Ext_Id__c": f"c-
 rows = sf.sobjects.query("SELECT Id, LastName FROM Contact ORDER BY Id")
 upserted = sf.bulk_v2.upsert("Contact", [{"LastName": "U", "Ext_Id__c": "c-3"}], "Ext_Id__c")
 deleted = sf.bulk_v2.delete("Contact", [row["Id"] for row in rows[:20]])
+opportunities = [
+    {"Name": f"O{n}", "StageName": "Prospecting", "CloseDate": "2026-03-01", "Account": {"Ext_Id__c": "p-1"}}
+    for n in range(50)
+]
+v1 = sf.bulk_v1.insert("Opportunity", opportunities)
 print(
     json.dumps(
         {
@@ -29,6 +34,7 @@ print(
             "names": [row["LastName"] for row in rows],
             "upserted": [each.success for each in upserted],
             "deleted": len(deleted),
+            "v1": [len(v1), all(each.success for each in v1)],
         }
     )
 )
