@@ -136,7 +136,7 @@ def _sort_divisible(session: Session, giants: Sequence[str]) -> None:
     """The keys of the rows that may be cut anywhere, sorted on disk: a row's place in the file is its place in the order."""
     which = "grp IS NULL" + (f" OR grp IN ({', '.join(text(one) for one in giants)})" if giants else "")
     path = session.write_parquet(
-        f"SELECT coalesce(concat('g', grp), '') AS part, source_key, bytes FROM sendable WHERE {which} ORDER BY part, source_key",
+        f"SELECT coalesce('g' || grp, '') AS part, source_key, bytes FROM sendable WHERE {which} ORDER BY part, source_key",
         "divisible.parquet",
     )
     session.run(

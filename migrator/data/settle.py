@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from migrator.data.faults import ResultsMismatch
 from migrator.data.jobs import RestJob, Settled, SettleJob, WholeJob
 from migrator.data.prepare import SLICE_ORDER
-from migrator.data.scan import whole_quotes
+from migrator.data.scan import damage
 from migrator.data.session import Session, csv_header, read_csv, read_parquet
 from migrator.data.sql import canonical, cell, exact, ident, present, text
 from migrator.data.workspace import Workspace, folder_name
@@ -143,8 +143,9 @@ def _result_rows(workspace: Workspace, job: SettleJob, kind: str, ref: FileRef) 
         raise ResultsMismatch(f"the {_TITLES[kind]} have no column {lacking}")
     if len(names) != len(header):
         raise ResultsMismatch(f"a column of the {_TITLES[kind]} repeats")
-    if not whole_quotes(path):
-        raise ResultsMismatch(f"the {_TITLES[kind]} end inside a quoted value")
+    damaged = damage(path)
+    if damaged:
+        raise ResultsMismatch(f"the file of the {_TITLES[kind]} is damaged: {damaged}")
     own = {name: f"coalesce({names[name.casefold()]}, '')" for name in _OWN[kind]}
     raw = ", ".join(f"{names[column.name.casefold()]} AS v{n}" for n, column in enumerate(job.columns))
     return (
