@@ -30,9 +30,17 @@ class Workspace:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        with disk_faults(root):
-            self._folder(root)
-            self._folder(root / _TEMPORARY)
+        try:
+            with disk_faults(root):
+                self._folder(root)
+                self._folder(root / _TEMPORARY)
+        except (NotADirectoryError, FileExistsError, PermissionError) as fault:
+            raise MigratorError(
+                "state-read-only",
+                f"the run folder {root} cannot be made ({errno.errorcode.get(fault.errno or 0, 'error')})",
+                hint="name a folder that can be written with --state-dir",
+                exit_code=ExitCode.USAGE,
+            ) from fault
 
     @property
     def spill(self) -> Path:
@@ -40,8 +48,18 @@ class Workspace:
         return self.root / _TEMPORARY / "spill"
 
     def path(self, ref: FileRef) -> Path:
-        """Where the file is."""
-        return self._inside(ref.path)
+        """Where the file is.
+
+        Raises MigratorError `state-corrupt` when it is missing or has another size than recorded; `verify` looks at every byte.
+        """
+        path = self._inside(ref.path)
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:
+            raise _corrupt(ref, "is missing") from None
+        if size != ref.size:
+            raise _corrupt(ref, "has another size than recorded")
+        return path
 
     def publish(self, relpath: str, chunks: Iterable[bytes], rows: int) -> FileRef:
         """Write a file; it is either there whole, under its name, or not at all."""
@@ -69,7 +87,7 @@ class Workspace:
 
         Raises MigratorError `state-corrupt` when it is missing or its bytes differ.
         """
-        path = self.path(ref)
+        path = self._inside(ref.path)
         try:
             digest, size = _digest(path)
         except FileNotFoundError:

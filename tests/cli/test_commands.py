@@ -302,3 +302,39 @@ def test_a_run_is_found_by_a_unique_beginning(done: World) -> None:
     assert done.call("status", name[:15]).code == 0
     told = done.call("status", "2020")
     assert (told.code, name in told.err) == (2, True)
+
+
+def test_a_file_that_is_gone_from_the_run_folder_is_told(done: World) -> None:
+    folder = next(done.state.iterdir())
+    for path in sorted(folder.glob("outcomes/*/*")):
+        path.unlink()
+    for command in ("verify", "report"):
+        told = done.call(command)
+        assert (told.code, "[state-corrupt]" in told.err) == (3, True), told
+    assert done.call("status").code == 0
+
+
+def test_a_ledger_that_is_none_is_told(done: World) -> None:
+    (ledger,) = done.state.glob("*/ledger.sqlite")
+    for extra in done.state.glob("*/ledger.sqlite-*"):
+        extra.unlink()
+    for content in (b"no database at all" * 500, ledger.read_bytes()[:5000], b""):
+        ledger.write_bytes(content)
+        for command in ("status", "resume", "report"):
+            told = done.call(command)
+            assert told.code in {2, 3}, told
+            assert "error[" in told.err
+
+
+def test_a_state_folder_that_cannot_be_is_told(filled: World) -> None:
+    (filled.folder / "runs").write_text("a file")
+    told = filled.call("run", filled.plan(PLAN))
+    assert (told.code, "error[state-read-only]" in told.err) == (2, True), told
+    assert filled.target.written == []
+
+
+def test_another_org_behind_an_alias_is_refused(done: World) -> None:
+    done.orgs({"legacy": done.servers[1].url, "merged": done.servers[0].url})
+    for command in ("resume", "verify"):
+        told = done.call(command)
+        assert (told.code, "error[org-mismatch]" in told.err) == (3, True), told
