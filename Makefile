@@ -38,7 +38,7 @@ test-clients: $(STAMP) $(CLIENTS) .venv-clients/npm/.installed  ## Other people'
 
 .venv-clients/%/.installed: tests/conformance/clients/requirements/%.txt
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
 .venv-clients/npm/.installed: tests/conformance/clients/npm/package.json
