@@ -62,7 +62,8 @@ def closed(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     """The close arrived (or somebody ended the job): whatever happened, the results will tell."""
     change = Change(run).free(attempt.id, due=now + run.policy.poll_delay(0))
     if reply.gone:
-        return quarantined(change, attempt, "its job is gone: what happened to its rows cannot be told")
+        why = "its job is gone: what happened to its rows cannot be told"
+        return quarantined(change, attempt, why, now)
     if reply.job.state is JobState.OPEN:
         return change
     known = replace(attempt, state=AttemptState.CLOSED, job_state=reply.job.state.value)
@@ -74,7 +75,7 @@ def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     job = reply.job
     if reply.gone:
         why = "its job is gone: what happened to its rows cannot be told"
-        return quarantined(Change(run).free(attempt.id), attempt, why)
+        return quarantined(Change(run).free(attempt.id), attempt, why, now)
     told = replace(
         attempt, job_state=job.state.value, processed=job.processed, failed=job.failed, note=job.error
     )
@@ -132,16 +133,21 @@ def broken(run: Run, attempt: Attempt, reply: ResultsBroken, now: float) -> Chan
     tries = run.tries.get(attempt.id, 0) + 1
     if tries <= run.policy.max_refetch:
         return Change(run).free(attempt.id, due=now + run.policy.lost_delay(tries), tries=tries)
-    return quarantined(Change(run).free(attempt.id), attempt, f"its results do not add up: {reply.reason}")
+    why = f"its results do not add up: {reply.reason}"
+    return quarantined(Change(run).free(attempt.id), attempt, why, now)
 
 
-def quarantined(change: Change, attempt: Attempt, why: str) -> Change:
-    """Rows whose fate cannot be told are never sent again on a guess: the run stops and says so."""
+def quarantined(change: Change, attempt: Attempt, why: str, now: float) -> Change:
+    """Rows whose fate cannot be told are never sent again on a guess: the run stops and says so.
+
+    They have their outcome, so a resumed run goes on with all others.
+    """
     tallies = {Outcome.QUARANTINED: attempt.rows}
     ended = replace(attempt, state=AttemptState.QUARANTINED, note=why, tallies=tallies)
     row = change.run.steps[attempt.step]
     change = change.attempt(ended, "quarantined", job=attempt.job_id, rows=attempt.rows)
     change = change.step(replace(row, tallies=added(row.tallies, tallies), notes=(*row.notes, why)))
     what = f"{attempt.step}: {attempt.rows} rows of job {attempt.job_id} are quarantined: {why}"
-    hint = "look the rows up in the target before anything is sent again"
-    return change.stopped(Stop("rows-quarantined", what, hint, ExitCode.ROWS_FAILED))
+    hint = "look the rows up in the target, then resume: it goes on with all others"
+    stop = Stop("rows-quarantined", what, hint, ExitCode.ROWS_FAILED)
+    return finished(change.stopped(stop), attempt.step, now)

@@ -47,7 +47,8 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float) -> Cha
         )
         return change.free(attempt.id).stopped(stop)
     if reply.status in REFUSALS and isinstance(action, Harvest):
-        return quarantined(change.free(attempt.id), attempt, f"the org refuses its results: {reply.code}")
+        why = f"the org refuses its results: {reply.code}"
+        return quarantined(change.free(attempt.id), attempt, why, now)
     if reply.status == 404 and isinstance(action, FetchPage):
         return change.attempt(
             replace(attempt, state=AttemptState.ABANDONED, note="its results are gone"), "abandoned"

@@ -67,7 +67,7 @@ def _begin(world: World) -> TinyLedger:
     return ledger
 
 
-def _load(ledger: TinyLedger) -> Run:
+def _load(ledger: TinyLedger, policy: Policy = POLICY) -> Run:
     state = LedgerState(
         ledger.run,
         ledger.steps,
@@ -75,7 +75,7 @@ def _load(ledger: TinyLedger) -> Run:
         tuple(ledger.attempts.values()),
         tuple(ledger.pages.values()),
     )
-    return from_ledger(state, SCHEDULE, Goal.LOAD, POLICY)
+    return from_ledger(state, SCHEDULE, Goal.LOAD, policy)
 
 
 def execute(script: Script, settled: Settle = settle) -> tuple[World, TinyLedger, Run]:
@@ -87,7 +87,7 @@ def execute(script: Script, settled: Settle = settle) -> tuple[World, TinyLedger
         if run.over:
             break
         if run.stop is not None:
-            if run.stop.exit_code is not ExitCode.PAUSED:
+            if run.stop.exit_code not in {ExitCode.PAUSED, ExitCode.ROWS_FAILED}:
                 break
             run = _load(ledger)
             continue
@@ -125,10 +125,12 @@ def judge(world: World, ledger: TinyLedger, run: Run) -> str:
     doubled = [row for row in ROWS if world.created[row] > 1]
     if doubled:
         return f"DUPLICATE {doubled}"
-    if run.stop is not None:
-        return "" if any(one.tallies for one in ledger.steps.values()) else f"stopped: {run.stop.code}"
+    if run.stop is not None and not run.over:
+        return f"stopped: {run.stop.code}"
     if not run.over:
         return "LIVE-LOCK"
+    if ledger.steps[STEP].tallies.get(Outcome.QUARANTINED):
+        return ""
     missing = [row for row in ROWS if not world.created[row]]
     return f"LOST {missing}" if missing else ""
 
@@ -224,3 +226,34 @@ def test_a_broken_protocol_is_caught(mutant: Settle, found: str) -> None:
     executions, wrong = explore(2, mutant)
     print(f"{len(wrong)} of {executions} executions are wrong")
     assert any(one.startswith(found) for one in wrong)
+
+
+def test_a_run_goes_on_after_a_quarantine() -> None:
+    world = World(Script((), 0))
+    ledger = _begin(world)
+    second = Slice(STEP, 2, 1, world.ref("slices/2", ("row-3",)), Lane.BULK2)
+    ledger.commit((replace(ledger.steps[STEP], total=3), second))
+    strict = replace(POLICY, max_refetch=0, in_flight=1)
+
+    def broken_once(run: Run, action: StepAction | AttemptAction, reply: Reply, now: float) -> Change:
+        if isinstance(action, Harvest) and run.live[action.attempt].slice == 1:
+            reply = ResultsBroken("two rows are missing")
+        return settle(run, action, reply, now)
+
+    run, now = _load(ledger, strict), 0.0
+    stops: list[str] = []
+    for _ in range(MAX_TURNS):
+        if run.over:
+            break
+        if run.stop is not None:
+            stops.append(run.stop.code)
+            run = _load(ledger, strict)
+        actions = decide(run, now, 1)
+        if actions:
+            run = _turn(world, ledger, run, actions[0], now, broken_once)
+        else:
+            now = next_due(run) or now
+    assert run.over
+    assert stops == ["rows-quarantined"]
+    assert ledger.steps[STEP].tallies == {Outcome.CREATED: 1, Outcome.QUARANTINED: 2}
+    assert world.created == {"row-1": 1, "row-2": 1, "row-3": 1}
