@@ -1,25 +1,47 @@
-"""No client gets in with a token that this org did not give, or after it was taken back."""
+"""No client gets in with a token that this org did not give, after it was taken back, or with a wrong secret."""
 
 import pytest
 
 from migrator.simulator.oauth import Tokens
 from tests.conformance.clients.playground import Playground, Run
 
-SCRIPTS = {
-    "simple_salesforce_rest.py": "simple-salesforce",
-    "simple_salesforce_bulk2.py": "simple-salesforce",
-}
+BY_TOKEN = [
+    ("simple-salesforce", "simple_salesforce_rest.py"),
+    ("simple-salesforce", "simple_salesforce_bulk1.py"),
+    ("simple-salesforce", "simple_salesforce_bulk2.py"),
+    ("salesforce-bulk", "salesforce_bulk_work.py"),
+    ("npm", "jsforce_work.js"),
+]
+BY_SECRET = [
+    ("small", "salesforcepy_work.py", "ORG_PASSWORD"),
+    ("small", "salesforcepy_work.py", "ORG_CLIENT_SECRET"),
+    ("small", "aiosalesforce_work.py", "ORG_CLIENT_SECRET"),
+    ("small", "salesforce_api_work.py", "ORG_CLIENT_SECRET"),
+    ("sfbulk2", "sfbulk2_work.py", "ORG_CLIENT_SECRET"),
+]
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_a_foreign_token(playground: Playground, run: Run, script: str) -> None:
-    before = playground.org.requests
-    told = run(SCRIPTS[script], script, fails=True, ORG_TOKEN="00D000000000001!AQforeign")
-    assert "INVALID_SESSION_ID" in told
-    assert playground.org.requests == before
-    assert playground.select("SELECT Id FROM Account") == []
+def nothing_happened(playground: Playground) -> bool:
+    """No API call was counted and no record was made."""
+    return playground.org.requests == 0 and not playground.org.truth.created("Account")
 
 
-def test_a_revoked_token(playground: Playground, run: Run) -> None:
+@pytest.mark.parametrize(("client", "script"), BY_TOKEN)
+def test_a_foreign_token(playground: Playground, run: Run, client: str, script: str) -> None:
+    told = run(client, script, fails=True, ORG_TOKEN="00D000000000001!AQforeign")
+    assert "INVALID_SESSION_ID" in told or "InvalidSessionId" in told
+    assert nothing_happened(playground)
+
+
+@pytest.mark.parametrize(("client", "script"), BY_TOKEN)
+def test_a_revoked_token(playground: Playground, run: Run, client: str, script: str) -> None:
     playground.org.part(Tokens).revoke_all()
-    assert "INVALID_SESSION_ID" in run("simple-salesforce", "simple_salesforce_rest.py", fails=True)
+    told = run(client, script, fails=True)
+    assert "INVALID_SESSION_ID" in told or "InvalidSessionId" in told
+    assert nothing_happened(playground)
+
+
+@pytest.mark.parametrize(("client", "script", "secret"), BY_SECRET)
+def test_a_wrong_secret(playground: Playground, run: Run, client: str, script: str, secret: str) -> None:
+    run(client, script, fails=True, **{secret: "wrong"})
+    assert nothing_happened(playground)
