@@ -436,3 +436,10 @@ def test_records_without_fields_are_answered_too(bulk1: Bulk1, records: list[Any
     bulk1.wait(job, batch)
     shown = json.loads(bulk1.result(job, batch))
     assert [each["errors"][0]["statusCode"] for each in shown] == ["REQUIRED_FIELD_MISSING"] * 2
+
+
+def test_what_is_not_there_is_told_in_the_api_s_own_words(bulk1: Bulk1) -> None:
+    done = bulk1("GET", "/750000000000001/nothing/there")
+    assert (done.status, element(done, "exceptionCode")) == (404, "InvalidUrl")
+    done = bulk1("DELETE", "/750000000000001AAA")
+    assert (done.status, element(done, "exceptionCode")) == (405, "MethodNotAllowed")
