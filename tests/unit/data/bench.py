@@ -86,12 +86,12 @@ class Bench:
         bad: Mapping[int, str] | None = None,
         unprocessed: Sequence[int] = (),
         change: Callable[[list[str]], list[str]] = list,
-        order: int = -1,
+        files: tuple[Sequence[Sequence[str]], Sequence[Sequence[str]], Sequence[Sequence[str]]] | None = None,
         **settings: Any,
     ) -> SettleJob:
         """A settle job as if an org had answered: rows (by place in the slice) in `bad` failed with that error, the others succeeded.
 
-        `change` rewrites the repeated cells, as an org that reformats values would.
+        `change` rewrites the repeated cells, as an org that reformats values would; `files` states the rows of the three files instead.
         """
         slice_ = next(one for one in prepared.slices if one.no == no)
         with self.workspace.path(slice_.file).open(encoding="utf-8", newline="") as file:
@@ -103,6 +103,8 @@ class Bench:
             if n not in bad and n not in unprocessed
         ]
         failed = [["", bad[n], *change(row)] for n, row in enumerate(rows) if n in bad]
+        again = [change(rows[n]) for n in unprocessed]
+        successes, failures, rest = files or (ok[::-1], failed[::-1], again)
         told: dict[str, Any] = {
             "attempt": 7,
             "columns": sent or tuple(SentColumn(name) for name in columns),
@@ -115,9 +117,9 @@ class Bench:
             step="load",
             slice=no,
             rows=prepared.rows,
-            successful=self.csv(("sf__Id", "sf__Created", *columns), ok[::order], prefix="results"),
-            failed_results=self.csv(("sf__Id", "sf__Error", *columns), failed[::order], prefix="results"),
-            unprocessed=self.csv(columns, [change(rows[n]) for n in unprocessed], prefix="results"),
+            successful=self.csv(("sf__Id", "sf__Created", *columns), successes, prefix="results"),
+            failed_results=self.csv(("sf__Id", "sf__Error", *columns), failures, prefix="results"),
+            unprocessed=self.csv(columns, rest, prefix="results"),
             **(told | settings),
         )
 
