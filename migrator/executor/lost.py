@@ -42,9 +42,8 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float) -> Cha
         stop = Stop("signed-out", reply.what, "sign in again, then resume", ExitCode.PAUSED)
         return _never_left(change, action, reply).free(attempt.id).stopped(stop)
     if reply.status in REFUSALS and isinstance(action, CreateJob | SendRows):
-        stop = Stop(
-            "org-refused", f"{attempt.step}: {reply.code}: {reply.what}", reply.hint, ExitCode.REFUSED
-        )
+        hint = reply.hint or "mend what the org complains of, then resume; nothing is lost"
+        stop = Stop("org-refused", f"{attempt.step}: {reply.what}", hint, ExitCode.REFUSED)
         return change.free(attempt.id).stopped(stop)
     if reply.status in REFUSALS and isinstance(action, Harvest):
         why = f"the org refuses its results: {reply.code}"

@@ -159,6 +159,7 @@ def test_verify_of_a_run_that_is_not_complete_is_refused(filled: World) -> None:
     told = filled.call("run", filled.plan(PLAN))
     assert told.code == 3, told
     assert "migrator resume" in told.out
+    assert "nothing is lost" in told.err
     told = filled.call("verify")
     assert told.code == 3
     assert "run-not-complete" in told.err
