@@ -89,7 +89,7 @@ def submit(org: OrgState, call: Call) -> Response:
     if not data.size:
         raise refused("ClientInputError", NO_DATA)
     kind = call.request.headers.get("Content-Type", "text/csv")
-    batch = org.part(Work).submit(job, data, kind, call.now)
+    batch = org.part(Work).submit(job, data.read(0, data.size), kind, call.now)
     return batch_answer(call.request, job, batch, status=201)
 
 

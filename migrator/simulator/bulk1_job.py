@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from migrator.simulator.bulk2_job import job_time
-from migrator.simulator.bulk_spool import Spool
+from migrator.simulator.bulk_spool import Pieces, Spool
 
 DEFAULT_CHUNK = 100_000  # records of one range of ids; Bulk API guide, "PK Chunking Header"
 QUERIES = ("query", "queryAll")
@@ -87,7 +87,8 @@ class Batch:
     """One batch: what was posted, how far it is, and its result."""
 
     id: str
-    request: Spool
+    request: Pieces
+    result: Pieces
     request_type: str  # Content-Type of the request
     created: float
     modified: float
@@ -97,7 +98,6 @@ class Batch:
     failed: int = 0
     retries: int = 0
     milliseconds: int = 0
-    result: Spool = field(default_factory=Spool)
     results: list[str] = field(default_factory=list)  # ids of a query's results
 
     def enter(self, state: BatchState, now: float, message: str = "") -> None:
@@ -119,10 +119,18 @@ class Job:
     modified: float
     state: JobState = JobState.OPEN
     batches: dict[str, Batch] = field(default_factory=dict)
+    spool: Spool = field(default_factory=Spool)  # of all requests and results
 
     @property
     def processed(self) -> int:
         return sum(batch.done for batch in self.batches.values())
+
+    def add(self, batch_id: str, request: bytes, request_type: str, now: float) -> Batch:
+        """A new batch."""
+        made = Batch(batch_id, Pieces(self.spool), Pieces(self.spool), request_type, now, now)
+        made.request.append(request)
+        self.batches[batch_id] = made
+        return made
 
     def enter(self, state: JobState, now: float) -> None:
         """Go into a state."""

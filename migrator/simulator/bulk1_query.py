@@ -13,7 +13,7 @@ from migrator.simulator import ids
 from migrator.simulator.bulk1_content import QUERY_XML_HEAD
 from migrator.simulator.bulk1_job import Batch, BatchState, Content, Job
 from migrator.simulator.bulk1_xml import lines
-from migrator.simulator.bulk_spool import spool_of
+from migrator.simulator.bulk_spool import Pieces
 from migrator.simulator.csvdialect import Dialect, write_rows
 from migrator.simulator.http import dump
 from migrator.simulator.orgstate import OrgState
@@ -64,7 +64,7 @@ class QueryQueue:
         if batch.state.terminal:
             return  # aborted
         batch.enter(BatchState.IN_PROGRESS, now)
-        text = batch.request.read(0, batch.request.size).decode("utf-8", "replace")
+        text = batch.request.read().decode("utf-8", "replace")
         try:
             query = known or parse_query(text)
             check_bulk(query)
@@ -114,7 +114,8 @@ class QueryQueue:
         batch = reading.batch
         batch.result.append(reading.tail)
         if not batch.done and reading.job.spec.content is Content.CSV:
-            batch.result = spool_of(NOTHING_FOUND)
+            batch.result = Pieces(reading.job.spool)
+            batch.result.append(NOTHING_FOUND)
         batch.results.append(self.org.new_id("752"))
         batch.enter(BatchState.COMPLETED, now)
         self._reading = None
@@ -125,9 +126,7 @@ class QueryQueue:
         """Make a batch for every range of ids; the batch that was posted is not processed itself."""
         batch.enter(BatchState.NOT_PROCESSED, now)
         for piece in self._pieces(job, query):
-            request = spool_of(render(piece).encode())
-            made = Batch(self.org.new_id("751"), request, batch.request_type, now, now)
-            job.batches[made.id] = made
+            made = job.add(self.org.new_id("751"), render(piece).encode(), batch.request_type, now)
             self.add(job, made, piece)
 
     def _pieces(self, job: Job, query: Query) -> Iterator[Query]:

@@ -14,7 +14,6 @@ from migrator.simulator.bulk1_job import Batch, BatchState, Concurrency, Job, Jo
 from migrator.simulator.bulk1_query import QueryQueue
 from migrator.simulator.bulk_faults import JobFaultKind, JobFaults
 from migrator.simulator.bulk_slots import Slots, Turn
-from migrator.simulator.bulk_spool import Spool
 from migrator.simulator.bulk_transaction import (
     CHUNK_ROWS,
     KEPT_FOR,
@@ -53,10 +52,9 @@ class Work:
         self.jobs[job.id] = job
         return job
 
-    def submit(self, job: Job, request: Spool, request_type: str, now: float) -> Batch:
+    def submit(self, job: Job, request: bytes, request_type: str, now: float) -> Batch:
         """A new batch; it begins by itself."""
-        batch = Batch(self.org.new_id("751"), request, request_type, now, now)
-        job.batches[batch.id] = batch
+        batch = job.add(self.org.new_id("751"), request, request_type, now)
         if job.spec.is_query:
             self._queries.add(job, batch)
         elif job.spec.concurrency is Concurrency.SERIAL:
@@ -127,7 +125,7 @@ class _Run:
     def _read(self) -> None:
         spec, org = self.job.spec, self.work.org
         sobject = org.store.table(spec.sobject).sobject
-        found = read_request(spec.content, self.batch.request.read(0, self.batch.request.size), sobject)
+        found = read_request(spec.content, self.batch.request.read(), sobject)
         self.compiled = org.dml.compile(
             sobject,
             found.header,

@@ -55,6 +55,31 @@ class Spool:
             yield self.read(offset, size)
 
 
+class Pieces:
+    """Bytes that grow among others in a spool that many share: thousands of them cost one file."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._segments: list[tuple[int, int]] = []
+        self.size = 0
+
+    def append(self, data: bytes) -> None:
+        """Write a segment."""
+        if data:
+            self._segments.append((self._spool.size, len(data)))
+            self._spool.append(data)
+            self.size += len(data)
+
+    def read(self) -> bytes:
+        """All of the bytes."""
+        return b"".join(self.stream())
+
+    def stream(self) -> Iterator[bytes]:
+        """The bytes, some at a time."""
+        for start, size in self._segments:
+            yield from self._spool.stream(start, start + size)
+
+
 def spool_of(data: bytes, stream: BinaryIO | None = None) -> Spool:
     """A spool of these bytes, or of all that a file holds."""
     made = Spool()
