@@ -168,7 +168,7 @@ def child(command: list[str], environment: dict[str, str]) -> tuple[float, float
     return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def measure(rows: int, folder: Path) -> None:
+def measure(rows: int, folder: Path, memory: int) -> None:
     """One whole migration of `rows` rows, verified."""
     write_data(folder / "data", rows)
     with (
@@ -188,7 +188,7 @@ def measure(rows: int, folder: Path) -> None:
         }
         orgs.write_text(json.dumps({"orgs": ends}), encoding="utf-8")
         environment = {**os.environ, SECRET: "simulator-secret"}
-        state = ["--orgs", str(orgs), "--state-dir", str(folder / "runs")]
+        state = ["--orgs", str(orgs), "--state-dir", str(folder / "runs"), "--memory", str(memory)]
         before = requests_of(source) + requests_of(target)
         wall, cpu, peak = child(["-m", "migrator", "run", str(plan), *state], environment)
         requests = requests_of(source) + requests_of(target) - before - 2
@@ -204,6 +204,9 @@ def main() -> None:
     """Measure each size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default="100000,1000000")
+    parser.add_argument(
+        "--memory", type=int, default=192, help="MB of the data plane, as `migrator run --memory`"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the folder")
     given = parser.parse_args()
     print(
@@ -211,7 +214,7 @@ def main() -> None:
     )
     for rows in (int(one) for one in given.rows.split(",")):
         folder = Path(tempfile.mkdtemp(prefix="migrator-bench-"))
-        measure(rows, folder)
+        measure(rows, folder, given.memory)
         if not given.keep:
             shutil.rmtree(folder)
     print(

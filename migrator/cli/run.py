@@ -22,7 +22,7 @@ from migrator.model.plan import OrgEnd
 
 DEFAULT_WORKERS = 4
 #: MB that DuckDB may use; the client's peak is this and about 150 MB more
-DEFAULT_MEMORY = 256
+DEFAULT_MEMORY = 192
 
 
 def _driving(command: options.Decorated) -> options.Decorated:

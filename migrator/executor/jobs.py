@@ -94,6 +94,7 @@ def load(run: Run, step: LoadStep) -> LoadJob:
         columns=tuple(_column(run, one) for one in step.columns),
         lookups=tuple(_lookup(run, one) for one in step.lookups),
         external_id=step.external_id if step.operation is Operation.UPSERT else None,
+        external_id_case_sensitive=step.external_id_case_sensitive,
         follow=step.follow,
         group_by=step.group_by,
         max_slice_rows=step.max_slice_rows,

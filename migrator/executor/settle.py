@@ -42,7 +42,7 @@ from migrator.executor.change import Change, added, finished
 from migrator.executor.lost import lost
 from migrator.executor.run import Run, Stop, key_of
 from migrator.model.run import AttemptKind, Outcome, Slice, StepPhase
-from migrator.model.schedule import LinkStep, LoadStep
+from migrator.model.schedule import LinkStep, LoadStep, VerifyStep
 
 
 class UnexpectedReply(Exception):  # noqa: N818 - it is the reply that is unexpected
@@ -112,7 +112,8 @@ def _settle_step(run: Run, action: StepAction, reply: Reply, now: float) -> Chan
         case StepPrepared():
             return _prepared(change, action, reply, now)
         case TargetCompared():
-            counts = _compared(reply.comparison)
+            step = run.schedule.step(action.step)
+            counts = _compared(reply.comparison, counted=isinstance(step, VerifyStep) and step.counts)
             done = replace(
                 row,
                 phase=StepPhase.DONE,
@@ -156,11 +157,11 @@ def _with_faults(counts: Mapping[str, int], faults: Mapping[str, int]) -> dict[s
     return {key: counts.get(key, 0) + more.get(key, 0) for key in (*counts, *more)}
 
 
-def _compared(comparison: Comparison) -> dict[str, int]:
+def _compared(comparison: Comparison, *, counted: bool) -> dict[str, int]:
+    missing = {"missing": comparison.missing, "duplicated": comparison.duplicated} if counted else {}
     return {
         "rows": comparison.rows,
         "compared": comparison.sampled,
-        "missing": comparison.missing,
-        "duplicated": comparison.duplicated,
+        **missing,
         **{f"differing.{name}": count for name, count in sorted(comparison.differing.items())},
     }

@@ -108,6 +108,7 @@ class LoadStep:
     columns: tuple[ColumnSpec, ...]
     lookups: tuple[LookupSpec, ...]
     external_id: str | None = None
+    external_id_case_sensitive: bool = False
     #: only rows whose value of this relationship field was selected (`follow`); the others are skipped
     follow: str | None = None
     #: target relationship field whose rows stay together

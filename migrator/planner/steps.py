@@ -118,6 +118,7 @@ def _load(one: Resolved, wiring: Wiring) -> LoadStep:
     rows = wiring.counts.get(one.name)
     lane = Lane.BULK2 if one.once else choose_lane(rows, one.guarantee)
     lock = lock_key(one.group_by, lookups, one.target)
+    key = one.target.field_named(one.external_id) if one.external_id else None
     return LoadStep(
         id=f"load.{one.name}",
         object_name=one.name,
@@ -131,6 +132,7 @@ def _load(one: Resolved, wiring: Wiring) -> LoadStep:
         columns=one.columns,
         lookups=lookups,
         external_id=one.external_id,
+        external_id_case_sensitive=bool(key and key.case_sensitive),
         follow=one.follow,
         group_by=lock,
         max_slice_rows=slice_rows(lane, lock),

@@ -8,6 +8,7 @@ from migrator.errors import ExitCode
 from migrator.executor import Goal
 from migrator.model.run import Outcome, RunStatus
 from migrator.simulator import Fault, FaultKind
+from migrator.state import read_ledger
 from tests.executor.orgs import Lab, make_lab
 
 SCHEMA = """
@@ -132,3 +133,23 @@ def test_a_dropped_connection_neither_loses_nor_doubles(
     assert len(lab.target.truth.created("Contact")) == CONTACTS
     assert len(lab.target.truth.created("Account")) == ACCOUNTS
     assert lab.drive(Goal.VERIFY).exit_code is ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("{counts: exact, fields: all}", {"rows", "compared", "missing", "duplicated"}),
+        ("{counts: exact, fields: off}", {"rows", "compared", "missing", "duplicated"}),
+        ("{counts: off, fields: {sample: 3}}", {"rows", "compared"}),
+        ("{counts: off, fields: off}", set()),
+    ],
+)
+def test_verification_compares_what_the_plan_asks_for(lab: Lab, wanted: str, found: set[str]) -> None:
+    one_object = PLAN.partition("  - object: User")[0] + (
+        "  - object: Right__c\n    operation: insert\n    fields: {include: [Name]}\n"
+    )
+    lab.begin(f"{one_object}verify: {wanted}\n")
+    assert lab.drive().exit_code is ExitCode.OK
+    result = lab.drive(Goal.VERIFY)
+    assert result.exit_code is ExitCode.OK
+    assert {key for one in read_ledger(lab.folder).steps.values() for key in one.counts} == found
