@@ -87,7 +87,7 @@ def cci(playground: Playground, project: Path) -> Cci:
     assert pasted
     env = environment(playground, project) | {"CUMULUSCI_ORG_SIM": pasted[1]}
 
-    def task(name: str, *options: str) -> str:
+    def task(name: str, *options: str, code: int = 0) -> str:
         cci = VENVS / "cumulusci" / "bin" / "cci"
         assert cci.exists(), "CumulusCI is not installed: `make test-clients` installs it"
         done = subprocess.run(
@@ -99,8 +99,8 @@ def cci(playground: Playground, project: Path) -> Cci:
             check=False,
             timeout=500,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
     return task
 
@@ -152,3 +152,19 @@ def test_a_dataset_twice_by_upsert(playground: Playground, cci: Cci, api: str) -
     assert {row["Ext_Id__c"]: row["Account"]["Ext_Id__c"] for row in children} == {
         f"c-{n}": f"a-{n // 2}" for n in range(ROWS)
     }
+
+
+def test_a_row_that_fails(playground: Playground, cci: Cci, project: Path) -> None:
+    with closing(sqlite3.connect(project / "in.db")) as db:
+        db.execute("UPDATE Account SET Ext_Id__c = 'a-0' WHERE id = 'Account-1'")
+        db.commit()
+    options = ("-o", "mapping", "bulk.yml", "-o", "database_url", "sqlite:///in.db")
+    assert "DUPLICATE_VALUE" in cci("load_dataset", *options, code=1)
+    truth = playground.org.truth
+    assert [truth.count(sobject) for sobject in TABLES] == [ROWS - 1, 0, 0]
+
+    cci("delete_data", "-o", "objects", "Account")
+    cci("load_dataset", *options, "-o", "ignore_row_errors", "True")
+    contacts = playground.select("SELECT Ext_Id__c FROM Contact WHERE AccountId = null")
+    assert {row["Ext_Id__c"] for row in contacts} == {"c-2", "c-3"}
+    assert truth.count("Contact") == ROWS
