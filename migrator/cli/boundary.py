@@ -1,10 +1,11 @@
 """The edge of the program: every error becomes a message and an exit code here, and nowhere else."""
 
+import json
 import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -33,11 +34,9 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as wrong:
         return _usage(wrong)
     except PlanInvalid as wrong:
-        show(wrong.diagnostics)
-        return wrong.exit_code
+        return _refused(arguments, wrong.diagnostics, wrong.exit_code)
     except MigratorError as wrong:
-        show([wrong.diagnostic])
-        return wrong.exit_code
+        return _refused(arguments, [wrong.diagnostic], wrong.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return ExitCode.INTERRUPTED
@@ -56,6 +55,28 @@ def show(diagnostics: Iterable[Diagnostic]) -> None:
         head = f"{found.severity}[{found.code}]"
         text = plain(str(found)).removeprefix(head)
         click.echo(click.style(head, fg=_COLOURS[found.severity], bold=True) + text, err=True)
+
+
+def diagnostic_json(found: Diagnostic) -> dict[str, str | int]:
+    """A diagnostic as JSON values."""
+    return {
+        "severity": found.severity.value,
+        "code": found.code,
+        "path": found.where.path,
+        "line": found.where.line,
+        "column": found.where.column,
+        "what": found.what,
+        "hint": found.hint,
+    }
+
+
+def _refused(arguments: list[str], diagnostics: Sequence[Diagnostic], code: ExitCode) -> int:
+    """Tell why a command ends; whoever asked for JSON gets one document here too (`report --json` names a file)."""
+    show(diagnostics)
+    if "--json" in arguments and arguments[0] != "report":
+        document = {"exit_code": int(code), "diagnostics": [diagnostic_json(one) for one in diagnostics]}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    return code
 
 
 def _usage(wrong: click.ClickException) -> int:

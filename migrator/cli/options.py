@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from migrator.cli.boundary import show
+from migrator.cli.boundary import diagnostic_json, show
 from migrator.errors import Diagnostic, ExitCode, MigratorError, PlanInvalid, Where, error, has_errors
 from migrator.executor import load
 from migrator.model.plan import Plan
@@ -138,19 +138,6 @@ def print_json(value: object) -> None:
 def environment() -> Mapping[str, str]:
     """The environment; read here only, passed on from here."""
     return os.environ  # noqa: TID251 - this is the place
-
-
-def diagnostic_json(found: Diagnostic) -> dict[str, str | int]:
-    """A diagnostic as JSON values."""
-    return {
-        "severity": found.severity.value,
-        "code": found.code,
-        "path": found.where.path,
-        "line": found.where.line,
-        "column": found.where.column,
-        "what": found.what,
-        "hint": found.hint,
-    }
 
 
 def report_findings(found: list[Diagnostic], *, plan: str, json_wanted: bool) -> int:

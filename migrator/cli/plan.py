@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from migrator.cli import options
-from migrator.cli.boundary import show
+from migrator.cli.boundary import diagnostic_json, show
 from migrator.cli.orgs import Orgs
 from migrator.clock import SystemClock
 from migrator.errors import ExitCode, PlanInvalid, has_errors
@@ -76,7 +76,7 @@ def plan(
             options.print_json(
                 {
                     "schedule": explain_json(checked.schedule),
-                    "diagnostics": [options.diagnostic_json(one) for one in everything],
+                    "diagnostics": [diagnostic_json(one) for one in everything],
                 }
             )
         case "mermaid":
