@@ -7,14 +7,13 @@ the order (group, source key).
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from migrator.data.cutting import Cut, cut
 from migrator.data.jobs import CutSlice, LinkJob, LoadJob, Prepared, RetryJob
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY
 from migrator.data.packing import Limits
 from migrator.data.session import Session, read_parquet
-from migrator.data.sql import cell, line, text
+from migrator.data.sql import cell, ident, line, text
 from migrator.data.stage import Staged, stage_link, stage_load
 from migrator.data.workspace import Workspace, folder_name
 from migrator.errors import MigratorError
@@ -22,7 +21,6 @@ from migrator.model.run import FileRef, Outcome
 
 #: the order of rows in a slice; the source key is unique, so no two runs can differ
 SLICE_ORDER = "grp NULLS FIRST, source_key"
-_CHUNK = 1 << 20
 
 
 def prepare_load(session: Session, workspace: Workspace, job: LoadJob) -> Prepared:
@@ -96,11 +94,7 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
 
 def _limits(job: LoadJob | LinkJob | RetryJob, names: Sequence[str]) -> Limits:
     """What the rows of a slice may take: the header is part of the file."""
-    return Limits(job.max_slice_rows, job.max_slice_bytes - len(_header(names)))
-
-
-def _header(names: Sequence[str]) -> bytes:
-    return (",".join(names) + "\n").encode()
+    return Limits(job.max_slice_rows, job.max_slice_bytes - len(",".join(names).encode()) - 1)
 
 
 def _judge_repeats(session: Session, staged: Staged) -> int:
@@ -197,7 +191,7 @@ def _write(
     )
     session.run(f"CREATE TEMP VIEW sent AS SELECT * FROM {read_parquet([made])}")
     sizes = session.rows("SELECT slice, count(*) FROM sent GROUP BY slice ORDER BY slice")
-    slices = tuple(_slice_files(session, workspace, list(names), folder, sizes, decided))
+    slices = tuple(_slice_files(session, workspace, names, folder, sizes, decided))
     session.run("DROP VIEW sent")
     ref = workspace.adopt(f"rows/{folder}/{round_no}.parquet", made, sum(rows for _, rows in sizes))
     return ref, slices
@@ -206,25 +200,20 @@ def _write(
 def _slice_files(
     session: Session,
     workspace: Workspace,
-    names: list[str],
+    names: Sequence[str],
     folder: str,
     sizes: Sequence[tuple[int, int]],
     decided: Cut,
 ) -> Iterator[CutSlice]:
-    """Each slice on its own: the rows file is sorted by slice, so little more than its rows is read."""
-    header = _header(names)
-    made = session.folder / "lines.csv"
+    """Each slice on its own: the rows file is sorted by slice, so little more than its rows is read.
+
+    A row is one column to DuckDB, made by our own rules of quoting; so the header is that column's name.
+    """
     for no, rows in sizes:
+        made = session.folder / f"{no}.csv"
         session.run(
-            f"COPY (SELECT {line(names)} FROM sent WHERE slice = {no} ORDER BY {SLICE_ORDER}) "
-            f"TO {text(str(made))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', NULLSTR '')"
+            f"COPY (SELECT {line(names)} AS {ident(','.join(names))} FROM sent WHERE slice = {no} ORDER BY {SLICE_ORDER}) "
+            f"TO {text(str(made))} (FORMAT csv, HEADER true, QUOTE '', ESCAPE '', NULLSTR '')"
         )
-        ref = workspace.publish(f"slices/{folder}/{no}.csv", _file(header, made), rows)
+        ref = workspace.adopt(f"slices/{folder}/{no}.csv", made, rows)
         yield CutSlice(no, ref, decided.lone.get(no, ""))
-
-
-def _file(header: bytes, path: Path) -> Iterator[bytes]:
-    yield header
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk

@@ -3,6 +3,8 @@
 **Invariant:** every name and literal that reaches DuckDB went through `ident` or `text`.
 """
 
+from collections.abc import Sequence
+
 from migrator.data.jobs import SentColumn
 
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -63,14 +65,14 @@ MACROS = (
 )
 
 
-def line(names: list[str]) -> str:
+def line(names: Sequence[str]) -> str:
     """A row of a slice file. A row of one empty cell is written as a quoted one: a blank line would be no row."""
     if len(names) == 1:
         return f"CASE WHEN {cell(names[0])} IS NULL THEN '\"\"' ELSE csv_cell({cell(names[0])}) END"
     return "concat_ws(',', " + ", ".join(f"csv_cell({cell(name)})" for name in names) + ")"
 
 
-def line_bytes(values: list[str], *, exact: bool) -> str:
+def line_bytes(values: Sequence[str], *, exact: bool) -> str:
     """Its length in bytes with the line end. Not exact: at most a quoted cell each too many, for half the work."""
     if len(values) == 1:
         return f"(CASE WHEN {values[0]} IS NULL THEN 2 ELSE csv_bytes({values[0]}) END + 1)::BIGINT"
