@@ -8,7 +8,7 @@ class RequestFailed(MigratorError):  # noqa: N818 - says what happened, as its b
     """A request that did not end in a usable answer.
 
     `sent`: whether it can have had an effect (YES: there was a whole answer, see `status`). `error_code`: Salesforce's.
-    `retryable`: whether the same request may well succeed later; the token was renewed already when it had expired.
+    `retryable`: whether to try the same request again at once (not where that was done already); the token was renewed when it had expired.
     `retry_after`: seconds that the org asked us to wait.
     """
 

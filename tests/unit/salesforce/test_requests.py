@@ -358,7 +358,14 @@ def test_the_token_endpoint_is_asked_again_when_it_is_busy(signing_in: Connect) 
     signing_in(script).create_ingest("Account", "insert")
     assert script.calls[:3] == ["POST /services/oauth2/token"] * 3
     failed = failure(create(signing_in(Script(BUSY))))
-    assert (failed.code, failed.sent, failed.retryable) == ("org-unavailable", Sent.NO, True)
+    assert (failed.code, failed.sent) == ("org-unavailable", Sent.NO)
+
+
+def test_a_read_does_not_multiply_the_tries_of_its_sign_in(signing_in: Connect) -> None:
+    script = Script(BUSY)
+    failed = failure(lambda: signing_in(script).job("750000000000001AAA"))
+    assert (failed.code, failed.sent, failed.retryable) == ("org-unavailable", Sent.NO, False)
+    assert script.calls == ["POST /services/oauth2/token"] * 5
 
 
 def test_a_token_for_a_foreign_host_is_not_used(signing_in: Connect) -> None:
