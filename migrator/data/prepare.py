@@ -27,7 +27,7 @@ def prepare_load(session: Session, workspace: Workspace, job: LoadJob) -> Prepar
     """Make the slices of a load step."""
     staged = stage_load(session, workspace, job)
     expected = sum(ref.rows for ref in job.pages.files)
-    (found,) = session.one(f"SELECT count(*) FROM {read_parquet([staged.path])}")
+    (found,) = session.one(f"SELECT count(*) FROM {read_parquet(staged.paths)}")
     if found != expected:
         raise MigratorError(
             "state-corrupt",
@@ -102,7 +102,7 @@ def _judge_repeats(session: Session, staged: Staged) -> int:
 
     Makes `overrides` (row, code, fields; code NULL: dropped) and the views `sendable` and `unsent`.
     """
-    source = read_parquet([staged.path])
+    source = read_parquet(staged.paths)
     session.run(f"CREATE TEMP VIEW staged AS SELECT * FROM {source}")
     session.run('CREATE TEMP TABLE overrides ("row" BIGINT, code VARCHAR, fields VARCHAR)')
     if staged.keyed:
@@ -189,10 +189,9 @@ def _write(
         f"ORDER BY slice, {SLICE_ORDER}",
         "rows.parquet",
     )
-    session.run(f"CREATE TEMP VIEW sent AS SELECT * FROM {read_parquet([made])}")
-    sizes = session.rows("SELECT slice, count(*) FROM sent GROUP BY slice ORDER BY slice")
-    slices = tuple(_slice_files(session, workspace, names, folder, sizes, decided))
-    session.run("DROP VIEW sent")
+    sent = read_parquet([made])
+    sizes = session.rows(f"SELECT slice, count(*) FROM {sent} GROUP BY slice ORDER BY slice")
+    slices = tuple(_slice_files(session, workspace, sent, names, folder, sizes, decided))
     ref = workspace.adopt(f"rows/{folder}/{round_no}.parquet", made, sum(rows for _, rows in sizes))
     return ref, slices
 
@@ -200,6 +199,7 @@ def _write(
 def _slice_files(
     session: Session,
     workspace: Workspace,
+    sent: str,
     names: Sequence[str],
     folder: str,
     sizes: Sequence[tuple[int, int]],
@@ -209,11 +209,14 @@ def _slice_files(
 
     A row is one column to DuckDB, made by our own rules of quoting; so the header is that column's name.
     """
+    made = {no: session.folder / f"{no}.csv" for no, _ in sizes}
+    session.run_all(
+        [
+            f"COPY (SELECT {line(names)} AS {ident(','.join(names))} FROM {sent} WHERE slice = {no} ORDER BY {SLICE_ORDER}) "
+            f"TO {text(str(path))} (FORMAT csv, HEADER true, QUOTE '', ESCAPE '', NULLSTR '')"
+            for no, path in made.items()
+        ]
+    )
     for no, rows in sizes:
-        made = session.folder / f"{no}.csv"
-        session.run(
-            f"COPY (SELECT {line(names)} AS {ident(','.join(names))} FROM sent WHERE slice = {no} ORDER BY {SLICE_ORDER}) "
-            f"TO {text(str(made))} (FORMAT csv, HEADER true, QUOTE '', ESCAPE '', NULLSTR '')"
-        )
-        ref = workspace.adopt(f"slices/{folder}/{no}.csv", made, rows)
+        ref = workspace.adopt(f"slices/{folder}/{no}.csv", made[no], rows)
         yield CutSlice(no, ref, decided.lone.get(no, ""))

@@ -4,7 +4,7 @@
 """
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from migrator.data.faults import PageBroken
@@ -16,25 +16,31 @@ from migrator.model.run import FileRef
 
 #: the row's number; no API name and hardly any CSV column is called that
 ROW = '"#row"'
-#: how many parts an extract is read in; each is one thread's work, and its rows are numbered in order
-_PARTS = 8
 _CHUNK = 1 << 20
 
 
 def scan(workspace: Workspace, pages: Pages) -> str:
     """SQL of the relation: `#row` from 1, then the source columns."""
+    (whole,) = scan_parts(workspace, pages, 1)
+    return whole
+
+
+def scan_parts(workspace: Workspace, pages: Pages, count: int) -> list[str]:
+    """The relation in at most `count` parts of about the same size: DuckDB reads CSV files one after the other, a part is for a thread."""
     files = [ref for ref in pages.files if ref.rows]
     if not files:
-        return _nothing(workspace, pages)
-    headers = [csv_header(workspace.path(ref), delimiter=pages.delimiter) for ref in files]
-    names = headers[0]
-    parts, offset = [], 0
-    for run in _parts(files, headers):
-        paths = [workspace.path(ref) for ref, _ in run]
-        source = read_csv(paths, run[0][1], delimiter=pages.delimiter)
-        parts.append(f"SELECT {offset} + row_number() OVER () AS {ROW}, {quoted(names)} FROM {source}")
-        offset += sum(ref.rows for ref, _ in run)
-    return " UNION ALL ".join(parts)
+        return [_nothing(workspace, pages)]
+    headers = {ref: csv_header(workspace.path(ref), delimiter=pages.delimiter) for ref in files}
+    names = quoted(headers[files[0]])
+    total, offset = sum(ref.rows for ref in files), 0
+    parts: list[list[str]] = [[] for _ in range(count)]
+    for run in _runs(files, headers, -(-total // count)):
+        source = read_csv([workspace.path(ref) for ref in run], headers[run[0]], delimiter=pages.delimiter)
+        # the rows of one scan come in the order of its files
+        numbered = f"SELECT {offset} + row_number() OVER () AS {ROW}, {names} FROM {source}"
+        parts[min(count - 1, offset * count // total)].append(numbered)
+        offset += sum(ref.rows for ref in run)
+    return [" UNION ALL ".join(part) for part in parts if part]
 
 
 def _nothing(workspace: Workspace, pages: Pages) -> str:
@@ -43,16 +49,18 @@ def _nothing(workspace: Workspace, pages: Pages) -> str:
     return f"SELECT NULL::BIGINT AS {ROW}{columns} WHERE false"
 
 
-def _parts(
-    files: Sequence[FileRef], headers: Sequence[tuple[str, ...]]
-) -> list[list[tuple[FileRef, tuple[str, ...]]]]:
-    """Runs of pages with the same header, none longer than its share."""
-    share = -(-len(files) // _PARTS)
-    runs: list[list[tuple[FileRef, tuple[str, ...]]]] = []
-    for ref, header in zip(files, headers, strict=True):
-        if not runs or runs[-1][0][1] != header or len(runs[-1]) >= share:
+def _runs(
+    files: Sequence[FileRef], headers: Mapping[FileRef, tuple[str, ...]], share: int
+) -> list[list[FileRef]]:
+    """Neighbouring pages of the same header, up to about `share` rows."""
+    runs: list[list[FileRef]] = []
+    held = 0
+    for ref in files:
+        if not runs or headers[runs[-1][0]] != headers[ref] or held >= share:
             runs.append([])
-        runs[-1].append((ref, header))
+            held = 0
+        runs[-1].append(ref)
+        held += ref.rows
     return runs
 
 

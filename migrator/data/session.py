@@ -6,6 +6,7 @@
 import csv
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ class Session:
 
     connection: duckdb.DuckDBPyConnection
     folder: Path
+    threads: int = 1
     broken: type[Exception] = duckdb.InvalidInputException
 
     def run(self, sql: str) -> None:
@@ -51,12 +53,34 @@ class Session:
         while chunk := cursor.fetchmany(4096):
             yield from chunk
 
+    def run_all(self, statements: Sequence[str]) -> None:
+        """Execute statements that do not depend on each other, nor on temporary objects, as many at once as there are threads."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            for done in [pool.submit(self._run_apart, sql) for sql in statements]:
+                done.result()
+
+    def _run_apart(self, sql: str) -> None:
+        with self.connection.cursor() as connection:
+            connection.execute(sql)
+
     def write_parquet(self, sql: str, name: str) -> Path:
         """The result of a query as a parquet file in the scratch folder."""
-        path = self.folder / name
-        # small row groups keep the writer's memory flat and let one slice be read without its neighbours
-        self.run(f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 30720)")
+        (path,) = self.write_parquets([sql], name)
         return path
+
+    def write_parquets(self, parts: Sequence[str], name: str) -> list[Path]:
+        """The results of queries, each as a file; several are written at the same time and must not need temporary objects."""
+        paths = [self.folder / f"{number}-{name}" for number in range(len(parts))]
+        # small row groups keep the writer's memory flat and let one slice be read without its neighbours
+        statements = [
+            f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 30720)"
+            for sql, path in zip(parts, paths, strict=True)
+        ]
+        if len(statements) == 1:
+            self.run(statements[0])
+        else:
+            self.run_all(statements)
+        return paths
 
 
 class Database:
@@ -67,6 +91,7 @@ class Database:
 
     def __init__(self, workspace: Workspace, *, memory_limit_mb: int, threads: int) -> None:
         self._workspace = workspace
+        self._threads = threads
         self._config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{memory_limit_mb}MB",
             "threads": threads,
@@ -86,7 +111,7 @@ class Database:
         with self._workspace.scratch() as folder, _engine_faults(root), disk_faults(root):
             connection = self._connect()
             try:
-                yield Session(connection, folder)
+                yield Session(connection, folder, self._threads)
             finally:
                 connection.close()
 
@@ -97,6 +122,8 @@ class Database:
                 self._root.execute("SET GLOBAL TimeZone = 'UTC'")
                 # files are immutable, and a slice is read from a file of many
                 self._root.execute("SET GLOBAL parquet_metadata_cache = true")
+                # the optimizer takes a CSV scan for a few rows and would build its hash table of all of them: joins stand as written
+                self._root.execute("SET GLOBAL disabled_optimizers = 'join_order,build_side_probe_side'")
                 for macro in MACROS:
                     self._root.execute(macro)
             return self._root.cursor()

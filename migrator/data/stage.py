@@ -5,19 +5,23 @@ One pass: read, transform, join the id maps, judge. Repeated keys need a second 
 **Invariant:** a staged row has either a verdict or cells that may be sent; which of several faults is told depends on the row alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from migrator.data.jobs import LinkJob, LoadJob, SqlColumn
 from migrator.data.lookups import Resolved, id_map, resolve, source_value
-from migrator.data.scan import ROW, scan, source_key
+from migrator.data.scan import ROW, scan_parts, source_key
 from migrator.data.session import Session
 from migrator.data.sql import SET_NULL, cell, ident, line_bytes, text
 from migrator.data.workspace import Workspace
 from migrator.model.plan import Operation, WhenMissing
 from migrator.model.run import Outcome
 
+#: extracts below this are staged in one part; so are those whose id maps have more rows than this
+_PARTED_ROWS = 50_000
+_PARTED_MAP_ROWS = 1_000_000
 #: characters (Bulk API 2.0 limits: a field, a record)
 _MAX_FIELD = 131_072
 _MAX_RECORD = 400_000
@@ -27,7 +31,7 @@ _MAX_RECORD = 400_000
 class Staged:
     """The staged file and what its columns are. `key_field`: the sent field by which the org finds a record."""
 
-    path: Path
+    paths: tuple[Path, ...]
     names: tuple[str, ...]
     keyed: bool
     key_field: str | None = None
@@ -80,8 +84,8 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
         ),
         *_null_key_verdict(key_field),
     ]
-    query = _query(
-        scan(workspace, job.pages),
+    query = partial(
+        _query,
         source_key(job.key),
         keyed,
         resolved,
@@ -93,7 +97,7 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
         clear_when=_clear_when(job, resolved, key_field),
     )
     return Staged(
-        session.write_parquet(query, "staged.parquet"),
+        _write(session, workspace, job, query),
         names,
         keyed=bool(job.key),
         key_field=key_field,
@@ -112,8 +116,8 @@ def stage_link(session: Session, workspace: Workspace, job: LinkJob) -> Staged:
         *_lookup_verdicts(resolved, blocking=(WhenMissing.FAIL, WhenMissing.DEFAULT, WhenMissing.LINK)),
         _Verdict(f"NOT ({some_sent})", Outcome.SKIPPED, "'LOOKUP_MISSING'"),
     ]
-    query = _query(
-        scan(workspace, job.pages),
+    query = partial(
+        _query,
         source_key(job.key),
         [],
         resolved,
@@ -124,18 +128,27 @@ def stage_link(session: Session, workspace: Workspace, job: LinkJob) -> Staged:
         joins=f" JOIN ({id_map(workspace, job.loaded)}) AS own ON own.source_key = keyed.source_key AND own.target_id IS NOT NULL",
         where=f" WHERE {some_value}",
     )
-    return Staged(
-        session.write_parquet(query, "staged.parquet"), names, keyed=bool(job.key), drop_repeats=True
-    )
+    return Staged(_write(session, workspace, job, query), names, keyed=bool(job.key), drop_repeats=True)
+
+
+def _write(
+    session: Session, workspace: Workspace, job: LoadJob | LinkJob, query: Callable[[str], str]
+) -> tuple[Path, ...]:
+    """Large extracts are staged in parts, one for each thread, unless each part's copy of the id maps would take much memory."""
+    mapped = sum(ref.rows for lookup in job.lookups for one in lookup.id_maps for ref in one.files)
+    rows = sum(ref.rows for ref in job.pages.files)
+    parts = session.threads if rows >= _PARTED_ROWS and mapped <= _PARTED_MAP_ROWS else 1
+    sources = scan_parts(workspace, job.pages, parts)
+    return tuple(session.write_parquets([query(source) for source in sources], "staged.parquet"))
 
 
 def _query(
-    source: str,
     key: str,
     keyed: Sequence[str],
     resolved: Sequence[Resolved],
     values: dict[str, str],
     verdicts: Sequence[_Verdict],
+    source: str,
     *,
     group_by: str | None,
     exact_bytes: bool,
