@@ -117,7 +117,8 @@ class LinkJob:
 class RetryJob:
     """Cut the rows that wait into new slices. `rows`: the rows file of the first round. `settled`: outcome files of the step.
 
-    A row that is final in any of `settled` is never cut again. `round` counts from 2.
+    A row that is final in any of `settled` is never cut again; so a slice whose fate is unknown needs an outcome file too
+    (`Engine.settle_whole`), or rows that once waited would be sent a second time. `round` counts from 2.
     """
 
     step: str
