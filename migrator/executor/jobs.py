@@ -21,10 +21,11 @@ from migrator.data.jobs import (
     SettleJob,
     SqlColumn,
     SqlLookup,
+    WholeJob,
 )
 from migrator.executor.run import Run
 from migrator.model.plan import Operation
-from migrator.model.run import Attempt, FileRef
+from migrator.model.run import Attempt, FileRef, Outcome
 from migrator.model.schedule import (
     ColumnSpec,
     ExtractStep,
@@ -118,14 +119,30 @@ def link(run: Run, step: LinkStep) -> LinkJob:
     )
 
 
-def again(run: Run, step: LoadStep | LinkStep) -> RetryJob:
-    """Cut the waiting rows of a step once more."""
+def quarantine(run: Run, attempt: Attempt) -> WholeJob:
+    """Give every row of a quarantined slice that outcome."""
+    slice_ = run.slices[(attempt.step, attempt.slice)]
+    return WholeJob(
+        step=attempt.step,
+        slice=attempt.slice,
+        attempt=attempt.id,
+        rows=rows_file(run, attempt.step, slice_.round),
+        outcome=Outcome.QUARANTINED,
+        code="QUARANTINED",
+    )
+
+
+def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...]) -> RetryJob:
+    """Cut the waiting rows of a step once more; `quarantined` are the outcomes of slices whose fate is unknown."""
     row = run.steps[step.id]
     return RetryJob(
         step=step.id,
         round=row.rounds + 1,
         rows=rows_file(run, step.id, 1),
-        settled=tuple(one.outcomes for one in run.settled.get(step.id, ()) if one.outcomes is not None),
+        settled=(
+            *(one.outcomes for one in run.settled.get(step.id, ()) if one.outcomes is not None),
+            *quarantined,
+        ),
         max_slice_rows=step.max_slice_rows,
         max_slice_bytes=step.max_slice_bytes,
         first_no=max((no for name, no in run.slices if name == step.id), default=0) + 1,

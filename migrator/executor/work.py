@@ -42,7 +42,7 @@ from migrator.executor.actions import (
     UploadTaken,
 )
 from migrator.executor.run import Run
-from migrator.model.run import Attempt, AttemptKind, FileRef
+from migrator.model.run import Attempt, AttemptKind, AttemptState, FileRef
 from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, MatchStep, Side, VerifyStep
 from migrator.model.wire import JobInfo, JobState
 from migrator.salesforce import Org, RequestFailed, RowReply
@@ -101,11 +101,20 @@ def _perform_step(tools: Tools, run: Run, action: StepAction) -> Reply:
         case PrepareStep(), LinkStep():
             return StepPrepared(engine.prepare_link(jobs.link(run, step)))
         case CutAgain(), LoadStep() | LinkStep():
-            return StepPrepared(engine.cut_again(jobs.again(run, step)))
+            return StepPrepared(engine.cut_again(jobs.again(run, step, _quarantined(engine, run, step.id))))
         case CompareTarget(), VerifyStep():
             return TargetCompared(engine.compare(jobs.compare(run, step)))
         case _:
             raise TypeError(f"{type(action).__name__} does not fit {type(step).__name__}")
+
+
+def _quarantined(engine: Engine, run: Run, step: str) -> tuple[FileRef, ...]:
+    """Outcome files of the step's quarantined slices, so that rows which waited before are never cut again."""
+    return tuple(
+        engine.settle_whole(jobs.quarantine(run, one)).outcomes
+        for one in run.settled.get(step, ())
+        if one.state is AttemptState.QUARANTINED
+    )
 
 
 def _perform_attempt(tools: Tools, run: Run, action: AttemptAction, attempt: Attempt) -> Reply:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -10,6 +10,7 @@ import httpx
 from migrator.clock import Clock, VirtualClock
 from migrator.errors import has_errors
 from migrator.executor import Drive, Ends, Goal, Policy, Progress, Result, check, load, start
+from migrator.model.schedule import LoadStep
 from migrator.salesforce import ClientCredentials, ConnectionSettings, Org, Secret, connect
 from migrator.simulator import Org as SimulatedOrg
 from migrator.simulator import OrgSettings, load_schema, wsgi_app
@@ -42,14 +43,22 @@ class Lab:
         transport = httpx.WSGITransport(app=wsgi_app(org))
         return connect(settings, self.clock, transport=transport, rng=random.Random(7))  # noqa: S311 - jitter
 
-    def begin(self, plan: str, *, variables: Mapping[str, str] | None = None) -> None:
-        """Check the plan against both orgs and make the run folder."""
+    def begin(
+        self, plan: str, *, variables: Mapping[str, str] | None = None, max_slice_rows: int = 0
+    ) -> None:
+        """Check the plan against both orgs and make the run folder; small slices when `max_slice_rows` says so."""
         path = self.folder.parent / "plan.yaml"
         path.write_text(plan, encoding="utf-8")
         loaded, found = load(path, dict(variables or {}))
         assert loaded is not None, [str(one) for one in found]
         checked = check(loaded, self.ends())
         assert not has_errors(checked.diagnostics), [str(one) for one in checked.diagnostics]
+        if max_slice_rows and checked.schedule is not None:
+            steps = tuple(
+                replace(one, max_slice_rows=max_slice_rows) if isinstance(one, LoadStep) else one
+                for one in checked.schedule.steps
+            )
+            checked = replace(checked, schedule=replace(checked.schedule, steps=steps))
         start(checked, self.folder, run_id="test-run", api_version="66.0", clock=self.clock)
 
     def drive(self, goal: Goal = Goal.LOAD, policy: Policy | None = None) -> Result:

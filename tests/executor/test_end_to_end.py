@@ -7,7 +7,7 @@ import pytest
 from migrator.errors import ExitCode
 from migrator.executor import Goal
 from migrator.model.run import Outcome, RunStatus
-from migrator.simulator import Fault, FaultKind
+from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab, make_lab
 
@@ -153,3 +153,25 @@ def test_verification_compares_what_the_plan_asks_for(lab: Lab, wanted: str, fou
     result = lab.drive(Goal.VERIFY)
     assert result.exit_code is ExitCode.OK
     assert {key for one in read_ledger(lab.folder).steps.values() for key in one.counts} == found
+
+
+def test_quarantined_rows_that_waited_before_are_never_sent_again(lab: Lab) -> None:
+    plan = PLAN.partition("  - object: Left__c")[0]
+    lab.begin(plan, max_slice_rows=250)
+    # round 1: both jobs of contacts are aborted; round 2: one again, and the other's results cannot be had
+    lab.target.add_job_fault(JobFault(JobFaultKind.ABORT, sobject="Contact", times=3))
+    lab.target.faults.append(
+        Fault(
+            kind=FaultKind.STATUS, method="GET", path=r".*/successfulResults.*", nth=4, code=404, body=b"[]"
+        )
+    )
+    first = lab.drive()
+    assert first.stop is not None
+    assert first.stop.code == "rows-quarantined"
+    second = lab.drive()
+    assert second.stop is None
+    assert second.exit_code is ExitCode.ROWS_FAILED
+    tallies = next(one.tallies for one in second.summary.steps if one.step == "load.Contact")
+    assert sum(tallies.values()) == CONTACTS
+    assert 0 < tallies[Outcome.QUARANTINED] < CONTACTS
+    assert len(lab.target.truth.created("Contact")) == CONTACTS
