@@ -155,7 +155,7 @@ def test_verification_compares_what_the_plan_asks_for(lab: Lab, wanted: str, fou
     assert {key for one in read_ledger(lab.folder).steps.values() for key in one.counts} == found
 
 
-def test_quarantined_rows_that_waited_before_are_never_sent_again(lab: Lab) -> None:
+def test_a_run_goes_on_around_quarantined_rows(lab: Lab) -> None:
     plan = PLAN.partition("  - object: Left__c")[0]
     lab.begin(plan, max_slice_rows=250)
     # round 1: both jobs of contacts are aborted; round 2: one again, and the other's results cannot be had
