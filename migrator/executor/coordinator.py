@@ -160,7 +160,7 @@ class Coordinator:
             if done is not None:
                 self._settle(done)
             return
-        due = next_due(self._run)
+        due = next_due(self._run, self._clock.now())
         if due is None:
             raise RuntimeError("nothing to do, nothing under way, and yet not over: " + str(self._run.goal))
         self._clock.wait(

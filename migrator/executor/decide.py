@@ -52,9 +52,12 @@ def decide(run: Run, now: float, room: int) -> list[Action]:
     return chosen
 
 
-def next_due(run: Run) -> float | None:
-    """The earliest time at which something that waits becomes due; None when nothing waits."""
-    return min((at for key, at in run.due.items() if key not in run.busy), default=None)
+def next_due(run: Run, now: float) -> float | None:
+    """The earliest time after `now` at which something that waits becomes due; None when nothing waits.
+
+    What is due already but cannot begin (a next round while slices are under way) is not waited for: that would spin.
+    """
+    return min((at for key, at in run.due.items() if key not in run.busy and at > now), default=None)
 
 
 def _candidates(run: Run, now: float) -> Iterator[Action]:

@@ -93,7 +93,7 @@ def execute(script: Script, settled: Settle = settle) -> tuple[World, TinyLedger
             continue
         actions = decide(run, now, 1)
         if not actions:
-            due = next_due(run)
+            due = next_due(run, now)
             assert due is not None, "live-lock: nothing to do and nothing to wait for"
             now = max(now, due)
             continue
@@ -252,7 +252,7 @@ def test_a_run_goes_on_after_a_quarantine() -> None:
         if actions:
             run = _turn(world, ledger, run, actions[0], now, broken_once)
         else:
-            now = next_due(run) or now
+            now = next_due(run, now) or now
     assert run.over
     assert stops == ["rows-quarantined"]
     assert ledger.steps[STEP].tallies == {Outcome.CREATED: 1, Outcome.QUARANTINED: 2}
