@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from migrator.simulator import Org, load_schema, serve
-from migrator.simulator.oauth import Tokens
+from migrator.simulator.auth.oauth import Tokens
 
 HEADER = "Name,Legacy_Id__c,Industry,AnnualRevenue,NumberOfEmployees,BillingCity,BillingCountry,Phone,Website,Description"
 MAX_UPLOAD = 100_000_000

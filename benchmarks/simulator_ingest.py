@@ -15,8 +15,8 @@ import psutil
 
 from migrator.clock import VirtualClock
 from migrator.simulator import Org, load_schema
-from migrator.simulator.compile import Compiled, Operation
-from migrator.simulator.context import Context
+from migrator.simulator.records.compile import Compiled, Operation
+from migrator.simulator.records.context import Context
 
 CHUNK = 200
 ACCOUNT = ["Name", "Legacy_Id__c", "Industry", "AnnualRevenue", "NumberOfEmployees", "Phone", "Website"]

@@ -21,8 +21,8 @@ from migrator.simulator import (
     make_authority,
     serve,
 )
-from migrator.simulator.schema import Schema
-from migrator.simulator.schema_file import SchemaInvalid
+from migrator.simulator.schema.files import SchemaInvalid
+from migrator.simulator.schema.model import Schema
 from migrator.simulator.seed import SeedInvalid
 
 

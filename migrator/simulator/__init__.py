@@ -3,10 +3,10 @@
 Independent of the rest of the product by contract: it is a second reading of the platform.
 """
 
-from migrator.simulator.bulk_faults import JobFault, JobFaultKind
+from migrator.simulator.bulk.faults import JobFault, JobFaultKind
 from migrator.simulator.faults import Fault, FaultKind
 from migrator.simulator.org import Org
-from migrator.simulator.schema_file import load_schema
+from migrator.simulator.schema.files import load_schema
 from migrator.simulator.seed import load_csv_folder
 from migrator.simulator.server import Server, serve, wsgi_app
 from migrator.simulator.settings import OrgSettings

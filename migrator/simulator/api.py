@@ -1,18 +1,11 @@
 """All resources of an org: every API module's routes in one list."""
 
-from migrator.simulator import (
-    bulk1_api,
-    bulk2_ingest,
-    bulk2_query,
-    collections_api,
-    composite_api,
-    discovery,
-    oauth,
-    query_api,
-    rows,
-    soap_login,
-    tree_api,
-)
+from migrator.simulator import discovery
+from migrator.simulator.auth import oauth, soap_login
+from migrator.simulator.bulk.v1 import api as bulk1_api
+from migrator.simulator.bulk.v2 import ingest as bulk2_ingest
+from migrator.simulator.bulk.v2 import query as bulk2_query
+from migrator.simulator.rest import collections_api, composite_api, query_api, rows, tree_api
 from migrator.simulator.router import Route
 
 

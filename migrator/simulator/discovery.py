@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from migrator.simulator.bulk_limits import MAX_QUERY_JOBS, BulkLimits
+from migrator.simulator.auth.oauth import identity_url
 from migrator.simulator.http import Response, answer
-from migrator.simulator.oauth import identity_url
+from migrator.simulator.limits import MAX_QUERY_JOBS, BulkLimits
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import NEWEST, OLDEST, Call, Route
 

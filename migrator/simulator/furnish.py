@@ -2,7 +2,7 @@
 
 from migrator.simulator.ids import to_18
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.values import moment
+from migrator.simulator.records.values import moment
 
 PROFILES = ("System Administrator", "Standard User", "Minimum Access - Salesforce")
 

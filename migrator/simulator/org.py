@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator
 
 from migrator.clock import Clock, SystemClock
 from migrator.simulator import api
-from migrator.simulator.bulk1_answers import error_answer
-from migrator.simulator.bulk_faults import JobFault, JobFaults
+from migrator.simulator.auth.oauth import Tokens, authenticate
+from migrator.simulator.bulk.faults import JobFault, JobFaults
+from migrator.simulator.bulk.v1.answers import error_answer
 from migrator.simulator.faults import Dropped, Fault, FaultKind
 from migrator.simulator.furnish import furnish
 from migrator.simulator.http import JSON, ApiError, Headers, Request, Response, dump
-from migrator.simulator.oauth import Tokens, authenticate
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import Call, Route, Router
-from migrator.simulator.schema import Schema
-from migrator.simulator.schema_file import load_schema
+from migrator.simulator.schema.files import load_schema
+from migrator.simulator.schema.model import Schema
 from migrator.simulator.settings import OrgSettings
 
 COMPRESS_FROM = 1_024  # bytes

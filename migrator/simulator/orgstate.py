@@ -11,12 +11,12 @@ from typing import Protocol, TypeVar
 
 from migrator.clock import Clock
 from migrator.simulator import ids
-from migrator.simulator.behaviour import DERIVED
-from migrator.simulator.dml import Dml
-from migrator.simulator.schema import Schema, SObject
+from migrator.simulator.records.behaviour import DERIVED
+from migrator.simulator.records.dml import Dml
+from migrator.simulator.records.store import Store
+from migrator.simulator.records.truth import Truth
+from migrator.simulator.schema.model import Schema, SObject
 from migrator.simulator.settings import OrgSettings
-from migrator.simulator.store import Store
-from migrator.simulator.truth import Truth
 
 Part = TypeVar("Part")
 

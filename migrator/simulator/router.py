@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from migrator.simulator.context import Context
 from migrator.simulator.http import ApiError, Request, Response, not_found
 from migrator.simulator.orgstate import OrgState
+from migrator.simulator.records.context import Context
 
 OLDEST, NEWEST = 31, 66  # API versions; 21 to 30 were retired in Summer '25
 

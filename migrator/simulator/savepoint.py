@@ -6,7 +6,7 @@
 from typing import Self
 
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.store import Journal
+from migrator.simulator.records.store import Journal
 
 
 class Savepoint:

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
-from migrator.simulator.compile import Operation
-from migrator.simulator.context import Context
-from migrator.simulator.dml import MAX_ROWS
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.results import ChunkResult, HeaderFault
-from migrator.simulator.schema import FieldType, SObject
+from migrator.simulator.records.compile import Operation
+from migrator.simulator.records.context import Context
+from migrator.simulator.records.dml import MAX_ROWS
+from migrator.simulator.records.results import ChunkResult, HeaderFault
+from migrator.simulator.schema.model import FieldType, SObject
 
 # Records that an org has already are met by this field instead of made again.
 MATCHED_BY = {

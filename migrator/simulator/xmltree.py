@@ -6,6 +6,7 @@ from typing import Any
 from defusedxml import DefusedXmlException, ElementTree
 
 INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
+HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")  # characters XML cannot hold
 
 Parsed = Any  # an element of the standard library's tree, which its safe reader does not name

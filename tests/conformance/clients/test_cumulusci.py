@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from migrator.cli.clients import settings
-from migrator.simulator.truth import Change
+from migrator.simulator.records.truth import Change
 from tests.conformance.clients.conftest import VENVS
 from tests.conformance.clients.playground import Playground, environment
 

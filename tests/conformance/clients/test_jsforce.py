@@ -1,6 +1,6 @@
 """jsforce, over plain http."""
 
-from migrator.simulator.truth import Change
+from migrator.simulator.records.truth import Change
 from tests.conformance.clients.playground import Playground, Run
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from migrator.cli.clients import settings
-from migrator.simulator.truth import Change
+from migrator.simulator.records.truth import Change
 from tests.conformance.clients.conftest import NODE, NODE_MODULES
 from tests.conformance.clients.playground import Playground, environment
 

@@ -13,7 +13,7 @@ import pytest
 
 from migrator.cli.clients import settings
 from migrator.simulator import Org, OrgSettings, load_schema, serve
-from migrator.simulator.truth import Change
+from migrator.simulator.records.truth import Change
 from tests.conformance.clients.conftest import NODE, NODE_MODULES, SCHEMA
 from tests.conformance.clients.playground import Playground, environment
 

@@ -1,6 +1,6 @@
 """simple-salesforce, over https only."""
 
-from migrator.simulator.truth import Change
+from migrator.simulator.records.truth import Change
 from tests.conformance.clients.playground import Playground, Run
 
 CLIENT = "simple-salesforce"

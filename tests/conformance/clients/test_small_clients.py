@@ -1,6 +1,6 @@
 """Small clients, each with a way of its own: how it logs in, where it puts slashes, what it reads of a job."""
 
-from migrator.simulator.truth import Change
+from migrator.simulator.records.truth import Change
 from tests.conformance.clients.playground import Playground, Run
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrator.simulator.oauth import Tokens
+from migrator.simulator.auth.oauth import Tokens
 from tests.conformance.clients.playground import Playground, Run
 
 BY_TOKEN = [

@@ -9,8 +9,8 @@ import pytest
 
 from migrator.clock import VirtualClock
 from migrator.simulator import Org, OrgSettings, load_schema
+from migrator.simulator.auth.oauth import Tokens
 from migrator.simulator.http import Headers, Request, Response
-from migrator.simulator.oauth import Tokens
 
 SCHEMA: dict[str, Any] = {
     "objects": {

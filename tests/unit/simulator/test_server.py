@@ -8,7 +8,7 @@ import pytest
 
 from migrator.clock import VirtualClock
 from migrator.simulator import Fault, FaultKind, Org, serve, wsgi_app
-from migrator.simulator.oauth import Tokens
+from migrator.simulator.auth.oauth import Tokens
 
 DATA = "/services/data/v60.0"
 

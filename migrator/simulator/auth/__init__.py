@@ -1,0 +1,1 @@
+"""Who may come in: OAuth grants and SOAP login."""

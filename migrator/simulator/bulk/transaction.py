@@ -1,0 +1,43 @@
+"""One transaction of an asynchronous job, the same in both Bulk APIs, and the figures that both go by."""
+
+from collections.abc import Sequence
+
+from migrator.simulator.bulk.csvdialect import unparsable
+from migrator.simulator.bulk.faults import JobFaults
+from migrator.simulator.limits import DAY
+from migrator.simulator.orgstate import OrgState
+from migrator.simulator.records.compile import Compiled
+from migrator.simulator.records.context import Context
+from migrator.simulator.records.results import ChunkResult
+
+BATCH_ROWS = 10_000  # records of a batch; "Limits"
+CHUNK_ROWS = 200  # rows of one transaction
+MAX_LOCK_FAILURES = 100  # more than so many in a batch send its remainder back to the queue
+OPEN_FOR = DAY  # a job takes data for 24 h
+KEPT_FOR = 7 * DAY  # jobs and results are kept for 7 days
+SWEEP = 60.0  # seconds between looks at jobs that are too old
+TOO_MANY_LOCKS = "TooManyLockFailure : Too many lock failure 200 Trying again later."
+NO_DATA = "Unable to find any data to create batch"
+_RAGGED = "The number of values in a row does not match the number of columns in the header"
+
+
+def run_rows(
+    org: OrgState,
+    compiled: Compiled,
+    rows: Sequence[Sequence[str | None]],
+    context: Context,
+    *,
+    processed: int,
+) -> ChunkResult:
+    """Run the rows, or refuse them all where a fault says so; a `CsvFault` when one does not fit the header."""
+    if rows and set(map(len, rows)) != {compiled.width}:
+        raise unparsable(_RAGGED)
+    place = compiled.id_place
+    ids = [row[place] or "" if place is not None else "" for row in rows]
+    locked = org.part(JobFaults).locked(compiled.sobject.name, processed, ids)
+    return locked or org.dml.execute(compiled, rows, context)
+
+
+def lock_failures(result: ChunkResult) -> int:
+    """How many rows were refused because somebody else had them locked."""
+    return sum(errors[0].status_code == "UNABLE_TO_LOCK_ROW" for errors in result.errors.values())

@@ -1,0 +1,212 @@
+"""The resources of Bulk API 2.0 ingest: make, fill, close or abort, watch, list and delete jobs, and fetch their results."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from migrator.simulator.bulk.csvdialect import read_batch, write_header, write_rows
+from migrator.simulator.bulk.spool import spool_of
+from migrator.simulator.bulk.v2.create import invalid_value, read_creation, read_spec, refusal
+from migrator.simulator.bulk.v2.job import IngestJob, JobState
+from migrator.simulator.bulk.v2.work import IngestWork
+from migrator.simulator.http import Headers, Response, answer, not_found
+from migrator.simulator.ids import to_18
+from migrator.simulator.orgstate import OrgState
+from migrator.simulator.router import Call, Route
+
+MAX_BASE64 = 150_000_000  # bytes of an upload once it is in base64; "Limits"
+LIST_PAGE = 1_000
+CSV_TYPE = "text/csv; charset=UTF-8"
+_JOBS = "/services/data/v{version}/jobs/ingest"
+_JOB = _JOBS + "/{id}"
+_TERMINATED = "Error encountered when deleting the job because the job is not terminated"
+_WORDS = {
+    JobState.JOB_COMPLETE: "Completed",
+    JobState.ABORTED: "Aborted",
+    JobState.FAILED: "Failed",
+    JobState.UPLOAD_COMPLETE: "Closed",
+    JobState.IN_PROGRESS: "Closed",
+}
+
+
+def routes() -> list[Route]:
+    """The routes of ingest jobs."""
+    return [
+        Route("POST", _JOBS, create),
+        Route("GET", _JOBS, list_jobs),
+        Route("GET", _JOB, show),
+        Route("PATCH", _JOB, change),
+        Route("DELETE", _JOB, delete),
+        Route("PUT", _JOB + "/batches", upload),
+        Route("GET", _JOB + "/successfulResults", successful),
+        Route("GET", _JOB + "/failedResults", failed),
+        Route("GET", _JOB + "/unprocessedrecords", unprocessed),
+        Route("GET", _JOB + "/unprocessedRecords", unprocessed),
+    ]
+
+
+def create(org: OrgState, call: Call) -> Response:
+    """Make a job; with its data in one multipart request, close it as well."""
+    asked = read_creation(call.request)
+    spec = read_spec(org, asked.asked)
+    work = org.part(IngestWork)
+    job = work.create(spec, call.version, call.user_id, call.now)
+    if asked.content is not None:
+        job.upload = spool_of(asked.content)
+        work.close(job, call.now)
+    return _show(job.create_form())
+
+
+def upload(org: OrgState, call: Call) -> Response:
+    """Take the data of a job: once, and unseen."""
+    job = _job(org, call)
+    if job.upload is not None and job.state is JobState.OPEN:
+        advice = "make sure you only do 'PUT' once on a given Job."
+        start = f"Found multipe contents for job: <{job.id[:15]}>, please 'Close' / 'Abort' / 'Delete' the current Job"
+        raise refusal("BULK_API_ERROR", f"{start} then create a new Job and {advice}")
+    if job.state is not JobState.OPEN:
+        raise refusal("INVALIDJOBSTATE", f"Uploading data to a job in state {job.state} not allowed")
+    data = spool_of(call.request.body, call.request.stream)
+    if (data.size + 2) // 3 * 4 > MAX_BASE64:
+        raise refusal(
+            "BULK_API_ERROR", f"Exceeded max size of {MAX_BASE64} bytes for the job's data in base64"
+        )
+    job.upload = data
+    return Response(201)
+
+
+def change(org: OrgState, call: Call) -> Response:
+    """Close or abort a job."""
+    job = _job(org, call)
+    asked = call.request.json()
+    wanted = asked.get("state") if isinstance(asked, dict) else None
+    work = org.part(IngestWork)
+    if wanted == JobState.ABORTED:
+        if job.state.terminal:
+            raise refusal("INVALIDJOBSTATE", f"Aborting already {_WORDS[job.state]} Job not allowed")
+        work.stop(job, JobState.ABORTED, call.now)
+    elif wanted == JobState.UPLOAD_COMPLETE:
+        if job.state is not JobState.OPEN:
+            raise refusal("INVALIDJOBSTATE", f"Closing already {_WORDS[job.state]} Job not allowed")
+        work.close(job, call.now)
+    else:
+        raise invalid_value("" if wanted is None else wanted, "state")
+    return _show(job.short_form())
+
+
+def show(org: OrgState, call: Call) -> Response:
+    """The job with its counters."""
+    return _show(_job(org, call).info_form())
+
+
+def delete(org: OrgState, call: Call) -> Response:
+    """Forget a job that is not being processed."""
+    job = _job(org, call)
+    if job.state in {JobState.OPEN, JobState.IN_PROGRESS}:
+        raise refusal("API_ERROR", _TERMINATED)
+    work = org.part(IngestWork)
+    if not job.state.terminal:
+        work.stop(job, JobState.ABORTED, call.now)
+    del work.jobs[job.id]
+    return Response(204)
+
+
+def list_jobs(org: OrgState, call: Call) -> Response:
+    """Jobs, a thousand at a time."""
+    query = call.request.query
+    jobs = list(org.part(IngestWork).jobs.values())
+    if (
+        query.get("isPkChunkingEnabled", "").lower() == "true"
+        or query.get("jobType", "V2Ingest") != "V2Ingest"
+    ):
+        jobs = []
+    return _show(page_of_jobs(call, [job.list_form() for job in jobs], "jobs/ingest"))
+
+
+def page_of_jobs(call: Call, listed: list[dict[str, Any]], resource: str) -> dict[str, Any]:
+    """One page of a list of jobs."""
+    start = _list_start(call.request.query.get("queryLocator", ""))
+    stop = start + LIST_PAGE
+    done = stop >= len(listed)
+    following = None if done else f"{call.base}/{resource}?queryLocator=01g000000000000AAA-{stop}"
+    return {"done": done, "records": listed[start:stop], "nextRecordsUrl": following}
+
+
+def _list_start(locator: str) -> int:
+    place = locator.rpartition("-")[2]
+    if not locator:
+        return 0
+    if not place.isdecimal():
+        raise refusal("INVALID_QUERY_LOCATOR", f"invalid query locator: {locator}")
+    return int(place)
+
+
+# --- results -----------------------------------------------------------------------------------------------------
+
+
+def successful(org: OrgState, call: Call) -> Response:
+    """The rows that were done."""
+    job = _ended(org, call)
+    return _csv(job, ["sf__Id", "sf__Created"], job.good.shuffled(_seed(org, job)))
+
+
+def failed(org: OrgState, call: Call) -> Response:
+    """The rows that were refused, with the reason."""
+    job = _ended(org, call)
+    return _csv(job, ["sf__Id", "sf__Error"], job.bad.shuffled(_seed(org, job)))
+
+
+def unprocessed(org: OrgState, call: Call) -> Response:
+    """The rows that nothing was done with."""
+    job = _ended(org, call)
+    if job.layout is None and job.upload is not None and job.state is not JobState.JOB_COMPLETE:
+        return Response(200, Headers({"Content-Type": CSV_TYPE}), job.upload.stream())
+    return _csv(job, [], _unprocessed_rows(job))
+
+
+def _unprocessed_rows(job: IngestJob) -> Iterator[bytes]:
+    if job.layout is None or job.upload is None:
+        return
+    done = {batch.number: batch.done for batch in job.batches}
+    started = {batch.number for batch in job.batches if batch.started}
+    for number, span in enumerate(job.layout.spans):
+        if done.get(number, 0) >= span.rows or (job.over_allocation and number not in started):
+            continue
+        rows = read_batch(job.upload.read(span.start, span.end - span.start), job.spec.dialect)
+        yield write_rows(islice(rows, done.get(number, 0), None), job.spec.dialect).encode()
+
+
+def _csv(job: IngestJob, added: list[str], parts: Iterator[bytes]) -> Response:
+    original = job.layout.header if job.layout else ()
+    header = write_header(added, original, job.spec.dialect).encode() if added or original else b""
+
+    def body() -> Iterator[bytes]:
+        yield header
+        yield from parts
+
+    return Response(200, Headers({"Content-Type": CSV_TYPE}), body())
+
+
+def _seed(org: OrgState, job: IngestJob) -> str:
+    return f"{org.settings.seed}:{job.number}" if org.settings.shuffle_results else ""
+
+
+# --- jobs by id --------------------------------------------------------------------------------------------------
+
+
+def _job(org: OrgState, call: Call) -> IngestJob:
+    found = org.part(IngestWork).jobs.get(to_18(call.params["id"]))
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _ended(org: OrgState, call: Call) -> IngestJob:
+    job = _job(org, call)
+    if not job.state.terminal:
+        raise refusal("INVALIDJOBSTATE", f"Results of a job in state {job.state} are not available")
+    return job
+
+
+def _show(value: dict[str, Any]) -> Response:
+    return answer(value, pretty=True)

@@ -1,0 +1,281 @@
+"""The work behind ingest jobs: internal batches of 10,000 rows, several at a time, in transactions of 200 rows.
+
+Batches of all jobs share the org's parallel slots and interleave, so results come in no order of the input.
+
+**Invariant:** what a transaction did is in the job's counters and result files before anything else happens.
+"""
+
+import random
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+
+from migrator.simulator.bulk.csvdialect import CsvFault, Layout, lay_out, read_batch, write_rows
+from migrator.simulator.bulk.faults import JobFaultKind, JobFaults
+from migrator.simulator.bulk.slots import Slots, Turn
+from migrator.simulator.bulk.spool import Spool
+from migrator.simulator.bulk.transaction import (
+    BATCH_ROWS,
+    CHUNK_ROWS,
+    KEPT_FOR,
+    MAX_LOCK_FAILURES,
+    NO_DATA,
+    OPEN_FOR,
+    SWEEP,
+    TOO_MANY_LOCKS,
+    lock_failures,
+    run_rows,
+)
+from migrator.simulator.bulk.v2.job import Batch, IngestJob, JobSpec, JobState
+from migrator.simulator.limits import BulkLimits
+from migrator.simulator.orgstate import OrgState
+from migrator.simulator.records.compile import Compiled
+from migrator.simulator.records.context import Context
+from migrator.simulator.records.results import ChunkResult, HeaderFault
+from migrator.simulator.records.values import java_double
+from migrator.simulator.schema.model import NUMBERS
+
+MAX_RETRIES = 20  # of a batch, before the job fails; current guide (older ones: 10)
+_ORDERS = 8  # orders of result rows within a transaction
+_BOOLEAN = {True: "true", False: "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What all batches of a job share."""
+
+    upload: Spool
+    layout: Layout
+    compiled: Compiled
+    numeric: tuple[int, ...]  # columns printed as doubles
+
+
+class IngestWork:
+    """The ingest jobs of one org and the work on them; `org.part(IngestWork)`."""
+
+    def __init__(self, org: OrgState) -> None:
+        self.org = org
+        self.jobs: dict[str, IngestJob] = {}
+        self._waiting: deque[IngestJob] = deque()  # UploadComplete, not looked at yet
+        self._made = 0
+        self._swept = 0.0
+        self._slots = org.part(Slots)
+        self._slots.feeders.append(self._feed)
+
+    # --- from the API ------------------------------------------------------------------------------------------
+
+    def create(self, spec: JobSpec, version: str, user_id: str, now: float) -> IngestJob:
+        """A new job, open for its data."""
+        self._made += 1
+        job = IngestJob(self.org.new_id("750"), spec, version, user_id, now, now, self._made)
+        self.jobs[job.id] = job
+        return job
+
+    def close(self, job: IngestJob, now: float) -> None:
+        """The upload is complete: process it."""
+        job.enter(JobState.UPLOAD_COMPLETE, now)
+        self._waiting.append(job)
+
+    def stop(self, job: IngestJob, state: JobState, now: float, error: str = "") -> None:
+        """End a job where it is; what is done stays done."""
+        job.enter(state, now, error)
+        self._slots.drop(job.id, now)
+        if job in self._waiting:
+            self._waiting.remove(job)
+
+    # --- in the background -------------------------------------------------------------------------------------
+
+    def _feed(self, now: float) -> bool:
+        """Cut the jobs that wait into batches, one job at a time when rows take no time; whether there was one."""
+        self._sweep(now)
+        found = bool(self._waiting)
+        while self._waiting:
+            job = self._waiting.popleft()
+            self._prepare(job, job.modified if self._slots.timed else now)
+            if not self._slots.timed:
+                break
+        return found
+
+    def _sweep(self, now: float) -> None:
+        """End jobs that were open too long, forget those that ended long ago."""
+        if now - self._swept < SWEEP:
+            return
+        self._swept = now
+        for job in list(self.jobs.values()):
+            if job.state is JobState.OPEN and now - job.created >= OPEN_FOR:
+                self.stop(job, JobState.ABORTED, now)
+            elif job.state.terminal and now - job.ended >= KEPT_FOR:
+                del self.jobs[job.id]
+
+    def _prepare(self, job: IngestJob, now: float) -> None:
+        job.enter(JobState.IN_PROGRESS, now)
+        try:
+            plan = self._plan(job)
+        except CsvFault as fault:
+            self.stop(job, JobState.FAILED, now, fault.text)
+            return
+        except HeaderFault as fault:
+            self.stop(job, JobState.FAILED, now, f"InvalidBatch : {fault.text}")
+            return
+        job.batches = [Batch(number, span.rows) for number, span in enumerate(plan.layout.spans)]
+        if not job.batches:
+            self.stop(job, JobState.JOB_COMPLETE, now)
+            return
+        queue = list(job.batches)
+        if self.org.settings.shuffle_results:
+            random.Random(f"{self.org.settings.seed}:{job.number}").shuffle(queue)  # noqa: S311 - deterministic on purpose
+        for batch in queue:
+            self._slots.enqueue(_Running(self, job, batch, plan), now, lane=job.id)
+
+    def _plan(self, job: IngestJob) -> _Plan:
+        if job.upload is None or not job.upload.size:
+            raise CsvFault(f"ClientInputError : {NO_DATA}")
+        layout = job.layout = lay_out(job.upload.file, job.spec.dialect, BATCH_ROWS)
+        if not layout.header:
+            raise CsvFault(f"ClientInputError : {NO_DATA}")
+        spec = job.spec
+        sobject = self.org.sobject(spec.sobject)
+        if sobject is None:
+            raise HeaderFault(f"Unable to find object: {spec.sobject}")
+        compiled = self.org.dml.compile(
+            sobject, layout.header, spec.operation, external_id=spec.external_id, null_marker="#N/A"
+        )
+        numeric = tuple(column.place for column in compiled.values if column.field.type in NUMBERS)
+        return _Plan(job.upload, layout, compiled, numeric)
+
+
+@dataclass(slots=True)
+class _Running:
+    """A batch on its way through a slot."""
+
+    work: IngestWork
+    job: IngestJob
+    batch: Batch
+    plan: _Plan
+    locked: int = 0  # rows refused for locks since it has its slot
+    rows: Iterator[list[str]] = field(default_factory=lambda: iter(()))
+
+    @property
+    def job_id(self) -> str:
+        return self.job.id
+
+    @property
+    def next_rows(self) -> int:
+        return min(CHUNK_ROWS, self.batch.rows - self.batch.done)
+
+    def begin(self, now: float) -> bool:
+        """Take the slot, unless the org's allocation is used up: then the job fails."""
+        job, batch = self.job, self.batch
+        if not batch.started and not self._allowed(now):
+            job.over_allocation = True
+            self.work.stop(job, JobState.FAILED, now, "ExceededQuota : ApiBatchItems Limit exceeded.")
+            return False
+        batch.started = True
+        self.locked = 0
+        span = self.plan.layout.spans[batch.number]
+        rows = read_batch(self.plan.upload.read(span.start, span.end - span.start), job.spec.dialect)
+        self.rows = islice(rows, batch.done, None)
+        return True
+
+    def _allowed(self, now: float) -> bool:
+        limits = self.work.org.part(BulkLimits)
+        return limits.records.take(now, self.batch.rows) and limits.batches.take(now)
+
+    def step(self, now: float) -> Turn:
+        """One transaction."""
+        job, batch, org = self.job, self.batch, self.work.org
+        try:
+            rows = list(islice(self.rows, CHUNK_ROWS))
+            context = Context(job.created_by, now, job.id)
+            result = run_rows(org, self.plan.compiled, rows, context, processed=job.processed)
+        except CsvFault as fault:
+            self.work.stop(job, JobState.FAILED, now, fault.text)
+            return Turn.DONE
+        self._record(rows, result)
+        job.modified = max(job.modified, now)
+        job.milliseconds += round(len(rows) * org.settings.row_seconds * 1000)
+        self.locked += lock_failures(result)
+        if self._struck(now):
+            return Turn.DONE
+        if batch.done < batch.rows:
+            return self._back(now) if self.locked > MAX_LOCK_FAILURES else Turn.AGAIN
+        if job.processed == job.rows:
+            self.work.stop(job, JobState.JOB_COMPLETE, now)
+        return Turn.DONE
+
+    def _back(self, now: float) -> Turn:
+        """Too many locks: the remainder of the batch goes back into the queue."""
+        self.job.retries += 1
+        self.batch.retries += 1
+        if self.batch.retries > MAX_RETRIES:
+            self.work.stop(self.job, JobState.FAILED, now, TOO_MANY_LOCKS)
+            return Turn.DONE
+        return Turn.BACK
+
+    def _struck(self, now: float) -> bool:
+        """Whether a fault set up for such a job ends it here."""
+        job = self.job
+        fault = self.work.org.part(JobFaults).ending(job.spec.sobject, job.processed)
+        if fault is None:
+            return False
+        state = JobState.FAILED if fault.kind is JobFaultKind.FAIL else JobState.ABORTED
+        self.work.stop(job, state, now, fault.message if state is JobState.FAILED else "")
+        return True
+
+    # --- results -----------------------------------------------------------------------------------------------
+
+    def _record(self, rows: Sequence[Sequence[str]], result: ChunkResult) -> None:
+        job, batch = self.job, self.batch
+        form = job.spec.dialect
+        cells = _normalised(rows, self.plan.numeric)
+        created = [_BOOLEAN[flag] for flag in result.created]
+        failed = result.errors
+        if not failed:
+            good = list(zip(result.ids, created, *cells, strict=True))
+        else:
+            lines = list(zip(result.ids, created, *cells, strict=True))
+            good = [line for place, line in enumerate(lines) if place not in failed]
+            bad = [
+                (lines[place][0], ";".join(error.bulk() for error in errors), *lines[place][2:])
+                for place, errors in sorted(failed.items())
+            ]
+            job.bad.append(write_rows(self._mixed(bad), form).encode())
+        job.good.append(write_rows(self._mixed(good), form).encode())
+        batch.done += len(rows)
+        job.processed += len(rows)
+        job.failed += len(failed)
+
+    def _mixed(self, lines: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        settings, batch = self.work.org.settings, self.batch
+        if not settings.shuffle_results:
+            return lines
+        variant = (settings.seed + self.job.number + batch.number + batch.done // CHUNK_ROWS) % _ORDERS
+        return [lines[place] for place in _order(len(lines), variant)]
+
+
+@lru_cache(maxsize=256 * _ORDERS)
+def _order(size: int, variant: int) -> tuple[int, ...]:
+    """One of a few fixed orders of so many rows: making a new one for every transaction would cost more than the rest."""
+    places = list(range(size))
+    random.Random(f"{size}:{variant}").shuffle(places)  # noqa: S311 - deterministic on purpose
+    return tuple(places)
+
+
+def _normalised(rows: Sequence[Sequence[str]], numeric: Sequence[int]) -> list[Sequence[str]]:
+    """The columns of the rows, numbers printed as the platform prints doubles."""
+    columns: list[Sequence[str]] = list(zip(*rows, strict=True))
+    for place in numeric:
+        try:
+            columns[place] = list(map(java_double, columns[place]))
+        except ValueError:
+            columns[place] = [_number(cell) for cell in columns[place]]
+    return columns
+
+
+def _number(cell: str) -> str:
+    try:
+        return java_double(cell)
+    except ValueError:
+        return cell

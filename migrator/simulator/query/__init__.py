@@ -1,0 +1,1 @@
+"""SOQL answered over the records: planned, filtered, grouped, and written as the APIs show rows."""

@@ -1,0 +1,1 @@
+"""The records of an org and the engine that changes them, one transaction at a time; knows no API."""

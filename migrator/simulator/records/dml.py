@@ -1,0 +1,138 @@
+"""The engine behind every API that changes records: one transaction of at most 200 rows at a time, column by column.
+
+Rows are checked as columns with built-in functions; only a chunk that has something wrong is looked at row by row.
+
+**Invariant:** a row with an error changes nothing, and all rows of a chunk are judged before any is written.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from migrator.simulator.records.chunk import Chunk
+from migrator.simulator.records.compile import Api, Compiled, Operation, compile_columns
+from migrator.simulator.records.context import Context
+from migrator.simulator.records.judge import Judge, Updates
+from migrator.simulator.records.references import References
+from migrator.simulator.records.removal import Removal
+from migrator.simulator.records.results import ChunkResult, RowError
+from migrator.simulator.records.rollback import ROLLED_BACK
+from migrator.simulator.records.store import Store
+from migrator.simulator.records.truth import Truth
+from migrator.simulator.records.writer import Writer
+from migrator.simulator.schema.model import SObject
+
+MAX_ROWS = 200  # records of one transaction, in every API
+
+
+class Prepared:
+    """A transaction that was judged and not yet written."""
+
+    def __init__(self, errors: Mapping[int, tuple[RowError, ...]], commit: Callable[[], ChunkResult]) -> None:
+        self.errors = errors
+        self.commit = commit
+
+
+class Dml:
+    """The engine of one org."""
+
+    def __init__(
+        self,
+        store: Store,
+        truth: Truth,
+        *,
+        audit_fields: bool = False,
+        record_types: Mapping[str, str] | None = None,
+    ) -> None:
+        self._store = store
+        self._audit_fields = audit_fields
+        references = References(store)
+        self._judge = Judge(references)
+        self._writer = Writer(truth, record_types or {})
+        self._removal = Removal(store, truth, references.forget)
+        self.forget = references.forget  # after records went away behind the engine's back
+
+    def compile(
+        self,
+        sobject: SObject,
+        columns: Sequence[str],
+        operation: Operation,
+        *,
+        external_id: str | None = None,
+        null_marker: str | None = None,
+        api: Api = Api.BULK,
+        trusted: bool = False,
+    ) -> Compiled:
+        """Compile a header once for many chunks; raises `HeaderFault`. A trusted one may give read-only fields too.
+
+        With a `null_marker` (Bulk has `#N/A`) a cell that is it sets null; without one, a cell that is None does.
+        """
+        return compile_columns(
+            self._store.schema,
+            sobject,
+            columns,
+            operation,
+            external_id=external_id,
+            null_marker=null_marker,
+            api=api,
+            audit_fields=self._audit_fields,
+            trusted=trusted,
+        )
+
+    def execute(
+        self,
+        compiled: Compiled,
+        rows: Sequence[Sequence[str | None]],
+        context: Context,
+        *,
+        all_or_none: bool = False,
+    ) -> ChunkResult:
+        """Run one transaction. Rows are as wide as the header; a cell is text, and `""` is not given."""
+        if not rows:
+            return ChunkResult([], [])
+        if compiled.operation in {Operation.DELETE, Operation.HARD_DELETE}:
+            place = compiled.id_place
+            listed = [""] * len(rows) if place is None else [row[place] or "" for row in rows]
+            hard = compiled.operation is Operation.HARD_DELETE
+            sobject = compiled.sobject.name
+            return self._removal.run(listed, context, sobject=sobject, hard=hard, all_or_none=all_or_none)
+        chunk, inserts, updates = self._judged(compiled, rows)
+        if chunk.errors and all_or_none:
+            errors = {row: chunk.errors.get(row, (ROLLED_BACK,)) for row in range(chunk.count)}
+            return ChunkResult(chunk.ids(), [False] * chunk.count, errors)
+        return self._write(chunk, inserts, updates, context)
+
+    def prepare(self, compiled: Compiled, rows: Sequence[Sequence[str | None]], context: Context) -> Prepared:
+        """Judge a transaction that is not a deletion, to be written later or not at all."""
+        chunk, inserts, updates = self._judged(compiled, rows)
+        return Prepared(chunk.errors, lambda: self._write(chunk, inserts, updates, context))
+
+    def delete(
+        self, record_ids: Sequence[str], context: Context, *, all_or_none: bool = False
+    ) -> ChunkResult:
+        """Delete records of any sObjects."""
+        return self._removal.run(record_ids, context, all_or_none=all_or_none)
+
+    def _judged(
+        self, compiled: Compiled, rows: Sequence[Sequence[str | None]]
+    ) -> tuple[Chunk, Sequence[int], Updates]:
+        table = self._store.table(compiled.sobject.name)
+        chunk = Chunk(compiled, table, len(rows), list(zip(*rows, strict=True)))
+        self._judge.read(chunk)
+        inserts, updates = self._judge.split(chunk)
+        if inserts:
+            inserts = self._judge.insert(chunk, inserts)
+        if updates:
+            updates = self._judge.update(chunk, updates)
+        return chunk, inserts, updates
+
+    def _write(self, chunk: Chunk, inserts: Sequence[int], updates: Updates, context: Context) -> ChunkResult:
+        if len(inserts) == chunk.count:
+            return ChunkResult(self._writer.insert(chunk, inserts, context), [True] * chunk.count)
+        made = chunk.ids()
+        created = [False] * chunk.count
+        for row, record_id in self._writer.update(chunk, updates, context) if updates else ():
+            made[row] = record_id
+        if inserts:
+            for row, record_id in zip(inserts, self._writer.insert(chunk, inserts, context), strict=True):
+                made[row] = record_id
+                created[row] = True
+        return ChunkResult(made, created, chunk.errors)

@@ -1,0 +1,1 @@
+"""The REST API: describes, sObject rows, Collections, Composite and its kin, query."""

@@ -1,0 +1,224 @@
+"""sObject Collections: up to 200 records in one call, answered in the order of the request."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from migrator.simulator.http import ApiError, Response, answer
+from migrator.simulator.ids import is_id
+from migrator.simulator.orgstate import OrgState
+from migrator.simulator.records.compile import Api, Operation
+from migrator.simulator.records.dml import MAX_ROWS
+from migrator.simulator.records.results import HeaderFault, RowError, RowResult
+from migrator.simulator.records.rollback import ROLLED_BACK
+from migrator.simulator.rest.rowjson import (
+    Cells,
+    cells_of,
+    errors_json,
+    record_json,
+    rows_of,
+    selected_fields,
+)
+from migrator.simulator.rest.rows import sobject_of
+from migrator.simulator.router import Call, Route
+from migrator.simulator.schema.model import SObject
+
+MAX_CHUNKS = 10  # runs of records of one sObject
+MAX_RETRIEVED = 2_000
+
+Found = Cells | RowError
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    all_or_none: bool
+    records: Sequence[Mapping[str, Any]]
+
+
+def _body(call: Call) -> _Body:
+    loaded = call.request.json()
+    if not isinstance(loaded, dict) or not isinstance(loaded.get("records", []), list):
+        raise ApiError(
+            400,
+            "JSON_PARSER_ERROR",
+            "Unexpected value where a collection of records was due at [line:1, column:1]",
+        )
+    records = loaded.get("records", [])
+    if not records:
+        raise ApiError(400, "REQUIRED_FIELD_MISSING", "At least 1 record is required")
+    if len(records) > MAX_ROWS:
+        text = f"record limit reached. cannot submit more than {MAX_ROWS} records into this call"
+        raise ApiError(400, "EXCEEDED_ID_LIMIT", text)
+    return _Body(bool(loaded.get("allOrNone", False)), records)
+
+
+def _type_of(record: Mapping[str, Any]) -> str:
+    attributes = record.get("attributes")
+    return str(attributes.get("type", "")) if isinstance(attributes, Mapping) else ""
+
+
+def _runs(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    for name, run in groupby(records, key=_type_of):
+        yield name, list(run)
+
+
+def _create(org: OrgState, call: Call) -> Response:
+    return answer([_result(each) for each in _save(org, call, Operation.INSERT)])
+
+
+def _update(org: OrgState, call: Call) -> Response:
+    return answer([_result(each) for each in _save(org, call, Operation.UPDATE)])
+
+
+def _upsert(org: OrgState, call: Call) -> Response:
+    sobject = sobject_of(org, call.params["sobject"])
+    key = sobject.field(call.params["field"])
+    if key is None or not (key.external_id or key.id_lookup):
+        text = f"Provided external ID field does not exist or is not accessible: {call.params['field']}"
+        raise ApiError(404, "NOT_FOUND", text, code_first=True)
+    results = _save(org, call, Operation.UPSERT, key=key.name, only=sobject)
+    return answer([{**_result(each), "created": each.created} for each in results])
+
+
+def _save(
+    org: OrgState, call: Call, operation: Operation, *, key: str | None = None, only: SObject | None = None
+) -> list[RowResult]:
+    body = _body(call)
+    runs = list(_runs(body.records))
+    if len(runs) > MAX_CHUNKS:
+        text = f"Cannot have more than {MAX_CHUNKS} chunks in a single operation. Please rearrange the data to reduce chunking."
+        raise ApiError(400, "LIMIT_EXCEEDED", text)
+    prepared = [_Run(org, call, operation, key, name, records, only) for name, records in runs]
+    if body.all_or_none and any(run.failed for run in prepared):
+        return [result for run in prepared for result in run.rolled_back()]
+    results: list[RowResult] = []
+    for run in prepared:
+        results += run.commit()
+    return results
+
+
+class _Run:
+    """Consecutive records of one sObject: one transaction, judged first and written later."""
+
+    def __init__(
+        self,
+        org: OrgState,
+        call: Call,
+        operation: Operation,
+        key: str | None,
+        name: str,
+        records: Sequence[Mapping[str, Any]],
+        only: SObject | None,
+    ) -> None:
+        self._count = len(records)
+        self._faults: dict[int, RowError] = {}
+        self._places: list[int] = []
+        self._prepared = None
+        sobject = org.schema.sobject(name)
+        if sobject is None or (only is not None and sobject is not only):
+            fault = RowError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
+            self._faults = dict.fromkeys(range(self._count), fault)
+            return
+        cells: list[Cells] = []
+        for place, record in enumerate(records):
+            found = cells_of(org, sobject, record)
+            if isinstance(found, RowError):
+                self._faults[place] = found
+            else:
+                self._places.append(place)
+                cells.append(found)
+        if not cells:
+            return
+        columns, rows = rows_of(cells)
+        if key is not None and key not in columns and key != "Id":
+            columns, rows = [*columns, key], [[*row, ""] for row in rows]
+        try:
+            compiled = org.dml.compile(sobject, columns, operation, external_id=key, api=Api.REST)
+        except HeaderFault as fault:
+            raise ApiError(400, "INVALID_FIELD", fault.text) from fault
+        self._prepared = org.dml.prepare(compiled, rows, call.context)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self._faults) or (self._prepared is not None and bool(self._prepared.errors))
+
+    def commit(self) -> list[RowResult]:
+        """Write what is good."""
+        results = [
+            RowResult(None, False, False, (self._faults[place],)) if place in self._faults else None
+            for place in range(self._count)
+        ]
+        done = self._prepared.commit() if self._prepared is not None else ()
+        for place, result in zip(self._places, done, strict=True):
+            results[place] = result
+        return [each for each in results if each is not None]
+
+    def rolled_back(self) -> list[RowResult]:
+        """The answer when nothing may be written."""
+        own = self._prepared.errors if self._prepared is not None else {}
+        errors = {place: own.get(number, (ROLLED_BACK,)) for number, place in enumerate(self._places)}
+        errors |= {place: (fault,) for place, fault in self._faults.items()}
+        return [RowResult(None, False, False, errors[place]) for place in range(self._count)]
+
+
+def _result(result: RowResult) -> dict[str, Any]:
+    """One row of the answer; failed rows have no id."""
+    if result.success:
+        return {"id": result.id, "success": True, "errors": []}
+    return {"success": False, "errors": errors_json(result.errors)}
+
+
+def _delete(org: OrgState, call: Call) -> Response:
+    listed = [each.strip() for each in call.request.query.get("ids", "").split(",") if each.strip()]
+    if not listed:
+        raise ApiError(400, "REQUIRED_FIELD_MISSING", "At least 1 record is required")
+    if len(listed) > MAX_ROWS:
+        text = f"record limit reached. cannot submit more than {MAX_ROWS} records into this call"
+        raise ApiError(400, "EXCEEDED_ID_LIMIT", text)
+    results = org.dml.delete(listed, call.context, all_or_none=call.request.query.get("allOrNone") == "true")
+    return answer([_result(each) for each in results])
+
+
+def _retrieve(org: OrgState, call: Call) -> Response:
+    query = call.request.query
+    return _retrieved(org, call, query.get("ids", "").split(","), query.get("fields", "").split(","))
+
+
+def _retrieve_posted(org: OrgState, call: Call) -> Response:
+    loaded = call.request.json()
+    if not isinstance(loaded, dict):
+        raise ApiError(
+            400, "JSON_PARSER_ERROR", "Unexpected START_ARRAY where an object was due at [line:1, column:1]"
+        )
+    return _retrieved(org, call, loaded.get("ids", []), loaded.get("fields", []))
+
+
+def _retrieved(org: OrgState, call: Call, record_ids: Sequence[str], names: Sequence[str]) -> Response:
+    sobject = sobject_of(org, call.params["sobject"])
+    if len(record_ids) > MAX_RETRIEVED:
+        raise ApiError(
+            400, "EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {MAX_RETRIEVED} records"
+        )
+    table = org.store.table(sobject.name)
+    fields = selected_fields(sobject, names)
+    records: list[dict[str, Any] | None] = []
+    for record_id in record_ids:
+        if not is_id(record_id) or record_id[:3] != sobject.prefix:
+            raise ApiError(400, "MALFORMED_ID", f"malformed id {record_id}")
+        seq = table.seq_of(record_id)
+        records.append(record_json(table, seq, fields, call.version) if seq and table.exists(seq) else None)
+    return answer(records)
+
+
+def routes() -> list[Route]:
+    """The collections resources."""
+    base = "/services/data/v{version}/composite/sobjects"
+    return [
+        Route("POST", base, _create),
+        Route("PATCH", base, _update),
+        Route("DELETE", base, _delete),
+        Route("PATCH", base + "/{sobject}/{field}", _upsert),
+        Route("GET", base + "/{sobject}", _retrieve),
+        Route("POST", base + "/{sobject}", _retrieve_posted),
+    ]

@@ -1,0 +1,158 @@
+"""Custom objects and fields from the compact YAML of a schema file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from migrator.simulator.ids import ALPHABET
+from migrator.simulator.schema.fieldline import label_of, parse_fields
+from migrator.simulator.schema.model import Field, FieldType, OnDelete, SObject
+
+# type in the file → field type, default length
+_TYPES: dict[str, tuple[FieldType, int]] = {
+    "text": (FieldType.STRING, 255),
+    "text_area": (FieldType.TEXTAREA, 255),
+    "long_text": (FieldType.TEXTAREA, 32_768),
+    "rich_text": (FieldType.TEXTAREA, 32_768),
+    "encrypted_text": (FieldType.ENCRYPTED, 175),
+    "number": (FieldType.DOUBLE, 0),
+    "currency": (FieldType.CURRENCY, 0),
+    "percent": (FieldType.PERCENT, 0),
+    "checkbox": (FieldType.BOOLEAN, 0),
+    "date": (FieldType.DATE, 0),
+    "datetime": (FieldType.DATETIME, 0),
+    "time": (FieldType.TIME, 0),
+    "email": (FieldType.EMAIL, 80),
+    "phone": (FieldType.PHONE, 40),
+    "url": (FieldType.URL, 255),
+    "picklist": (FieldType.PICKLIST, 255),
+    "multipicklist": (FieldType.MULTIPICKLIST, 4099),
+    "lookup": (FieldType.REFERENCE, 18),
+    "master_detail": (FieldType.REFERENCE, 18),
+    "auto_number": (FieldType.STRING, 30),
+}
+_KEYS = {
+    "type",
+    "label",
+    "length",
+    "precision",
+    "scale",
+    "unique",
+    "case_sensitive",
+    "external_id",
+    "required",
+    "to",
+    "on_delete",
+    "relationship",
+    "children",
+    "values",
+    "restricted",
+    "default",
+    "format",
+    "reparentable",
+}
+LONG_TEXT = 256  # from this length on a text area cannot be filtered or sorted by
+
+
+def custom_prefix(place: int) -> str:
+    """The key prefix of the n-th custom object: a00, a01, … a0z, a10 …"""
+    high, low = divmod(place, 62)
+    return f"a{ALPHABET[high]}{ALPHABET[low]}"
+
+
+def custom_object(name: str, described: Mapping[str, Any], place: int) -> SObject:
+    """The sObject with its system fields and its name, without its custom fields."""
+    label = described.get("label") or label_of(name)
+    name_field = described.get("name_field") or {}
+    head = "*head\n" + ("" if described.get("detail") else "*queue\n")
+    if name_field.get("type") == "auto_number":
+        line = f"Name string(80) ro required defaulted idlookup name system auto={name_field.get('format', '{00000}')}"
+    else:
+        line = "Name string(80) defaulted idlookup name system"
+    fields = parse_fields(f"{head}{line}\n*audit\n*viewed")
+    return SObject(
+        name=name,
+        label=label,
+        plural=described.get("plural") or f"{label}s",
+        prefix=described.get("prefix") or custom_prefix(place),
+        fields=tuple(fields),
+    )
+
+
+def custom_field(sobject: SObject, others: Sequence[Field], name: str, given: Mapping[str, Any]) -> Field:
+    """A custom field beside the `others` that the sObject has already."""
+    if not name.endswith("__c"):
+        raise ValueError(f"{name}: a custom field ends in __c")
+    unknown = set(given) - _KEYS
+    if unknown:
+        raise ValueError(f"{name}: unknown key {min(unknown)}")
+    kind = given.get("type", "text")
+    if kind not in _TYPES:
+        raise ValueError(f"{name}: unknown type {kind}; known are {', '.join(_TYPES)}")
+    field_type, length = _TYPES[kind]
+    made: dict[str, Any] = {
+        "name": name,
+        "type": field_type,
+        "label": given.get("label") or label_of(name),
+        "length": int(given.get("length", length)),
+        "unique": bool(given.get("unique", False)),
+        "case_sensitive": bool(given.get("case_sensitive", False)),
+        "external_id": bool(given.get("external_id", False)),
+        "id_lookup": bool(given.get("external_id", False)),
+        "nillable": not given.get("required", False),
+        "permissionable": not given.get("required", False),
+        "default": None if given.get("default") is None else _text(given["default"]),
+        "values": tuple(map(_text, given.get("values", ()))),
+        "restricted": bool(given.get("restricted", False)),
+    }
+    made["defaulted"] = made["default"] is not None
+    match kind:
+        case "number" | "currency" | "percent":
+            made |= {
+                "length": 0,
+                "precision": int(given.get("precision", 18)),
+                "scale": int(given.get("scale", 0)),
+            }
+        case "checkbox":
+            made |= {"nillable": False, "defaulted": True, "default": made["default"] or "false"}
+        case "auto_number":
+            made |= {"auto_number": given.get("format", "{00000}"), "createable": False, "updateable": False}
+            made |= {"nillable": False, "defaulted": True}
+        case "lookup" | "master_detail":
+            made |= _reference(sobject, others, name, given, master=kind == "master_detail")
+        case "long_text" | "rich_text":
+            made |= {
+                "filterable": False,
+                "extra_type": "richtextarea" if kind == "rich_text" else "plaintextarea",
+            }
+        case "text_area":
+            made |= {"extra_type": "plaintextarea"}
+    return Field(**made)
+
+
+def _reference(
+    sobject: SObject, others: Sequence[Field], name: str, given: Mapping[str, Any], *, master: bool
+) -> dict[str, Any]:
+    targets = given["to"]
+    made: dict[str, Any] = {
+        "reference_to": (targets,) if isinstance(targets, str) else tuple(targets),
+        "relationship": given.get("relationship") or name.removesuffix("__c") + "__r",
+        "children": given.get("children") or _children(sobject, others, name, targets),
+        "on_delete": OnDelete(given.get("on_delete", "clear")),
+    }
+    if master:
+        masters = sum(1 for found in others if found.relationship_order is not None)
+        made |= {"relationship_order": masters, "on_delete": OnDelete.CASCADE, "nillable": False}
+        made |= {"updateable": bool(given.get("reparentable", False)), "permissionable": False}
+    return made
+
+
+def _children(sobject: SObject, others: Sequence[Field], name: str, targets: str | Sequence[str]) -> str:
+    """The child relationship's name; a second reference to the same parent has the field's name in front."""
+    plain = sobject.plural.replace(" ", "_") + "__r"
+    listed = {targets} if isinstance(targets, str) else set(targets)
+    taken = {found.children for found in others if listed.intersection(found.reference_to)}
+    return f"{name.removesuffix('__c')}_{plain}" if plain in taken else plain
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

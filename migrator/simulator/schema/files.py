@@ -1,0 +1,135 @@
+"""An org's schema from files: the standard objects that ship with us, and the custom objects and fields of a YAML file.
+
+    name: Flights
+    organization: {id: 00D000000000001EAA, sandbox: true}
+    objects:
+      Airport__c:
+        label: Airport
+        fields:
+          Code__c: {type: text, length: 3, unique: true, external_id: true, required: true}
+      Account:
+        fields:
+          Legacy_Id__c: {type: text, length: 18, unique: true, external_id: true}
+
+Several files are laid over one another, later ones winning field by field.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from migrator.simulator.schema.custom import custom_field, custom_object
+from migrator.simulator.schema.fieldline import parse_fields
+from migrator.simulator.schema.model import Field, FieldType, RecordType, Schema, SObject, make_schema
+
+STANDARD = Path(__file__).parent / "standard"
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+Source = Path | str | Mapping[str, Any]
+
+
+class SchemaInvalid(ValueError):  # noqa: N818 - the schema is invalid; the name says so
+    """A schema file says something that cannot be; the text names the object and field."""
+
+
+@lru_cache(maxsize=1)
+def standard_objects() -> Mapping[str, SObject]:
+    """The standard objects, by name."""
+    made: dict[str, SObject] = {}
+    for path in sorted(STANDARD.glob("*.yaml")):
+        for name, described in _read(path).items():
+            made[name] = _standard(name, described)
+    return made
+
+
+def _read(path: Path) -> dict[str, Any]:
+    loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
+    if not isinstance(loaded, dict):
+        raise SchemaInvalid(f"{path}: a schema file is a mapping")
+    return loaded
+
+
+def _standard(name: str, described: Mapping[str, Any]) -> SObject:
+    label = described.get("label", name)
+    flags: dict[str, Any] = dict.fromkeys(described.get("without", ()), False)
+    flags |= dict.fromkeys(described.get("with", ()), True)
+    return SObject(
+        name=name,
+        label=label,
+        plural=described.get("plural", f"{label}s"),
+        prefix=described["prefix"],
+        fields=tuple(
+            _identified(found, label)
+            for found in parse_fields(described["fields"], described.get("picklists"))
+        ),
+        **flags,
+    )
+
+
+def _identified(field: Field, label: str) -> Field:
+    """The id of a standard object is labelled after it."""
+    return replace(field, label=f"{label} ID") if field.type is FieldType.ID else field
+
+
+def load_schema(*sources: Source, standard: bool = True) -> Schema:
+    """The schema of these YAML files (or mappings), with the standard objects unless told otherwise."""
+    objects: dict[str, SObject] = dict(standard_objects()) if standard else {}
+    organization: dict[str, str] = {}
+    merged: dict[str, dict[str, Any]] = {}
+    for source in sources:
+        loaded = source if isinstance(source, Mapping) else _read(Path(source))
+        unknown = set(loaded) - {"name", "organization", "objects", "version"}
+        if unknown:
+            raise SchemaInvalid(f"unknown key in a schema: {min(unknown)}")
+        organization |= {key: str(value) for key, value in (loaded.get("organization") or {}).items()}
+        if "name" in loaded:
+            organization["name"] = str(loaded["name"])
+        for name, described in (loaded.get("objects") or {}).items():
+            held = merged.setdefault(name, {})
+            fields = {**held.get("fields", {}), **((described or {}).get("fields") or {})}
+            held.update(described or {})
+            held["fields"] = fields
+    ours = [name for name in merged if name not in objects]
+    for name, described in merged.items():
+        place = ours.index(name) if name in ours else 0
+        objects[name] = _laid_over(objects.get(name), name, described, place)
+    _check_references(objects)
+    return make_schema(objects.values(), organization)
+
+
+def _laid_over(held: SObject | None, name: str, described: Mapping[str, Any], place: int) -> SObject:
+    if held is None and not name.endswith("__c"):
+        raise SchemaInvalid(
+            f"{name}: not a standard object of the simulator, and no custom object (…__c) either"
+        )
+    try:
+        base = held or custom_object(name, described, place)
+        fields = {found.name: found for found in base.fields}
+        for field_name, given in described["fields"].items():
+            made = custom_field(base, tuple(fields.values()), field_name, given or {})
+            fields[made.name] = made
+            if made.relationship_order is not None:
+                fields.pop("OwnerId", None)  # the master's owner owns the details
+    except (KeyError, ValueError, TypeError) as fault:
+        raise SchemaInvalid(f"{name}: {fault}") from fault
+    types = tuple(
+        RecordType(each["name"], each.get("label", each["name"]), bool(each.get("default", False)))
+        for each in described.get("record_types", ())
+    )
+    if types and "RecordTypeId" not in fields:
+        record_type = "RecordTypeId reference to=RecordType as=RecordType system label=Record_Type_ID"
+        fields["RecordTypeId"] = parse_fields(record_type)[0]
+    return replace(base, fields=tuple(fields.values()), record_types=types or base.record_types)
+
+
+def _check_references(objects: Mapping[str, SObject]) -> None:
+    for found in objects.values():
+        for field in found.fields:
+            if field.custom and not set(field.reference_to) <= set(objects):
+                raise SchemaInvalid(
+                    f"{found.name}.{field.name}: no such object: {', '.join(field.reference_to)}"
+                )
