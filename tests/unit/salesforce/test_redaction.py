@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from migrator.salesforce import RedactingFilter, Secret, redact
@@ -96,8 +96,9 @@ def test_secrets_known_by_their_form(shape: Callable[[str], str], secret: str) -
 @settings(max_examples=30)
 @given(secret=NAMED)
 def test_secrets_known_by_their_name(shape: Callable[[str], str], secret: str) -> None:
-    logged = logged_text(lambda log: log.warning("%s", shape(secret)))
     inner = secret.replace("/", "").replace("@", "")
+    assume(not [one for one in {*spelled(secret), inner} if one in shape("")])  # it would be seen in the name
+    logged = logged_text(lambda log: log.warning("%s", shape(secret)))
     assert not [one for one in {*spelled(secret), inner} if one in logged], logged
 
 
