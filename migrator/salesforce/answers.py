@@ -106,11 +106,12 @@ def refusal(
 
 def _classify(status: int, code: str) -> tuple[str, ExitCode, str, bool]:
     """Our code, exit code, hint, and whether the same request may succeed later."""
-    if code == "REQUEST_LIMIT_EXCEEDED":
+    if code in {"REQUEST_LIMIT_EXCEEDED", "ExceededQuota"}:
         return "request-limit-exceeded", ExitCode.PAUSED, "resume when the org's API requests are back", True
     if code in _SHUT_OUT:
         return "access-denied", ExitCode.REFUSED, "an administrator of the org has to allow API access", False
-    if status == 401:
+    # Bulk API v1 says 400 and a code of its own (Bulk API guide, "Errors")
+    if status == 401 or code == "InvalidSessionId":
         return "session-expired", ExitCode.PAUSED, "sign in again, then resume", True
     if status in {408, 429} or status >= 500:
         return "org-unavailable", ExitCode.PAUSED, "resume when the org answers again; nothing is lost", True

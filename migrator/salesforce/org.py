@@ -13,6 +13,7 @@ from urllib.parse import quote
 from migrator.model.schema import OrgSchema, SObjectSchema, sobject_from_describe
 from migrator.model.wire import JobInfo, JobState, Limits, OrgIdentity
 from migrator.salesforce.answers import broken_answer
+from migrator.salesforce.bulk1 import Bulk1
 from migrator.salesforce.cells import to_record
 from migrator.salesforce.exchange import CSV, JSON, Answer, Call
 from migrator.salesforce.failure import RequestFailed
@@ -61,6 +62,8 @@ class Org:
         self.api_version = api_version
         self._session = session
         self._base = f"/services/data/v{api_version}"
+        #: serial loads
+        self.bulk1 = Bulk1(session, api_version)
         self._identity: OrgIdentity | None = None
 
     def __enter__(self) -> Self:

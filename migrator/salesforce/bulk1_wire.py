@@ -1,0 +1,164 @@
+"""Bulk API v1's XML and CSV forms ↔ frozen values. Pure; no transport here.
+
+**Invariant:** a form that is not as documented raises `Malformed`; documents with a DTD or entities are refused unread.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+from xml.sax.saxutils import escape
+
+from defusedxml import DefusedXmlException, ElementTree
+
+from migrator.model.ids import is_record_id, to_18
+from migrator.model.wire import JobInfo, JobState, RowFault
+from migrator.salesforce.wire import Malformed, RowReply, parse_time
+
+#: Bulk API guide, "Quick Start: Bulk API"
+NAMESPACE: Final = "http://www.force.com/2009/06/asyncapi/dataload"
+#: Bulk API guide, "Handle Failed Records in Batches": in the order of the request
+RESULT_HEADER: Final = ("Id", "Success", "Created", "Error")
+
+#: a batch that is closed is not processed yet, so a closed job is one whose upload is complete
+_JOB_STATES: Final[Mapping[str, JobState]] = {
+    "Open": JobState.OPEN,
+    "Closed": JobState.UPLOAD_COMPLETE,
+    "Aborted": JobState.ABORTED,
+    "Failed": JobState.FAILED,
+}
+#: Bulk API guide, "Batch State"; its own sample writes the last one with a blank
+_BATCH_STATES: Final[Mapping[str, JobState]] = {
+    "Queued": JobState.UPLOAD_COMPLETE,
+    "InProgress": JobState.IN_PROGRESS,
+    "Completed": JobState.JOB_COMPLETE,
+    "Failed": JobState.FAILED,
+    "NotProcessed": JobState.ABORTED,
+    "Not Processed": JobState.ABORTED,
+}
+#: `CODE:message:field1,field2 --`, or `CODE:message:--`; the message may hold colons and line ends
+_FAULT: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*):(.*):([^:]*)--\s*", re.DOTALL)
+
+
+def job_form(sobject: str, operation: str, external_id: str | None) -> bytes:
+    """A job to create: serial, CSV. The order of the elements matters to Salesforce."""
+    parts = [("operation", operation), ("object", sobject)]
+    if external_id:
+        parts.append(("externalIdFieldName", external_id))
+    return _form([*parts, ("concurrencyMode", "Serial"), ("contentType", "CSV")])
+
+
+def state_form(state: str) -> bytes:
+    """A change of a job's state: `Closed` or `Aborted`."""
+    return _form([("state", state)])
+
+
+def _form(parts: Sequence[tuple[str, str]]) -> bytes:
+    inner = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in parts)
+    return f'<?xml version="1.0" encoding="UTF-8"?><jobInfo xmlns="{NAMESPACE}">{inner}</jobInfo>'.encode()
+
+
+def parse_error(content: bytes) -> tuple[str, str]:
+    """Exception code and message of an error answer; empty where it is none."""
+    try:
+        root = _root(content, "error")
+    except Malformed:
+        return "", ""
+    texts = _texts(root)
+    return texts.get("exceptionCode", ""), texts.get("exceptionMessage", "")
+
+
+def parse_job(content: bytes) -> JobInfo:
+    """A job; its counters count its batches' rows."""
+    return _info(_texts(_root(content, "jobInfo")), _JOB_STATES)
+
+
+def parse_batch(content: bytes) -> JobInfo:
+    """A batch, told like a job: its state is what the job is to whoever waits for its only batch."""
+    return _info(_texts(_root(content, "batchInfo")), _BATCH_STATES)
+
+
+def parse_batches(content: bytes) -> tuple[JobInfo, ...]:
+    """All batches of a job."""
+    root = _root(content, "batchInfoList")
+    return tuple(_info(_texts(child), _BATCH_STATES) for child in root)
+
+
+def parse_results(content: bytes, rows: int) -> tuple[RowReply, ...]:
+    """What was said to each row, in the order of the request; to the first of `rows` only, when the batch ended early."""
+    reader = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        found = list(reader)
+    except csv.Error as fault:
+        raise Malformed("the batch's result is cut or no CSV") from fault
+    if tuple(header) != RESULT_HEADER:
+        raise Malformed("the batch's result has another header")
+    if len(found) > rows:
+        raise Malformed(f"the batch's result has {len(found)} rows for {rows}")
+    return tuple(_reply(cells) for cells in found)
+
+
+def _reply(cells: Sequence[str]) -> RowReply:
+    if len(cells) != len(RESULT_HEADER):
+        raise Malformed("a row of the batch's result has too few or too many cells")
+    record_id, success, created, error = cells
+    if success.lower() != "true":
+        return RowReply(id=record_id, success=False, faults=(_fault(error),))
+    if not is_record_id(record_id):
+        raise Malformed("a row succeeded with something that is no id")
+    return RowReply(id=to_18(record_id), success=True, created=created.lower() == "true")
+
+
+def _fault(error: str) -> RowFault:
+    told = _FAULT.fullmatch(error)
+    if told is None:
+        return RowFault("UNKNOWN", error)
+    fields = tuple(name.strip() for name in told.group(3).split(",") if name.strip())
+    return RowFault(told.group(1), told.group(2), fields)
+
+
+def _root(content: bytes, name: str) -> Any:
+    try:
+        root = ElementTree.fromstring(content, forbid_dtd=True)
+    except (ElementTree.ParseError, DefusedXmlException, ValueError) as fault:
+        raise Malformed(f"{name} is no XML") from fault
+    if _local(root) != name:
+        raise Malformed(f"{name} was expected")
+    return root
+
+
+def _local(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _texts(element: Any) -> dict[str, str]:
+    return {_local(child): (child.text or "").strip() for child in element}
+
+
+def _info(texts: Mapping[str, str], states: Mapping[str, JobState]) -> JobInfo:
+    record_id, created = texts.get("id", ""), texts.get("createdDate", "")
+    if not is_record_id(record_id):
+        raise Malformed("a job or batch has no id")
+    info = JobInfo(
+        id=to_18(record_id),
+        state=states.get(texts.get("state", ""), JobState.UNKNOWN),
+        processed=_whole(texts, "numberRecordsProcessed"),
+        failed=_whole(texts, "numberRecordsFailed"),
+        error=texts.get("stateMessage", ""),
+        object=texts.get("object", ""),
+        operation=texts.get("operation", ""),
+        processing_ms=_whole(texts, "totalProcessingTime") or 0,
+    )
+    return replace(info, created=parse_time(created)) if created else info
+
+
+def _whole(texts: Mapping[str, str], name: str) -> int | None:
+    found = texts.get(name)
+    if not found:
+        return None
+    if not (found.isascii() and found.isdigit()):
+        raise Malformed(f"{name!r} is not a count")
+    return int(found)
