@@ -69,6 +69,7 @@ class Compiled:
     required: tuple[Field, ...]  # required on insert and among the columns
     absent: tuple[Field, ...]  # required on insert and not among them
     unique: tuple[Field, ...]  # among the columns
+    trusted: bool = False  # seed data: no rules
 
 
 @dataclass(slots=True)
@@ -125,6 +126,7 @@ def compile_columns(
         required=tuple(found for found in demanded if found.name in given),
         absent=tuple(found for found in demanded if found.name not in given),
         unique=tuple(found for found in sobject.fields if found.unique and found.name in given),
+        trusted=trusted,
     )
 
 

@@ -1,34 +1,28 @@
 """The engine behind every API that changes records: one transaction of at most 200 rows at a time, column by column.
 
-Rows are checked as columns with built-in functions; only a chunk that has something wrong is looked at row by row.
+Rows are checked as columns with built-in functions; only a chunk that has something wrong is looked at row by row. What an
+org adds to the platform's own checks, and when its turn comes, is in `execution`.
 
 **Invariant:** a row with an error changes nothing, and all rows of a chunk are judged before any is written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from migrator.simulator.records.chunk import Chunk
 from migrator.simulator.records.compile import Api, Compiled, Operation, compile_columns
 from migrator.simulator.records.context import Context
+from migrator.simulator.records.execution import Rules, Saved, Saving
 from migrator.simulator.records.judge import Judge, Updates
 from migrator.simulator.records.references import References
 from migrator.simulator.records.removal import Removal
 from migrator.simulator.records.results import ChunkResult, RowError
-from migrator.simulator.records.rollback import ROLLED_BACK
+from migrator.simulator.records.rollback import ROLLED_BACK, Rollback
 from migrator.simulator.records.store import Store
-from migrator.simulator.records.truth import Truth
+from migrator.simulator.records.truth import Change, Truth
 from migrator.simulator.records.writer import Writer
 from migrator.simulator.schema.model import SObject
 
 MAX_ROWS = 200  # records of one transaction, in every API
-
-
-class Prepared:
-    """A transaction that was judged and not yet written."""
-
-    def __init__(self, errors: Mapping[int, tuple[RowError, ...]], commit: Callable[[], ChunkResult]) -> None:
-        self.errors = errors
-        self.commit = commit
 
 
 class Dml:
@@ -43,12 +37,18 @@ class Dml:
         record_types: Mapping[str, str] | None = None,
     ) -> None:
         self._store = store
+        self._truth = truth
         self._audit_fields = audit_fields
+        self._rules: dict[str, Rules] = {}
         references = References(store)
         self._judge = Judge(references)
         self._writer = Writer(truth, record_types or {})
-        self._removal = Removal(store, truth, references.forget)
+        self._removal = Removal(store, truth, references.forget, self._rules)
         self.forget = references.forget  # after records went away behind the engine's back
+
+    def rules(self, sobject: str) -> Rules:
+        """The rules of an sObject (in its own spelling), to add to. Once asked for, its rows go through all stages."""
+        return self._rules.setdefault(sobject, Rules())
 
     def compile(
         self,
@@ -95,15 +95,55 @@ class Dml:
             sobject = compiled.sobject.name
             return self._removal.run(listed, context, sobject=sobject, hard=hard, all_or_none=all_or_none)
         chunk, inserts, updates = self._judged(compiled, rows)
+        rules = self._rules.get(compiled.sobject.name)
+        if rules is not None and (inserts or updates):
+            system = self._writer.system_fields(chunk.table, context)
+            saving = Saving(chunk, inserts, updates, context, system)
+            rules.before_save(saving, trusted=compiled.trusted)
+            inserts, updates = saving.inserts, dict(saving.updates)
         if chunk.errors and all_or_none:
-            errors = {row: chunk.errors.get(row, (ROLLED_BACK,)) for row in range(chunk.count)}
-            return ChunkResult(chunk.ids(), [False] * chunk.count, errors)
-        return self._write(chunk, inserts, updates, context)
+            return _rolled_back(chunk)
+        if rules is None or not rules.effects:
+            return self._write(chunk, inserts, updates, context)
+        return self._save(chunk, inserts, updates, context, rules, all_or_none=all_or_none)
 
-    def prepare(self, compiled: Compiled, rows: Sequence[Sequence[str | None]], context: Context) -> Prepared:
-        """Judge a transaction that is not a deletion, to be written later or not at all."""
-        chunk, inserts, updates = self._judged(compiled, rows)
-        return Prepared(chunk.errors, lambda: self._write(chunk, inserts, updates, context))
+    def _save(
+        self,
+        chunk: Chunk,
+        inserts: Sequence[int],
+        updates: Updates,
+        context: Context,
+        rules: Rules,
+        *,
+        all_or_none: bool,
+    ) -> ChunkResult:
+        """Write with what follows, again without the rows that are refused by it, until none is."""
+        while inserts or updates:
+            with Rollback(self._store, self._truth, self.forget) as transaction:
+                given = chunk.cells.keys() | chunk.nulls.keys()
+                changed = list(updates.values())
+                before = {name: chunk.table.cells(changed, name) for name in rules.watched(given)}
+                first = chunk.table.next_seq
+                done = self._write(chunk, inserts, updates, context)
+                late: dict[int, tuple[RowError, ...]] = {}
+                if inserts:
+                    seqs = range(first, first + len(inserts))
+                    saved = Saved(chunk.table, Change.CREATED, seqs, context, {}, inserts, late)
+                    rules.after_save(saved, given)
+                if updates:
+                    saved = Saved(chunk.table, Change.UPDATED, changed, context, before, list(updates), late)
+                    rules.after_save(saved, given)
+                if late:
+                    transaction.rollback()
+            if not late:
+                return done
+            for row, errors in late.items():
+                chunk.fault(row, *errors)
+            if all_or_none:
+                return _rolled_back(chunk)
+            inserts = chunk.good(inserts)
+            updates = {row: seq for row, seq in updates.items() if row not in late}
+        return self._write(chunk, inserts, updates, context)
 
     def delete(
         self, record_ids: Sequence[str], context: Context, *, all_or_none: bool = False
@@ -136,3 +176,8 @@ class Dml:
                 made[row] = record_id
                 created[row] = True
         return ChunkResult(made, created, chunk.errors)
+
+
+def _rolled_back(chunk: Chunk) -> ChunkResult:
+    errors = {row: chunk.errors.get(row, (ROLLED_BACK,)) for row in range(chunk.count)}
+    return ChunkResult(chunk.ids(), [False] * chunk.count, errors)

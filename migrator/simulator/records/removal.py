@@ -1,10 +1,11 @@
 """Deleting records: what cascades, what is in the way, what loses its reference."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from migrator.simulator import ids
 from migrator.simulator.records.context import Context
+from migrator.simulator.records.execution import Rules, Saved
 from migrator.simulator.records.index import Index
 from migrator.simulator.records.results import ChunkResult, RowError
 from migrator.simulator.records.rollback import ROLLED_BACK
@@ -32,10 +33,13 @@ class _Link:
 class Removal:
     """Deletes rows of one transaction, with their children."""
 
-    def __init__(self, store: Store, truth: Truth, forget: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, truth: Truth, forget: Callable[[], None], rules: Mapping[str, Rules]
+    ) -> None:
         self._store = store
         self._truth = truth
         self._forget = forget
+        self._rules = rules
         self._links: dict[str, tuple[_Link, ...]] = {}  # by sObject, while one transaction runs
 
     def run(
@@ -145,6 +149,11 @@ class Removal:
                 seqs=seqs,
             )
         self._forget()
+        for name, seqs in by_sobject.items():
+            rules = self._rules.get(name)
+            if rules is not None and rules.effects:
+                change = Change.PURGED if hard else Change.DELETED
+                rules.after_save(Saved(self._store.table(name), change, seqs, context), set())
 
     def _clear_children(self, table: Table, seq: int, victims: Victims, stamp: str) -> None:
         """Clear the lookups of records that stay."""

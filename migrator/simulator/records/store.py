@@ -141,6 +141,25 @@ class Table:
             self._cache[key] = cells
         return cells[seq - segment.start]
 
+    def cells(self, seqs: Sequence[int], field: str) -> list[str]:
+        """One field of many records, in their order."""
+        made: list[str] = []
+        low = high = 0
+        column: Sequence[str] = ()
+        for seq in seqs:
+            if not low <= seq < high:
+                segment = self._segments[bisect_right(self._starts, seq) - 1]
+                low, high = segment.start, segment.start + segment.count
+                if len(seqs) < 8:  # not worth decoding a whole column for each
+                    return [self.cell(each, field) for each in seqs]
+                column = self._column(segment, field)
+            made.append(column[seq - low])
+        return made
+
+    def default(self, field: str) -> str:
+        """What a record has in a field that nobody gave."""
+        return self._defaults.get(field, "")
+
     def scan(self, *, include_deleted: bool = False) -> Iterator[int]:
         """The numbers of all records, in order."""
         for seq in range(1, self._next):

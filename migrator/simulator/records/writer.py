@@ -76,7 +76,8 @@ class Writer:
         elif "" in given:
             columns[name] = [cell or record_id for cell, record_id in zip(given, made, strict=True)]
 
-    def _stamp(self, table: Table, columns: Columns, context: Context) -> None:
+    def system_fields(self, table: Table, context: Context) -> dict[str, str]:
+        """What a new record has in system fields that nobody gave."""
         stamp = moment(context.now)
         stamps = {
             "OwnerId": context.actor,
@@ -86,15 +87,16 @@ class Writer:
             "LastModifiedDate": stamp,
             "RecordTypeId": self._record_types.get(table.sobject.name, ""),
         }
-        for name, value in stamps.items():
-            if not value or table.sobject.field(name) is None:
-                continue
+        return {name: cell for name, cell in stamps.items() if cell and table.sobject.field(name) is not None}
+
+    def _stamp(self, table: Table, columns: Columns, context: Context) -> None:
+        for name, value in self.system_fields(table, context).items():
             given = columns.get(name)
             if given is None:
                 columns[name] = (value,)
             elif "" in given:
                 columns[name] = [cell or value for cell in given]
-        columns["SystemModstamp"] = (stamp,)
+        columns["SystemModstamp"] = (moment(context.now),)
 
     def update(self, chunk: Chunk, updates: Mapping[int, int], context: Context) -> list[tuple[int, str]]:
         """Change the records of these rows; gives (row, id)."""

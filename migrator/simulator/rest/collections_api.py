@@ -13,7 +13,6 @@ from migrator.simulator.records.dml import MAX_ROWS
 from migrator.simulator.records.results import HeaderFault, RowError, RowResult
 from migrator.simulator.records.rollback import ROLLED_BACK
 from migrator.simulator.rest.rowjson import (
-    Cells,
     cells_of,
     errors_json,
     record_json,
@@ -22,12 +21,11 @@ from migrator.simulator.rest.rowjson import (
 )
 from migrator.simulator.rest.rows import sobject_of
 from migrator.simulator.router import Call, Route
+from migrator.simulator.savepoint import Savepoint
 from migrator.simulator.schema.model import SObject
 
 MAX_CHUNKS = 10  # runs of records of one sObject
 MAX_RETRIEVED = 2_000
-
-Found = Cells | RowError
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,77 +87,49 @@ def _save(
     if len(runs) > MAX_CHUNKS:
         text = f"Cannot have more than {MAX_CHUNKS} chunks in a single operation. Please rearrange the data to reduce chunking."
         raise ApiError(400, "LIMIT_EXCEEDED", text)
-    prepared = [_Run(org, call, operation, key, name, records, only) for name, records in runs]
-    if body.all_or_none and any(run.failed for run in prepared):
-        return [result for run in prepared for result in run.rolled_back()]
     results: list[RowResult] = []
-    for run in prepared:
-        results += run.commit()
+    with Savepoint(org) as savepoint:
+        for name, records in runs:
+            results += _run(org, call, operation, key, name, records, only)
+        failed = body.all_or_none and any(not each.success for each in results)
+        if failed:
+            savepoint.rollback()
+    if failed:
+        return [RowResult(None, False, False, each.errors or (ROLLED_BACK,)) for each in results]
     return results
 
 
-class _Run:
-    """Consecutive records of one sObject: one transaction, judged first and written later."""
+def _run(
+    org: OrgState,
+    call: Call,
+    operation: Operation,
+    key: str | None,
+    name: str,
+    records: Sequence[Mapping[str, Any]],
+    only: SObject | None,
+) -> list[RowResult]:
+    """Save consecutive records of one sObject: one transaction."""
+    sobject = org.schema.sobject(name)
+    if sobject is None or (only is not None and sobject is not only):
+        fault = RowError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
+        return [_refused(fault)] * len(records)
+    found = [cells_of(org, sobject, record) for record in records]
+    cells = [each for each in found if not isinstance(each, RowError)]
+    if not cells:
+        return [_refused(each) for each in found if isinstance(each, RowError)]
+    columns, rows = rows_of(cells)
+    if key is not None and key not in columns and key != "Id":
+        columns, rows = [*columns, key], [[*row, ""] for row in rows]
+    try:
+        compiled = org.dml.compile(sobject, columns, operation, external_id=key, api=Api.REST)
+    except HeaderFault as fault:
+        raise ApiError(400, "INVALID_FIELD", fault.text) from fault
+    done = iter(org.dml.execute(compiled, rows, call.context))
+    return [_refused(each) if isinstance(each, RowError) else next(done) for each in found]
 
-    def __init__(
-        self,
-        org: OrgState,
-        call: Call,
-        operation: Operation,
-        key: str | None,
-        name: str,
-        records: Sequence[Mapping[str, Any]],
-        only: SObject | None,
-    ) -> None:
-        self._count = len(records)
-        self._faults: dict[int, RowError] = {}
-        self._places: list[int] = []
-        self._prepared = None
-        sobject = org.schema.sobject(name)
-        if sobject is None or (only is not None and sobject is not only):
-            fault = RowError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
-            self._faults = dict.fromkeys(range(self._count), fault)
-            return
-        cells: list[Cells] = []
-        for place, record in enumerate(records):
-            found = cells_of(org, sobject, record)
-            if isinstance(found, RowError):
-                self._faults[place] = found
-            else:
-                self._places.append(place)
-                cells.append(found)
-        if not cells:
-            return
-        columns, rows = rows_of(cells)
-        if key is not None and key not in columns and key != "Id":
-            columns, rows = [*columns, key], [[*row, ""] for row in rows]
-        try:
-            compiled = org.dml.compile(sobject, columns, operation, external_id=key, api=Api.REST)
-        except HeaderFault as fault:
-            raise ApiError(400, "INVALID_FIELD", fault.text) from fault
-        self._prepared = org.dml.prepare(compiled, rows, call.context)
 
-    @property
-    def failed(self) -> bool:
-        return bool(self._faults) or (self._prepared is not None and bool(self._prepared.errors))
-
-    def commit(self) -> list[RowResult]:
-        """Write what is good."""
-        results = [
-            RowResult(None, False, False, (self._faults[place],)) if place in self._faults else None
-            for place in range(self._count)
-        ]
-        done = self._prepared.commit() if self._prepared is not None else ()
-        for place, result in zip(self._places, done, strict=True):
-            results[place] = result
-        return [each for each in results if each is not None]
-
-    def rolled_back(self) -> list[RowResult]:
-        """The answer when nothing may be written."""
-        own = self._prepared.errors if self._prepared is not None else {}
-        errors = {place: own.get(number, (ROLLED_BACK,)) for number, place in enumerate(self._places)}
-        errors |= {place: (fault,) for place, fault in self._faults.items()}
-        return [RowResult(None, False, False, errors[place]) for place in range(self._count)]
+def _refused(fault: RowError) -> RowResult:
+    return RowResult(None, False, False, (fault,))
 
 
 def _result(result: RowResult) -> dict[str, Any]:
