@@ -91,8 +91,15 @@ class AbandonUpload:
 
 
 @dataclass(frozen=True, slots=True)
+class FenceBatch:
+    """Close a serial job whose batch may or may not have arrived, then see whether it holds the batch."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class CloseUpload:
-    """Set UploadComplete: from here on the org works. Intent: CLOSING."""
+    """End the upload: from here on a Bulk API 2.0 job is processed, and a serial one takes no batch. Intent: CLOSING."""
 
     attempt: int
 
@@ -136,7 +143,16 @@ class SendRows:
 
 StepAction = FreezeFile | PairRecords | PrepareStep | CutAgain | CompareTarget
 AttemptAction = (
-    CreateJob | Upload | AbandonUpload | CloseUpload | ConfirmClose | Poll | Harvest | FetchPage | SendRows
+    CreateJob
+    | Upload
+    | AbandonUpload
+    | FenceBatch
+    | CloseUpload
+    | ConfirmClose
+    | Poll
+    | Harvest
+    | FetchPage
+    | SendRows
 )
 Begin = BeginSlice | BeginQuery
 Action = StepAction | AttemptAction | Begin

@@ -18,6 +18,7 @@ from migrator.executor.actions import (
     ConfirmClose,
     CreateJob,
     CutAgain,
+    FenceBatch,
     FetchPage,
     FreezeFile,
     Harvest,
@@ -78,7 +79,8 @@ def next_action(run: Run, attempt: Attempt) -> AttemptAction:
         case AttemptState.CREATED:
             return Poll(attempt.id) if attempt.kind is AttemptKind.QUERY else Upload(attempt.id)
         case AttemptState.UPLOADING:
-            return AbandonUpload(attempt.id)
+            serial = attempt.kind is AttemptKind.BULK1_SERIAL
+            return FenceBatch(attempt.id) if serial else AbandonUpload(attempt.id)
         case AttemptState.UPLOADED:
             return CloseUpload(attempt.id)
         case AttemptState.CLOSING:

@@ -58,6 +58,17 @@ def abandoned(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     )
 
 
+def fenced(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
+    """The doubtful batch of a closed serial job: it never arrived, or it is what was sent and is followed to its end."""
+    change = Change(run).free(attempt.id)
+    if reply.gone:
+        why = "its job is gone: whether its batch arrived cannot be told"
+        return quarantined(change, attempt, why, now)
+    if reply.job.state in {JobState.OPEN, JobState.ABORTED}:
+        return abandoned(run, attempt, reply, now)
+    return change.attempt(replace(attempt, state=AttemptState.CLOSED), "batch-found", job=attempt.job_id)
+
+
 def closed(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     """The close arrived (or somebody ended the job): whatever happened, the results will tell."""
     change = Change(run).free(attempt.id, due=now + run.policy.poll_delay(0))

@@ -39,6 +39,8 @@ from migrator.model.schedule import (
 from migrator.salesforce import RETRYABLE_FAULTS, RowReply
 from migrator.transforms import compile_column, compile_match
 
+#: the code of a row that the org did not look at
+UNPROCESSED = "UNPROCESSED"
 #: the prefix of files that hold outcomes; all other files of a sending step are its rows, one file a round
 OUTCOMES = "outcomes/"
 
@@ -184,16 +186,20 @@ def settle_rest(run: Run, attempt: Attempt, replies: FileRef) -> RestJob:
         operation=operation(step),
         replies=replies,
         key_prefix=step.key_prefix,
-        retryable=RETRYABLE_FAULTS,
+        retryable=RETRYABLE_FAULTS | {UNPROCESSED},
         last_round=slice_.round >= run.policy.max_rounds,
     )
+
+
+def external_id(step: LoadStep | LinkStep) -> str | None:
+    """The external id that an upsert matches on."""
+    return step.external_id if isinstance(step, LoadStep) else None
 
 
 def rest_target(step: LoadStep | LinkStep) -> RestTarget:
     """How the rows of the step go over REST."""
     types = {one.name: one.type for one in sent_columns(step)}
-    external_id = step.external_id if isinstance(step, LoadStep) else None
-    return RestTarget(step.sobject, operation(step).value, external_id, types)
+    return RestTarget(step.sobject, operation(step).value, external_id(step), types)
 
 
 def replies(answers: Sequence[RowReply]) -> list[Reply]:

@@ -41,11 +41,13 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float) -> Cha
     if reply.code == "sign-in-failed":
         stop = Stop("signed-out", reply.what, "sign in again, then resume", ExitCode.PAUSED)
         return _never_left(change, action, reply).free(attempt.id).stopped(stop)
-    if reply.status in REFUSALS and isinstance(action, CreateJob | SendRows):
+    # Bulk API v1 says with a 400 that the session has ended; it has been renewed by now
+    refused = reply.status in REFUSALS and reply.code != "session-expired"
+    if refused and isinstance(action, CreateJob | SendRows):
         hint = reply.hint or "mend what the org complains of, then resume; nothing is lost"
         stop = Stop("org-refused", f"{attempt.step}: {reply.what}", hint, ExitCode.REFUSED)
         return change.free(attempt.id).stopped(stop)
-    if reply.status in REFUSALS and isinstance(action, Harvest):
+    if refused and isinstance(action, Harvest):
         why = f"the org refuses its results: {reply.code}"
         return quarantined(change.free(attempt.id), attempt, why, now)
     if reply.status == 404 and isinstance(action, FetchPage):
@@ -69,5 +71,5 @@ def _never_left(change: Change, action: AttemptAction, reply: RequestLost) -> Ch
     if reply.sent is not Sent.NO or not isinstance(action, Upload):
         return change
     attempt = change.run.live[action.attempt]
-    assert attempt.kind is AttemptKind.BULK2  # noqa: S101 - only ingest jobs are uploaded to
+    assert attempt.kind in {AttemptKind.BULK2, AttemptKind.BULK1_SERIAL}  # noqa: S101 - only those are uploaded to
     return change.attempt(replace(attempt, state=AttemptState.CREATED), "upload-not-sent")

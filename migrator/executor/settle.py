@@ -17,6 +17,7 @@ from migrator.executor.actions import (
     ConfirmClose,
     CreateJob,
     CutAgain,
+    FenceBatch,
     FetchPage,
     FileFrozen,
     FreezeFile,
@@ -72,6 +73,8 @@ def _settle_attempt(run: Run, action: AttemptAction, reply: Reply, now: float) -
             return ingest.uploaded(run, attempt)
         case AbandonUpload(), JobTold():
             return ingest.abandoned(run, attempt, reply, now)
+        case FenceBatch(), JobTold():
+            return ingest.fenced(run, attempt, reply, now)
         case CloseUpload() | ConfirmClose(), JobTold():
             return ingest.closed(run, attempt, reply, now)
         case Poll(), JobTold():
@@ -80,7 +83,7 @@ def _settle_attempt(run: Run, action: AttemptAction, reply: Reply, now: float) -
             return ingest.polled(run, attempt, reply, now)
         case Harvest() | SendRows(), AttemptSettled():
             return ingest.harvested(run, attempt, reply, now)
-        case Harvest() | SendRows(), ResultsBroken():
+        case Harvest() | SendRows() | FenceBatch() | Poll(), ResultsBroken():
             return ingest.broken(run, attempt, reply, now)
         case FetchPage(), PageStored():
             return query.page_stored(run, attempt, reply, now)

@@ -20,6 +20,7 @@ from migrator.executor.actions import (
     ConfirmClose,
     CreateJob,
     CutAgain,
+    FenceBatch,
     FetchPage,
     FileFrozen,
     FreezeFile,
@@ -42,6 +43,7 @@ from migrator.executor.actions import (
     UploadTaken,
 )
 from migrator.executor.run import Run
+from migrator.executor.serial import perform_serial
 from migrator.model.run import Attempt, AttemptKind, AttemptState, FileRef
 from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, MatchStep, Side, VerifyStep
 from migrator.model.wire import JobInfo, JobState
@@ -119,6 +121,8 @@ def _quarantined(engine: Engine, run: Run, step: str) -> tuple[FileRef, ...]:
 
 def _perform_attempt(tools: Tools, run: Run, action: AttemptAction, attempt: Attempt) -> Reply:
     target = tools.target
+    if attempt.kind is AttemptKind.BULK1_SERIAL:
+        return perform_serial(target, tools.engine, run, action, attempt)
     match action:
         case CreateJob():
             return _create(tools, run, attempt)
@@ -143,6 +147,8 @@ def _perform_attempt(tools: Tools, run: Run, action: AttemptAction, attempt: Att
             return _fetch(tools, run, attempt, action)
         case SendRows():
             return _send(tools, run, attempt)
+        case FenceBatch():
+            raise TypeError("only a serial job is fenced")
         case _:
             assert_never(action)
 

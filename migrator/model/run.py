@@ -47,7 +47,8 @@ class AttemptState(StrEnum):
 
     Bulk 2.0 ingest: PLANNED → CREATED → UPLOADING → UPLOADED → CLOSING → CLOSED → TERMINAL → HARVESTED, or ABANDONED
     (aborted before it was closed: its rows go into a new attempt) or QUARANTINED (its rows' fate is unknown).
-    REST: PLANNED → SENDING → HARVESTED. Query: PLANNED → CREATED → TERMINAL → HARVESTED, pages recorded on the way.
+    Bulk v1 serial: the same, but what is uploaded is processed at once: from UPLOADING on nothing is abandoned unless the
+    closed job is seen to hold no batch. REST: PLANNED → SENDING → HARVESTED. Query: PLANNED → CREATED → TERMINAL → HARVESTED, pages recorded on the way.
     """
 
     PLANNED = "planned"
@@ -73,6 +74,7 @@ class AttemptKind(StrEnum):
 
     QUERY = "query"
     BULK2 = "bulk2"
+    BULK1_SERIAL = "bulk1-serial"
     REST = "rest"
 
 

@@ -13,6 +13,7 @@ class Lane(StrEnum):
     """How slices are sent."""
 
     BULK2 = "bulk2"
+    BULK1_SERIAL = "bulk1-serial"
     REST = "rest"
 
 

@@ -3,6 +3,7 @@
 Start at `connect`, which gives an `Org`. Every request that does not end well raises `RequestFailed`.
 """
 
+from migrator.salesforce.bulk1 import Bulk1
 from migrator.salesforce.connect import connect
 from migrator.salesforce.failure import RequestFailed
 from migrator.salesforce.faults import RETRYABLE_FAULTS, retryable
@@ -22,6 +23,7 @@ from migrator.salesforce.wire import RowReply
 __all__ = [
     "RETRYABLE_FAULTS",
     "AccessToken",
+    "Bulk1",
     "ClientCredentials",
     "ConnectionSettings",
     "Download",

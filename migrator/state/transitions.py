@@ -30,6 +30,17 @@ FOLLOWS: Final[Mapping[AttemptKind, Mapping[AttemptState, frozenset[AttemptState
         S.CLOSED: frozenset({S.TERMINAL, S.QUARANTINED}),
         S.TERMINAL: frozenset({S.HARVESTED, S.QUARANTINED}),
     },
+    AttemptKind.BULK1_SERIAL: {
+        S.PLANNED: frozenset({S.CREATED, S.ABANDONED}),
+        S.CREATED: frozenset({S.UPLOADING, S.ABANDONED}),
+        # abandoned only when the closed job holds no batch; closed when it holds the one that was sent
+        S.UPLOADING: frozenset({S.UPLOADED, S.CREATED, S.CLOSED, S.ABANDONED, S.QUARANTINED}),
+        # the batch is being processed: never back, never abandoned
+        S.UPLOADED: frozenset({S.CLOSING, S.QUARANTINED}),
+        S.CLOSING: frozenset({S.CLOSED, S.QUARANTINED}),
+        S.CLOSED: frozenset({S.TERMINAL, S.QUARANTINED}),
+        S.TERMINAL: frozenset({S.HARVESTED, S.QUARANTINED}),
+    },
     AttemptKind.REST: {
         S.PLANNED: frozenset({S.SENDING, S.ABANDONED}),
         S.SENDING: frozenset({S.HARVESTED, S.ABANDONED, S.QUARANTINED}),

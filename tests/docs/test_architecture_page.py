@@ -10,6 +10,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- states -->\n", "<!-- /states -->\n"
 TITLES = {
     AttemptKind.BULK2: "An ingest job (lane `bulk2`)",
+    AttemptKind.BULK1_SERIAL: "A serial job of Bulk API v1 with one batch (lane `bulk1-serial`)",
     AttemptKind.REST: "A series of sObject Collections requests (lane `rest`)",
     AttemptKind.QUERY: "A query job",
 }

@@ -53,7 +53,7 @@ LOAD = LoadStep(
     columns=(),
     lookups=(),
 )
-SCHEDULE = Schedule("explored", "digest", (LOAD,), ())
+WorldOf = Callable[[Script], World]
 
 
 Settle = Callable[[Run, StepAction | AttemptAction, Reply, float], Change]
@@ -62,12 +62,14 @@ Settle = Callable[[Run, StepAction | AttemptAction, Reply, float], Change]
 def _begin(world: World) -> TinyLedger:
     row = RunRow("r", "p", "p.yaml", "d", "{}", "0", "60.0", "a", "b", "00D", "00D", "005", 0.0)
     ledger = TinyLedger(row)
-    first = Slice(STEP, 1, 1, world.ref("slices/1", ROWS), Lane.BULK2)
+    first = Slice(STEP, 1, 1, world.ref("slices/1", ROWS), world.lane)
     ledger.commit((StepRow(STEP, StepPhase.OPEN, total=len(ROWS), rounds=1, started=0.0), first))
     return ledger
 
 
 def _load(ledger: TinyLedger, policy: Policy = POLICY) -> Run:
+    lane = ledger.slices[(STEP, 1)].lane
+    schedule = Schedule("explored", "digest", (replace(LOAD, lane=lane),), ())
     state = LedgerState(
         ledger.run,
         ledger.steps,
@@ -75,12 +77,14 @@ def _load(ledger: TinyLedger, policy: Policy = POLICY) -> Run:
         tuple(ledger.attempts.values()),
         tuple(ledger.pages.values()),
     )
-    return from_ledger(state, SCHEDULE, Goal.LOAD, policy)
+    return from_ledger(state, schedule, Goal.LOAD, policy)
 
 
-def execute(script: Script, settled: Settle = settle) -> tuple[World, TinyLedger, Run]:
+def execute(
+    script: Script, settled: Settle = settle, world_of: WorldOf = World
+) -> tuple[World, TinyLedger, Run]:
     """One execution to its end: crashes reload, resumable stops resume."""
-    world = World(script)
+    world = world_of(script)
     ledger = _begin(world)
     run, now = _load(ledger), 0.0
     for _ in range(MAX_TURNS):
@@ -135,7 +139,7 @@ def judge(world: World, ledger: TinyLedger, run: Run) -> str:
     return f"LOST {missing}" if missing else ""
 
 
-def explore(faults: int, settled: Settle = settle) -> tuple[int, list[str]]:
+def explore(faults: int, settled: Settle = settle, world_of: WorldOf = World) -> tuple[int, list[str]]:
     """Run every script with at most `faults` faults; how many there were, and what was wrong."""
     stack: list[tuple[int, ...]] = [()]
     executions = 0
@@ -143,7 +147,7 @@ def explore(faults: int, settled: Settle = settle) -> tuple[int, list[str]]:
     while stack:
         prefix = stack.pop()
         script = Script(prefix, faults)
-        verdict = judge(*execute(script, settled))
+        verdict = judge(*execute(script, settled, world_of))
         executions += 1
         if verdict:
             wrong.append(f"{verdict} by {prefix}")

@@ -7,6 +7,7 @@ A `Script` makes each choice; the explorer runs all scripts within a budget of f
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from migrator.data.jobs import CutSlice, Prepared, Settled
 from migrator.executor.actions import (
@@ -30,6 +31,7 @@ from migrator.executor.actions import (
 )
 from migrator.executor.run import Run
 from migrator.model.run import Attempt, FileRef, LedgerRow, Outcome, Page, RunRow, Slice, StepRow
+from migrator.model.schedule import Lane
 from migrator.model.wire import JobInfo, JobState, Sent
 
 
@@ -58,6 +60,7 @@ class Job:
 
     state: JobState = JobState.OPEN
     content: tuple[str, ...] | None = None
+    closed: bool = False  # of Bulk API v1, where this is not a state of the work
     done: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
 
@@ -65,6 +68,8 @@ class Job:
 @dataclass
 class World:
     """The org, the files and the faults of one execution."""
+
+    lane: ClassVar[Lane] = Lane.BULK2
 
     script: Script
     jobs: dict[str, Job] = field(default_factory=dict)
