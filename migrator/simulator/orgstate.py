@@ -13,6 +13,7 @@ from migrator.clock import Clock
 from migrator.simulator import ids
 from migrator.simulator.records.behaviour import DERIVED
 from migrator.simulator.records.dml import Dml
+from migrator.simulator.records.rulebook import add_rules
 from migrator.simulator.records.store import Store
 from migrator.simulator.records.truth import Truth
 from migrator.simulator.schema.model import Schema, SObject
@@ -44,6 +45,7 @@ class OrgState:
         self.dml = Dml(
             self.store, self.truth, audit_fields=settings.audit_fields, record_types=self.record_types
         )
+        add_rules(self.dml, self.store)
         self.user_id = ""  # of the integration user, set when the org is furnished
         self.schema_modified = clock.now()
         self.requests = 0  # API usage

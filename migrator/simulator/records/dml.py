@@ -42,7 +42,7 @@ class Dml:
         self._rules: dict[str, Rules] = {}
         references = References(store)
         self._judge = Judge(references)
-        self._writer = Writer(truth, record_types or {})
+        self._writer = Writer(truth, {} if record_types is None else record_types)
         self._removal = Removal(store, truth, references.forget, self._rules)
         self.forget = references.forget  # after records went away behind the engine's back
 

@@ -13,6 +13,12 @@ KNOWN = 100_000  # references remembered as good, over all fields
 MASTER_RECORD_TYPE = "012000000000000AAA"  # every sObject's master record type; it is no record
 
 
+def not_for_the_user(field: Field, cell: str) -> RowError:
+    """The error of a record type's id that the user may not give to this record."""
+    text = f"{field.label}: this ID value isn't valid for the user: {cell}"
+    return RowError("INVALID_CROSS_REFERENCE_KEY", text, (field.name,))
+
+
 class References:
     """Judges reference cells. What was good once stays good until a record is deleted."""
 
@@ -60,6 +66,12 @@ class References:
         if cell.startswith("012000000000000") and "RecordType" in field.reference_to:
             return ""
         table = self._store.table_of_id(cell)
+        if (
+            field.reference_to == ("RecordType",)
+            and table is not None
+            and not table.exists(table.seq_of(cell))
+        ):
+            return not_for_the_user(field, cell)
         if table is None or table.sobject.name not in field.reference_to:
             return RowError("FIELD_INTEGRITY_EXCEPTION", wrong_type, (field.name,))
         seq = table.seq_of(cell)

@@ -254,7 +254,8 @@ def _email(field: Field) -> Checker:
     return check
 
 
-def _bad_value(field: Field, cell: str) -> RowError:
+def bad_value(field: Field, cell: str) -> RowError:
+    """The error of a value that a restricted picklist does not have."""
     text = f"{field.label}: bad value for restricted picklist field: {cell}"
     return RowError("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", text, (field.name,))
 
@@ -269,29 +270,30 @@ def _picklist(field: Field) -> Checker:
         if allowed.issuperset(cells):
             return cells, {}
         made = [folded.get(cell.lower(), cell) for cell in cells]
-        return made, {
-            place: _bad_value(field, cell) for place, cell in enumerate(made) if cell not in allowed
-        }
+        return made, {place: bad_value(field, cell) for place, cell in enumerate(made) if cell not in allowed}
 
     return check
 
 
 def _multipicklist(field: Field) -> Checker:
     allowed = frozenset(field.values)
+    folded = {value.lower(): value for value in field.values}
+
+    def canonical(cell: str) -> str:
+        listed = (folded.get(value.lower(), value) for value in map(str.strip, cell.split(";")) if value)
+        return ";".join(sorted(dict.fromkeys(listed), key=order))
 
     def check(cells: Sequence[str]) -> tuple[Sequence[str], Faults]:
         if not any(cells):
             return cells, {}
-        made = [
-            ";".join(sorted(dict.fromkeys(filter(None, map(str.strip, cell.split(";")))), key=order))
-            for cell in cells
-        ]
+        distinct = {cell: canonical(cell) for cell in set(cells)}
+        made = [distinct[cell] for cell in cells]
         faults = {}
         if field.restricted:
             for place, cell in enumerate(made):
                 bad = [value for value in cell.split(";") if value and value not in allowed]
                 if bad:
-                    faults[place] = _bad_value(field, bad[0])
+                    faults[place] = bad_value(field, bad[0])
         return made, faults
 
     def order(value: str) -> int:

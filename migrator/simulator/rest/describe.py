@@ -1,5 +1,7 @@
 """Describe: an org's sObjects and fields as the REST API prints them, every key in its place."""
 
+import base64
+from collections.abc import Sequence
 from typing import Any
 
 from migrator.simulator.records.compile import AUDIT_FIELDS
@@ -8,6 +10,7 @@ from migrator.simulator.schema.model import (
     NUMBERS,
     TEXTS,
     Child,
+    Choice,
     Field,
     FieldType,
     OnDelete,
@@ -45,9 +48,7 @@ _NOT_PREFILTERED = frozenset({"User", "Group", "Calendar", "RecordType", "Organi
 _NEVER: dict[str, Any] = {
     "aiPredictionField": False,
     "calculatedFormula": None,
-    "controllerName": None,
     "defaultValueFormula": None,
-    "dependentPicklist": False,
     "deprecatedAndHidden": False,
     "displayLocationInDecimal": False,
     "filteredLookupInfo": None,
@@ -61,7 +62,7 @@ _NEVER: dict[str, Any] = {
 }
 
 
-def describe_field(field: Field, *, audit_fields: bool = False) -> dict[str, Any]:
+def describe_field(sobject: SObject, field: Field, *, audit_fields: bool = False) -> dict[str, Any]:
     """One field with its 57 keys in alphabetical order, as the platform has them."""
     kind = field.type
     texts = kind in TEXTS or kind in _CHOICES
@@ -83,10 +84,12 @@ def describe_field(field: Field, *, audit_fields: bool = False) -> dict[str, Any
         "cascadeDelete": field.relationship_order is not None,
         "caseSensitive": field.case_sensitive,
         "compoundFieldName": field.compound,
+        "controllerName": field.controller,
         "createable": field.createable or auditable,
         "custom": field.custom,
         "defaultValue": field.default == "true" if kind is FieldType.BOOLEAN else field.default,
         "defaultedOnCreate": field.defaulted,
+        "dependentPicklist": field.controller is not None,
         "digits": field.digits,
         "encrypted": kind is FieldType.ENCRYPTED,
         "externalId": field.external_id,
@@ -102,7 +105,7 @@ def describe_field(field: Field, *, audit_fields: bool = False) -> dict[str, Any
         "namePointing": field.polymorphic,
         "nillable": field.nillable,
         "permissionable": field.permissionable,
-        "picklistValues": _values(field),
+        "picklistValues": _values(sobject, field),
         "polymorphicForeignKey": field.polymorphic,
         "precision": field.precision,
         "queryByDistance": kind in COMPOUNDS,
@@ -122,19 +125,39 @@ def describe_field(field: Field, *, audit_fields: bool = False) -> dict[str, Any
     return dict(sorted(found.items()))
 
 
-def _values(field: Field) -> list[dict[str, Any]]:
+def _values(sobject: SObject, field: Field) -> list[dict[str, Any]]:
     if field.type not in _CHOICES and field.type is not FieldType.COMBOBOX:
         return []
+    controlling = _controlling_values(sobject, field)
     return [
         {
-            "active": True,
-            "defaultValue": value == field.default,
-            "label": value,
-            "validFor": None,
-            "value": value,
+            "active": each.active,
+            "defaultValue": each.value == field.default,
+            "label": each.label,
+            "validFor": None if controlling is None else _valid_for(each, controlling),
+            "value": each.value,
         }
-        for value in field.values
+        for each in field.choices or [Choice(value, value) for value in field.values]
     ]
+
+
+def _controlling_values(sobject: SObject, field: Field) -> list[str] | None:
+    """The values of the controlling field, in the order that the bits of `validFor` count."""
+    controller = sobject.field(field.controller) if field.controller else None
+    if controller is None:
+        return None
+    if controller.type is FieldType.BOOLEAN:
+        return ["false", "true"]
+    return [each.value for each in controller.choices] or list(controller.values)
+
+
+def _valid_for(choice: Choice, controlling: Sequence[str]) -> str:
+    """A bit for each value of the controlling field, the first one the highest of the first byte, in base 64."""
+    bits = bytearray((len(controlling) + 7) // 8)
+    for place, value in enumerate(controlling):
+        if value in choice.valid_for:
+            bits[place // 8] |= 128 >> place % 8
+    return base64.b64encode(bytes(bits)).decode()
 
 
 def _child(child: Child) -> dict[str, Any]:
@@ -254,7 +277,7 @@ def describe_sobject(
         "defaultImplementation": None,
         "extendedBy": None,
         "extendsInterfaces": None,
-        "fields": [describe_field(each, audit_fields=audit_fields) for each in sobject.fields],
+        "fields": [describe_field(sobject, each, audit_fields=audit_fields) for each in sobject.fields],
         "implementedBy": None,
         "implementsInterfaces": None,
         "listviewable": None,

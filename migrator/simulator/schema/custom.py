@@ -5,7 +5,7 @@ from typing import Any
 
 from migrator.simulator.ids import ALPHABET
 from migrator.simulator.schema.fieldline import label_of, parse_fields
-from migrator.simulator.schema.model import Field, FieldType, OnDelete, SObject
+from migrator.simulator.schema.model import Choice, Field, FieldType, OnDelete, SObject
 
 # type in the file → field type, default length
 _TYPES: dict[str, tuple[FieldType, int]] = {
@@ -46,6 +46,7 @@ _KEYS = {
     "children",
     "values",
     "restricted",
+    "controlled_by",
     "default",
     "format",
     "reparentable",
@@ -101,7 +102,8 @@ def custom_field(sobject: SObject, others: Sequence[Field], name: str, given: Ma
         "nillable": not given.get("required", False),
         "permissionable": not given.get("required", False),
         "default": None if given.get("default") is None else _text(given["default"]),
-        "values": tuple(map(_text, given.get("values", ()))),
+        **_choices(given.get("values", ())),
+        "controller": given.get("controlled_by"),
         "restricted": bool(given.get("restricted", False)),
     }
     made["defaulted"] = made["default"] is not None
@@ -127,6 +129,28 @@ def custom_field(sobject: SObject, others: Sequence[Field], name: str, given: Ma
         case "text_area":
             made |= {"extra_type": "plaintextarea"}
     return Field(**made)
+
+
+def _choices(listed: Sequence[Any]) -> dict[str, Any]:
+    """Picklist values: plain ones, or mappings with `value`, `label`, `active`, `valid_for`."""
+    if not any(isinstance(each, Mapping) for each in listed):
+        return {"values": tuple(map(_text, listed))}
+    made: list[Choice] = []
+    for each in listed:
+        known = each if isinstance(each, Mapping) else {"value": each}
+        unknown = set(known) - {"value", "label", "active", "valid_for"}
+        if unknown:
+            raise ValueError(f"unknown key of a picklist value: {min(unknown)}")
+        value = _text(known["value"])
+        made.append(
+            Choice(
+                value,
+                str(known.get("label", value)),
+                bool(known.get("active", True)),
+                tuple(map(_text, known.get("valid_for", ()))),
+            )
+        )
+    return {"values": tuple(each.value for each in made if each.active), "choices": tuple(made)}
 
 
 def _reference(

@@ -24,7 +24,8 @@ import yaml
 
 from migrator.simulator.schema.custom import custom_field, custom_object
 from migrator.simulator.schema.fieldline import parse_fields
-from migrator.simulator.schema.model import Field, FieldType, RecordType, Schema, SObject, make_schema
+from migrator.simulator.schema.model import Field, FieldType, Schema, SObject, make_schema
+from migrator.simulator.schema.objectrules import check_dependencies, record_types
 
 STANDARD = Path(__file__).parent / "standard"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -114,12 +115,10 @@ def _laid_over(held: SObject | None, name: str, described: Mapping[str, Any], pl
             fields[made.name] = made
             if made.relationship_order is not None:
                 fields.pop("OwnerId", None)  # the master's owner owns the details
+        check_dependencies(fields)
+        types = record_types(described.get("record_types") or (), fields)
     except (KeyError, ValueError, TypeError) as fault:
         raise SchemaInvalid(f"{name}: {fault}") from fault
-    types = tuple(
-        RecordType(each["name"], each.get("label", each["name"]), bool(each.get("default", False)))
-        for each in described.get("record_types", ())
-    )
     if types and "RecordTypeId" not in fields:
         record_type = "RecordTypeId reference to=RecordType as=RecordType system label=Record_Type_ID"
         fields["RecordTypeId"] = parse_fields(record_type)[0]

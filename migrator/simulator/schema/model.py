@@ -61,6 +61,16 @@ class OnDelete(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of a picklist."""
+
+    value: str  # the API name, which records have
+    label: str
+    active: bool = True
+    valid_for: tuple[str, ...] = ()  # values of the controlling field
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One field of an sObject."""
 
@@ -88,7 +98,9 @@ class Field:
     children: str | None = None  # from the parent down: Contacts of Contact.AccountId
     on_delete: OnDelete = OnDelete.CLEAR
     relationship_order: int | None = None  # 0 or 1 for a master-detail
-    values: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()  # active picklist values
+    choices: tuple[Choice, ...] = ()  # the same and the inactive ones, where more than the value is known
+    controller: str | None = None  # the field that a dependent picklist depends on
     restricted: bool = False
     default: str | None = None
     compound: str | None = None
@@ -122,6 +134,7 @@ class RecordType:
     label: str
     default: bool = False
     active: bool = True
+    picklists: Mapping[str, frozenset[str]] = attribute(default_factory=dict)  # values allowed, by field
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,13 @@
+"""What the schema of an org adds to the transactions of its sObjects, put into the engine's rules."""
+
+from migrator.simulator.records.choices import choice_checks
+from migrator.simulator.records.dml import Dml
+from migrator.simulator.records.store import Store
+
+
+def add_rules(dml: Dml, store: Store) -> None:
+    """Add the rules that the schema says; sObjects without any stay without."""
+    for sobject in store.schema.sobjects:
+        checks = choice_checks(store, sobject)
+        if checks:
+            dml.rules(sobject.name).checks.extend(checks)
