@@ -113,9 +113,12 @@ def test_the_orgs_file_of_the_guide_is_valid(tmp_path: Path) -> None:
     assert set(value["orgs"]) == {"legacy", "merged"}
 
 
-def test_the_schema_of_the_simulator_page_can_be_served() -> None:
-    (text,) = blocks(ROOT / "docs" / "simulator.md", "yaml")
-    assert load_schema(yaml.safe_load(text)).sobject("Airport__c") is not None
+def test_the_schemas_of_the_simulator_page_can_be_served() -> None:
+    loaded = [yaml.safe_load(text) for text in blocks(ROOT / "docs" / "simulator.md", "yaml")]
+    schemas = [each for each in loaded if "objects" in each]
+    assert load_schema(schemas[0]).sobject("Airport__c") is not None
+    for each in schemas[1:]:
+        assert load_schema(each).sobjects
 
 
 def test_the_guide_explains_every_exit_code() -> None:
