@@ -5,6 +5,7 @@ from migrator.simulator.auth import oauth, soap_login
 from migrator.simulator.bulk.v1 import api as bulk1_api
 from migrator.simulator.bulk.v2 import ingest as bulk2_ingest
 from migrator.simulator.bulk.v2 import query as bulk2_query
+from migrator.simulator.metadata import api as metadata_api
 from migrator.simulator.rest import collections_api, composite_api, query_api, rows, tree_api
 from migrator.simulator.router import Route
 
@@ -22,5 +23,6 @@ def routes() -> list[Route]:
         *bulk2_query.routes(),
         *bulk1_api.routes(),
         *soap_login.routes(),
+        *metadata_api.routes(),
     ]
     return [*single, *composite_api.routes(single)]

@@ -35,6 +35,15 @@ class OrgSettings:
     # permissions
     audit_fields: bool = False  # Set Audit Fields upon Record Creation
     hard_delete: bool = True  # Bulk API Hard Delete
+    modify_metadata: bool = True  # Modify Metadata Through Metadata API Functions
+    manage_sharing: bool = True  # Manage Sharing
+    # sharing
+    sharing_deferral: bool = True  # whether Salesforce provisioned it; otherwise its switches do not stick
+    recalculation_seconds: float = 60.0  # of a sharing recalculation, on the org's clock
+    recalculation_row_seconds: float = 0.0005  # more of it for each record changed while sharing was deferred
+    recalculation_shows: bool = True  # as a record of AsyncApexJob; no org is known to show it
+    # metadata
+    deploy_seconds: float = 0.0  # of a deployment or retrieval, on the org's clock
     compress: bool = True  # gzip answers for clients that accept it
 
     def with_organization(self, organization: Mapping[str, str]) -> "OrgSettings":

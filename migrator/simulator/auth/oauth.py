@@ -30,26 +30,32 @@ class Tokens:
 
     def __init__(self, org: OrgState) -> None:
         self._org = org
-        self._expiry: dict[str, float] = {}
+        self._held: dict[str, tuple[str, float]] = {}  # token → user's id, and when it expires
 
-    def issue(self) -> str:
-        """A new token, in the platform's form: the org's id, `!`, and noise."""
+    def issue(self, user_id: str = "") -> str:
+        """A new token of a user (the integration user), in the platform's form: the org's id, `!`, and noise."""
         noise = "".join(self._org.random.choices(_TOKEN_ALPHABET, k=96))
         token = f"{self._org.settings.organization_id[:15]}!AQ{noise}"
-        self._expiry[token] = self._org.clock.now() + self._org.settings.token_lifetime
+        expiry = self._org.clock.now() + self._org.settings.token_lifetime
+        self._held[token] = (user_id or self._org.user_id, expiry)
         return token
+
+    def user_of(self, token: str) -> str:
+        """The id of the user whose token it is; empty when the token does not open the org now."""
+        user_id, expiry = self._held.get(token, ("", 0.0))
+        return user_id if self._org.clock.now() < expiry else ""
 
     def good(self, token: str) -> bool:
         """Whether the token opens the org now."""
-        return self._org.clock.now() < self._expiry.get(token, 0.0)
+        return bool(self.user_of(token))
 
     def revoke(self, token: str) -> bool:
         """Take a token back."""
-        return self._expiry.pop(token, None) is not None
+        return self._held.pop(token, None) is not None
 
     def revoke_all(self) -> None:
         """End every session, as an administrator can."""
-        self._expiry.clear()
+        self._held.clear()
 
 
 def authenticate(org: OrgState, request: Request) -> str:
@@ -58,11 +64,12 @@ def authenticate(org: OrgState, request: Request) -> str:
     kind, _, token = header.partition(" ")
     if kind.lower() not in {"bearer", "oauth"}:
         token = request.headers.get("X-SFDC-Session", "") or request.query.get("oauth_token", "")
-    if not org.part(Tokens).good(token.strip()):
+    user_id = org.part(Tokens).user_of(token.strip())
+    if not user_id:
         raise ApiError(
             401, "INVALID_SESSION_ID", "Session expired or invalid", headers={"WWW-Authenticate": "Token"}
         )
-    return org.user_id
+    return user_id
 
 
 def _form(request: Request) -> dict[str, str]:
@@ -124,9 +131,10 @@ def _check_secrets(org: OrgState, grant: str, form: dict[str, str]) -> Response 
             return _refuse("unsupported_grant_type", "grant type not supported")
 
 
-def knows(org: OrgState, username: str, password: str) -> bool:
-    """Whether these are the integration user's; a security token may be pasted behind the password."""
-    return username == org.settings.username and password.startswith(org.settings.password)
+def knows(org: OrgState, username: str, password: str) -> str:
+    """The id of the user with this password, or nothing; a security token may be pasted behind the password."""
+    good = username == org.settings.username and password.startswith(org.settings.password)
+    return org.user_id if good else ""
 
 
 def identity_url(org: OrgState, base: str) -> str:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from migrator.simulator.records.store import Store
 
@@ -56,6 +57,10 @@ class Truth:
 
     def __len__(self) -> int:
         return len(self._events)
+
+    def since(self, length: int) -> Iterator[Event]:
+        """The events after the first so many."""
+        return islice(self._events, length, None)
 
     def take_back(self, length: int) -> None:
         """Forget the events of a transaction that was rolled back: nothing of it happened."""

@@ -1,7 +1,11 @@
 """jsforce, over plain http."""
 
+import base64
+
 from migrator.simulator.records.truth import Change
+from migrator.simulator.sharing import Deferral, Sharing, Subject
 from tests.conformance.clients.playground import Playground, Run
+from tests.unit.simulator.metadata.metadata_client import sharing
 
 
 def test_rows_bulk_1_and_bulk_2(playground: Playground, run: Run) -> None:
@@ -38,3 +42,19 @@ def test_rows_bulk_1_and_bulk_2(playground: Playground, run: Run) -> None:
         "Composite",
     }
     assert playground.select("SELECT Name FROM Account WHERE Ext_Id__c = 'p-1'") == [{"Name": "renamed"}]
+
+
+def test_sharing_is_deferred_and_resumed(playground: Playground, run: Run) -> None:
+    package = sharing(deferGroupMembership="false")
+    told = run("npm", "jsforce_metadata.js", PACKAGE=base64.b64encode(package).decode())
+    assert told["before"] == ["false", "false"]
+    assert told["updated"] is True
+    assert told["read"] == ["true", "true"]
+    assert "can't be changed" in told["refused"]
+    assert told["deployed"] == ["Succeeded", True, ["Settings:Sharing"]]
+    assert told["retrieved"] > 0
+    assert told["described"] == ["Settings"]
+    assert told["listed"] == ["settings/Sharing.settings"]
+    held = playground.org.part(Sharing)
+    assert held.deferral == Deferral(group_membership=False, sharing_rules=True)
+    assert [each.subject for each in held.recalculations] == [Subject.GROUP_MEMBERSHIP]

@@ -12,6 +12,7 @@ import pytest
 
 from migrator.cli.clients import settings
 from migrator.simulator.records.truth import Change
+from migrator.simulator.sharing import Deferral, Sharing
 from tests.conformance.clients.conftest import NODE, NODE_MODULES
 from tests.conformance.clients.playground import Playground, environment
 
@@ -123,3 +124,34 @@ def test_a_row_that_fails(playground: Playground, sf: Sf, tmp_path: Path) -> Non
     told = sf("data import bulk -o sim -s Account -f a.csv -w 5", code=1)
     assert "1" in told["message"]
     assert playground.org.truth.count("Account") == 1
+
+
+SHARING = """<?xml version="1.0" encoding="UTF-8"?>
+<SharingSettings xmlns="http://soap.sforce.com/2006/04/metadata">
+    <deferGroupMembership>{}</deferGroupMembership>
+    <deferSharingRules>{}</deferSharingRules>
+</SharingSettings>
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An SFDX project, where the CLI is run."""
+    described = {"packageDirectories": [{"path": "force-app", "default": True}], "sourceApiVersion": "60.0"}
+    (tmp_path / "sfdx-project.json").write_text(json.dumps(described))
+    folder = tmp_path / "force-app" / "main" / "default"
+    (folder / "settings").mkdir(parents=True)
+    return folder
+
+
+def test_sharing_is_deferred_by_a_deployment(playground: Playground, sf: Sf, project: Path) -> None:
+    settings = project / "settings" / "Sharing.settings-meta.xml"
+    settings.write_text(SHARING.format("true", "true"))
+    done = sf("project deploy start -o sim -d force-app")
+    assert (done["status"], done["success"]) == ("Succeeded", True)
+    assert playground.org.part(Sharing).deferral == Deferral(group_membership=True, sharing_rules=True)
+    settings.write_text(SHARING.format("false", "false"))
+    refused = sf("project deploy start -o sim -d force-app", code=1)
+    assert "deferSharingRules can't be changed" in json.dumps(refused)
+    sf("project retrieve start -o sim -m Settings:Sharing")
+    assert settings.read_text() == SHARING.format("true", "true")
