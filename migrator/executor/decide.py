@@ -28,6 +28,8 @@ from migrator.executor.actions import (
     SendRows,
     Upload,
 )
+from migrator.executor.jobs import sending
+from migrator.executor.rounds import rung
 from migrator.executor.run import Run
 from migrator.model.run import Attempt, AttemptKind, AttemptState, StepPhase, StepRow
 from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, MatchStep, Step, VerifyStep
@@ -136,7 +138,8 @@ def _sending_actions(run: Run, row: StepRow) -> Iterator[Action]:
         return
     # two slices of one mega-parent would wait for each other's locks: one at a time
     held = {run.slices[(row.step, one.slice)].group for one in live} - {""}
-    room = run.policy.in_flight - len(live)
+    step = sending(run.schedule.step(row.step))
+    room = rung(run, step, row.rounds).in_flight - len(live)
     for no in queue:
         if room <= 0:
             return

@@ -14,7 +14,7 @@ from migrator.model.run import Attempt, AttemptState, Outcome
 from migrator.model.wire import JobState
 
 #: job faults that the next job would meet again: the plan or the org must change first (Bulk API guide, "Errors")
-HOPELESS = ("InvalidBatch", "ClientInputError", "InvalidJob", "FeatureNotEnabled", "InvalidUser")
+HOPELESS = frozenset({"InvalidBatch", "ClientInputError", "InvalidJob", "FeatureNotEnabled", "InvalidUser"})
 #: a finished job whose counters still move is asked again after this many seconds
 RECOUNT_DELAY = 5.0
 
@@ -129,7 +129,7 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float) -> 
     row = replace(row, tallies=added(row.tallies, found.tallies), waiting=row.waiting + found.waiting)
     facts = {"waiting": found.waiting, **{outcome.value: count for outcome, count in found.tallies.items()}}
     change = Change(run).attempt(ended, "harvested", **facts).step(row).free(attempt.id)
-    if attempt.job_state == JobState.FAILED.value and attempt.note.startswith(HOPELESS):
+    if attempt.job_state == JobState.FAILED.value and _code(attempt.note) in HOPELESS:
         what = f"{attempt.step}: the org refused job {attempt.job_id}: {attempt.note}"
         hint = "mend the plan or the org, then resume; the rows it did not take wait"
         return change.stopped(Stop("job-refused", what, hint, ExitCode.REFUSED))
@@ -137,6 +137,11 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float) -> 
         due = now + run.policy.next_round_delay(row.rounds)
         change = replace(change, run=replace(change.run, due={**change.run.due, attempt.step: due}))
     return finished(change, attempt.step, now)
+
+
+def _code(note: str) -> str:
+    """The error code of a job's message: `InvalidBatch : Field name not found : X`."""
+    return note.partition(":")[0].strip()
 
 
 def broken(run: Run, attempt: Attempt, reply: ResultsBroken, now: float) -> Change:

@@ -23,6 +23,7 @@ from migrator.data.jobs import (
     SqlLookup,
     WholeJob,
 )
+from migrator.executor.rounds import rung
 from migrator.executor.run import Run
 from migrator.model.plan import Operation
 from migrator.model.run import Attempt, FileRef, Outcome
@@ -137,6 +138,7 @@ def quarantine(run: Run, attempt: Attempt) -> WholeJob:
 def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...]) -> RetryJob:
     """Cut the waiting rows of a step once more; `quarantined` are the outcomes of slices whose fate is unknown."""
     row = run.steps[step.id]
+    how = rung(run, step, row.rounds + 1)
     return RetryJob(
         step=step.id,
         round=row.rounds + 1,
@@ -145,8 +147,8 @@ def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...])
             *(one.outcomes for one in run.settled.get(step.id, ()) if one.outcomes is not None),
             *quarantined,
         ),
-        max_slice_rows=step.max_slice_rows,
-        max_slice_bytes=step.max_slice_bytes,
+        max_slice_rows=how.max_rows,
+        max_slice_bytes=how.max_bytes,
         first_no=max((no for name, no in run.slices if name == step.id), default=0) + 1,
     )
 

@@ -41,6 +41,7 @@ from migrator.executor.actions import (
 )
 from migrator.executor.change import Change, added, finished
 from migrator.executor.lost import lost
+from migrator.executor.rounds import rung
 from migrator.executor.run import Run, Stop, key_of
 from migrator.model.run import AttemptKind, Outcome, Slice, StepPhase
 from migrator.model.schedule import LinkStep, LoadStep, VerifyStep
@@ -136,8 +137,9 @@ def _prepared(change: Change, action: StepAction, reply: StepPrepared, now: floa
     step = run.schedule.step(action.step)
     if not isinstance(step, LoadStep | LinkStep):
         raise UnexpectedReply(f"{action.step} is not a step that sends")
+    lane = rung(run, step, row.rounds + 1).lane
     slices = tuple(
-        Slice(step=row.step, no=cut.no, round=row.rounds + 1, file=cut.file, lane=step.lane, group=cut.group)
+        Slice(step=row.step, no=cut.no, round=row.rounds + 1, file=cut.file, lane=lane, group=cut.group)
         for cut in prepared.slices
     )
     first = isinstance(action, PrepareStep)
@@ -151,7 +153,7 @@ def _prepared(change: Change, action: StepAction, reply: StepPrepared, now: floa
         counts=_with_faults(row.counts, prepared.faults),
         notes=(*row.notes, *prepared.notes),
     )
-    facts = {"rows": prepared.total, "slices": len(slices), "lane": step.lane.value, "round": row.rounds}
+    facts = {"rows": prepared.total, "slices": len(slices), "lane": lane.value, "round": row.rounds}
     return finished(change.step(row, "step-cut", **facts).slices(row.step, slices), row.step, now)
 
 

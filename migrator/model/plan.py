@@ -126,6 +126,30 @@ class Match:
     transform: str | None = None
 
 
+class LaneChoice(StrEnum):
+    """Which API sends an object's rows. AUTO: the planner decides. SERIAL_V1: Bulk API v1, one batch after the other."""
+
+    AUTO = "auto"
+    SERIAL_V1 = "serial_v1"
+
+
+class OnLock(StrEnum):
+    """What is done with rows that met somebody's lock: sent again in their groups, in smaller slices, or serially."""
+
+    REGROUP = "regroup"
+    SHRINK = "shrink"
+    SERIAL_V1 = "serial_v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """How rows are kept from waiting for each other's locks. `max_in_flight` None: the tool decides."""
+
+    group_by: str | None = None
+    on_lock: tuple[OnLock, ...] = tuple(OnLock)
+    max_in_flight: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectPlan:
     """One entry of `objects`. `name` is unique in the plan (the sObject's name unless given)."""
@@ -144,7 +168,8 @@ class ObjectPlan:
     map: tuple[FieldRule, ...] = ()
     relationships: tuple[RelationshipRule, ...] = ()
     follow: str | None = None
-    group_by: str | None = None
+    lane: LaneChoice = LaneChoice.AUTO
+    locks: Locks = Locks()
     after: tuple[str, ...] = ()
     match: Match | None = None
 

@@ -6,11 +6,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from migrator.model.plan import FieldRule, Match, Operation, RelationshipRule, WhenMissing
+from migrator.model.plan import FieldRule, Match, OnLock, Operation, RelationshipRule, WhenMissing
 
 
 class Lane(StrEnum):
-    """How slices are sent."""
+    """How slices are sent: Bulk API 2.0, a serial job of Bulk API v1, or sObject Collections."""
 
     BULK2 = "bulk2"
     BULK1_SERIAL = "bulk1-serial"
@@ -20,12 +20,14 @@ class Lane(StrEnum):
 class Guarantee(StrEnum):
     """What a crash can do to the rows of a step (see docs/guarantee.md).
 
-    UPSERT: unique external id, exactly one record. INSERT: exactly once by the UploadComplete gate.
+    UPSERT: unique external id, exactly one record. INSERT: exactly once by the UploadComplete gate. SERIAL_INSERT: exactly
+    once, because a doubtful job is closed and looked at.
     UPDATE: by record id, applied at least once. READ: nothing is written.
     """
 
     UPSERT = "U"
     INSERT = "I2"
+    SERIAL_INSERT = "I1"
     UPDATE = "M"
     READ = "R"
 
@@ -114,6 +116,10 @@ class LoadStep:
     follow: str | None = None
     #: target relationship field whose rows stay together
     group_by: str | None = None
+    #: what is done with rows that met locks, in order
+    on_lock: tuple[OnLock, ...] = tuple(OnLock)
+    #: slices on their way at once; 0: the executor decides
+    max_in_flight: int = 0
     max_slice_rows: int = 0
     max_slice_bytes: int = 100_000_000
     expected: int | None = None
@@ -131,6 +137,8 @@ class LinkStep:
     lookups: tuple[LookupSpec, ...]
     lane: Lane
     guarantee: Guarantee = Guarantee.UPDATE
+    on_lock: tuple[OnLock, ...] = tuple(OnLock)
+    max_in_flight: int = 0
     max_slice_rows: int = 10_000
     max_slice_bytes: int = 100_000_000
     expected: int | None = None

@@ -13,8 +13,11 @@ from migrator.model.plan import (
     FieldRule,
     FieldSelection,
     FilesEnd,
+    LaneChoice,
+    Locks,
     Match,
     ObjectPlan,
+    OnLock,
     Operation,
     OrgEnd,
     Otherwise,
@@ -32,6 +35,9 @@ DEFAULT_COUNTS = "exact"
 DEFAULT_SAMPLE = 10_000
 DEFAULT_OTHERWISE = "keep"
 DEFAULT_WHEN_MISSING = "fail"
+DEFAULT_LANE = "auto"
+DEFAULT_ON_LOCK = ("regroup", "shrink", "serial_v1")
+DEFAULT_IN_FLIGHT = "auto"
 ORG_KEY = ("Id",)
 #: a file may have an `Id` column or not; the planner, which sees the header, decides when no key is given
 FILES_KEY: tuple[str, ...] = ()
@@ -87,6 +93,15 @@ def _verify(value: Mapping[str, Any]) -> VerifyRule:
     return VerifyRule(counts=value.get("counts", DEFAULT_COUNTS) == "exact", sample=sample)
 
 
+def _locks(value: Mapping[str, Any]) -> Locks:
+    in_flight = value.get("max_in_flight", DEFAULT_IN_FLIGHT)
+    return Locks(
+        group_by=value.get("group_by"),
+        on_lock=tuple(map(OnLock, _present(value.get("on_lock", DEFAULT_ON_LOCK)))),
+        max_in_flight=None if in_flight == DEFAULT_IN_FLIGHT else int(in_flight),
+    )
+
+
 class _Parser:
     """Parses objects; knows how numbers and booleans were typed."""
 
@@ -121,7 +136,8 @@ class _Parser:
                 for target, rule in sorted((value.get("relationships") or {}).items())
             ),
             follow=value.get("follow"),
-            group_by=(value.get("locks") or {}).get("group_by"),
+            lane=LaneChoice(_word(value.get("lane", DEFAULT_LANE))),
+            locks=_locks(value.get("locks") or {}),
             after=_present(value.get("after", ())),
             match=Match(on=_names(match["on"]), transform=match.get("transform"))
             if match and "on" in match

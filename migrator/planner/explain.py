@@ -5,6 +5,7 @@ from textwrap import wrap
 from typing import Any
 
 from migrator.errors import Diagnostic
+from migrator.model.plan import OnLock
 from migrator.model.schedule import (
     Edge,
     ExtractStep,
@@ -24,8 +25,15 @@ from migrator.planner.estimate import slices, step_cost
 PROMISES = {
     Guarantee.UPSERT: "upsert on a unique external id: exactly one record, whatever happens",
     Guarantee.INSERT: "insert by Bulk API 2.0: exactly once, nothing is processed before its upload is complete",
+    Guarantee.SERIAL_INSERT: "insert by Bulk API v1: exactly once, a doubtful job is closed and looked at before anything is sent again",
     Guarantee.UPDATE: "update by record id: applied at least once, triggers may fire again",
     Guarantee.READ: "nothing is written",
+}
+#: what is done with rows that met locks
+LADDER = {
+    OnLock.REGROUP: "again in their groups",
+    OnLock.SHRINK: "in smaller slices one at a time",
+    OnLock.SERIAL_V1: "serially through Bulk API v1",
 }
 #: where details are wrapped
 WIDTH = 110
@@ -208,6 +216,9 @@ def _details(step: Step) -> Iterator[str]:
                 yield f"only rows whose {step.follow} is selected by this plan"
             if step.group_by:
                 yield f"rows of one {step.group_by} stay together"
+            if step.on_lock != tuple(OnLock):
+                measures = ", then ".join(LADDER[one] for one in step.on_lock)
+                yield f"rows that meet locks: {measures or 'again as before'}"
         case _:
             return
 

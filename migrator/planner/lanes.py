@@ -3,6 +3,7 @@
 **Invariant:** rows whose repetition could create a second record never travel over REST, however few they are.
 """
 
+from migrator.model.plan import LaneChoice
 from migrator.model.schedule import Guarantee, Lane, LookupSpec
 from migrator.model.schema import SObjectSchema
 
@@ -10,10 +11,16 @@ from migrator.model.schema import SObjectSchema
 REST_MAX_ROWS = 2_000
 #: records of one Salesforce batch: a slice as long is one batch, and no two batches of it wait for one lock
 BATCH_ROWS = 10_000
+#: Bulk API 2.0 takes 150 MB after base64 encoding, which adds up to half (Bulk API guide, "Upload Job Data")
+JOB_BYTES = 100_000_000
+#: Bulk API guide, "Bulk API Limits": 10 MB a batch
+SERIAL_BYTES = 10_000_000
 
 
-def choose_lane(rows: int | None, guarantee: Guarantee) -> Lane:
-    """REST for few rows that may be sent twice without harm, else Bulk API 2.0."""
+def choose_lane(rows: int | None, guarantee: Guarantee, choice: LaneChoice = LaneChoice.AUTO) -> Lane:
+    """The plan's choice; else REST for few rows that may be sent twice without harm, else Bulk API 2.0."""
+    if choice is LaneChoice.SERIAL_V1:
+        return Lane.BULK1_SERIAL
     repeatable = guarantee in {Guarantee.UPSERT, Guarantee.UPDATE}
     return Lane.REST if repeatable and rows is not None and rows <= REST_MAX_ROWS else Lane.BULK2
 
@@ -34,6 +41,21 @@ def lock_key(group_by: str | None, lookups: tuple[LookupSpec, ...], target: SObj
 
 def slice_rows(lane: Lane, lock: str | None) -> int:
     """The most rows of one slice; 0: only the bytes count."""
-    if lane is Lane.REST:
-        return REST_MAX_ROWS
-    return BATCH_ROWS if lock else 0
+    match lane:
+        case Lane.REST:
+            return REST_MAX_ROWS
+        case Lane.BULK1_SERIAL:
+            return BATCH_ROWS
+        case Lane.BULK2:
+            return BATCH_ROWS if lock else 0
+
+
+def slice_bytes(lane: Lane) -> int:
+    """The most bytes of one slice: what one job takes, or the one batch of a serial job."""
+    return SERIAL_BYTES if lane is Lane.BULK1_SERIAL else JOB_BYTES
+
+
+def serial_class(guarantee: Guarantee, lane: Lane) -> Guarantee:
+    """The class of a step in its lane: an insert is guarded otherwise in a serial job."""
+    serial = guarantee is Guarantee.INSERT and lane is Lane.BULK1_SERIAL
+    return Guarantee.SERIAL_INSERT if serial else guarantee

@@ -212,7 +212,7 @@ def _written(
     external_id, guarantee = guarantee_of(one, target, sent, found)
     names = {lookup.rule.target for lookup in lookups}
     follow = _relationship(one, one.follow, target, names, ("follow",), found)
-    group_by = _relationship(one, one.group_by, target, names, ("locks", "group_by"), found)
+    group_by = _relationship(one, one.locks.group_by, target, names, ("locks", "group_by"), found)
     for lookup in lookups:
         if lookup.when_missing is WhenMissing.LINK and lookup.rule.target in {follow, group_by}:
             what = f"{one.name}.{lookup.rule.target} is filled by a link step, so its rows cannot be followed or grouped"

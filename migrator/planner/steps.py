@@ -20,7 +20,7 @@ from migrator.model.schedule import (
     Step,
     VerifyStep,
 )
-from migrator.planner.lanes import choose_lane, lock_key, slice_rows
+from migrator.planner.lanes import choose_lane, lock_key, serial_class, slice_bytes, slice_rows
 from migrator.planner.objects import Resolved
 from migrator.planner.queries import select_soql
 from migrator.planner.readable import file_path
@@ -116,7 +116,9 @@ def _target_extract(one: Resolved) -> ExtractStep:
 def _load(one: Resolved, wiring: Wiring) -> LoadStep:
     lookups = wiring.loaded(one)
     rows = wiring.counts.get(one.name)
-    lane = Lane.BULK2 if one.once else choose_lane(rows, one.guarantee)
+    chosen = choose_lane(rows, one.guarantee, one.plan.lane)
+    # fields that can be set on creation only make a repeated request fail: never where a request may be repeated
+    lane = Lane.BULK2 if one.once and chosen is Lane.REST else chosen
     lock = lock_key(one.group_by, lookups, one.target)
     key = one.target.field_named(one.external_id) if one.external_id else None
     return LoadStep(
@@ -125,7 +127,7 @@ def _load(one: Resolved, wiring: Wiring) -> LoadStep:
         sobject=one.target.name,
         key_prefix=one.target.key_prefix,
         operation=one.plan.operation,
-        guarantee=one.guarantee,
+        guarantee=serial_class(one.guarantee, lane),
         lane=lane,
         source_extract=f"extract.{one.name}",
         key=one.key,
@@ -135,14 +137,17 @@ def _load(one: Resolved, wiring: Wiring) -> LoadStep:
         external_id_case_sensitive=bool(key and key.case_sensitive),
         follow=one.follow,
         group_by=lock,
+        on_lock=one.plan.locks.on_lock,
+        max_in_flight=one.plan.locks.max_in_flight or 0,
         max_slice_rows=slice_rows(lane, lock),
+        max_slice_bytes=slice_bytes(lane),
         expected=rows,
     )
 
 
 def _link(one: Resolved, linked: tuple[LookupSpec, ...], wiring: Wiring) -> LinkStep:
     rows = wiring.counts.get(one.name)
-    lane = choose_lane(rows, Guarantee.UPDATE)
+    lane = choose_lane(rows, Guarantee.UPDATE, one.plan.lane)
     # in the second pass `link` itself no longer says what to do with a missing record: the row is blocked
     lookups = tuple(
         replace(each, when_missing=WhenMissing.FAIL) if each.when_missing is WhenMissing.LINK else each
@@ -157,7 +162,10 @@ def _link(one: Resolved, linked: tuple[LookupSpec, ...], wiring: Wiring) -> Link
         lookups=lookups,
         lane=lane,
         # the records looked up are locked: one slice is one Salesforce batch
+        on_lock=one.plan.locks.on_lock,
+        max_in_flight=one.plan.locks.max_in_flight or 0,
         max_slice_rows=slice_rows(lane, linked[0].rule.target),
+        max_slice_bytes=slice_bytes(lane),
         expected=rows,
     )
 

@@ -3,7 +3,7 @@
 Start at `connect`, which gives an `Org`. Every request that does not end well raises `RequestFailed`.
 """
 
-from migrator.salesforce.bulk1 import Bulk1
+from migrator.salesforce.bulk1 import MAX_BATCH_BYTES, MAX_BATCH_ROWS, Bulk1
 from migrator.salesforce.connect import connect
 from migrator.salesforce.failure import RequestFailed
 from migrator.salesforce.faults import RETRYABLE_FAULTS, retryable
@@ -21,6 +21,8 @@ from migrator.salesforce.settings import (
 from migrator.salesforce.wire import RowReply
 
 __all__ = [
+    "MAX_BATCH_BYTES",
+    "MAX_BATCH_ROWS",
     "RETRYABLE_FAULTS",
     "AccessToken",
     "Bulk1",

@@ -10,6 +10,7 @@ import httpx
 from migrator.clock import Clock, VirtualClock
 from migrator.errors import has_errors
 from migrator.executor import Drive, Ends, Goal, Policy, Progress, Result, check, load, start
+from migrator.model.plan import FilesEnd
 from migrator.model.schedule import LoadStep
 from migrator.salesforce import ClientCredentials, ConnectionSettings, Org, Secret, connect
 from migrator.simulator import Org as SimulatedOrg
@@ -27,10 +28,12 @@ class Lab:
     target: SimulatedOrg
     clock: Clock
     folder: Path
+    from_files: bool = False  # whether the plan reads files, so that there is no source org
 
     def ends(self) -> Ends:
         """Fresh connections, as a new process would make them."""
-        return Ends(self._connect("legacy", self.source), self._connect("merged", self.target))
+        source = None if self.from_files else self._connect("legacy", self.source)
+        return Ends(source, self._connect("merged", self.target))
 
     def _connect(self, alias: str, org: SimulatedOrg) -> Org:
         settings = ConnectionSettings(
@@ -51,6 +54,7 @@ class Lab:
         path.write_text(plan, encoding="utf-8")
         loaded, found = load(path, dict(variables or {}))
         assert loaded is not None, [str(one) for one in found]
+        self.from_files = isinstance(loaded.source, FilesEnd)
         checked = check(loaded, self.ends())
         assert not has_errors(checked.diagnostics), [str(one) for one in checked.diagnostics]
         if max_slice_rows and checked.schedule is not None:

@@ -13,8 +13,11 @@ from migrator.model.plan import (
     FieldRule,
     FieldSelection,
     FilesEnd,
+    LaneChoice,
+    Locks,
     Match,
     ObjectPlan,
+    OnLock,
     Operation,
     OrgEnd,
     Otherwise,
@@ -107,10 +110,16 @@ def _object(each: Mapping[str, Any], position: int) -> ObjectPlan:
             _relationship(name, rule or {}) for name, rule in each.get("relationships", {}).items()
         ),
         follow=each.get("follow"),
-        group_by=each.get("locks", {}).get("group_by"),
+        lane=LaneChoice(each.get("lane", "auto")),
+        locks=_locks(each.get("locks", {})),
         after=tuple(each.get("after", ())),
         match=Match(tuple(match["on"]), match.get("transform")) if match else None,
     )
+
+
+def _locks(given: Mapping[str, Any]) -> Locks:
+    on_lock = given.get("on_lock", tuple(OnLock))
+    return Locks(given.get("group_by"), tuple(map(OnLock, on_lock)), given.get("max_in_flight"))
 
 
 def _field_rule(name: str, rule: Mapping[str, Any]) -> FieldRule:

@@ -12,6 +12,8 @@ from migrator.model.plan import (
     FieldRule,
     FieldSelection,
     FilesEnd,
+    LaneChoice,
+    Locks,
     Plan,
     RelationshipRule,
     VerifyRule,
@@ -56,7 +58,12 @@ def test_a_plan_that_says_nothing_gets_what_the_schema_says() -> None:
     assert silent.verify == VerifyRule(counts=True, sample=10_000)
     assert silent.source == FilesEnd(".", ",", "utf-8")
     entry = silent.objects[0]
-    assert (entry.fields, entry.after, entry.group_by) == (FieldSelection(("all",), ()), (), None)
+    assert (entry.fields, entry.after, entry.locks, entry.lane) == (
+        FieldSelection(("all",), ()),
+        (),
+        Locks(),
+        LaneChoice.AUTO,
+    )
     assert entry.map == (FieldRule("B__c", source="C"),)
     assert entry.relationships == (RelationshipRule("D__c"),)
 
@@ -76,7 +83,10 @@ def test_saying_the_defaults_changes_nothing() -> None:
         "objects.fields.include": ["all"],
         "objects.fields.exclude": [],
         "objects.after": [],
+        "objects.lane": "auto",
         "objects.locks": {},
+        "objects.locks.max_in_flight": "auto",
+        "objects.locks.on_lock": ["regroup", "shrink", "serial_v1"],
         "objects.map": {},
         "objects.map.otherwise": "keep",
         "objects.relationships": {},
@@ -86,7 +96,7 @@ def test_saying_the_defaults_changes_nothing() -> None:
         "version: 1\nname: p\ndescription: ''\nsource: {files: ., delimiter: ',', encoding: utf-8}\n"
         "target: {org: b, expect: {}}\nvariables: {}\nverify: {counts: exact, fields: {sample: 10000}}\n"
         "objects:\n  - object: A__c\n    operation: insert\n    fields: {include: [all], exclude: []}\n    after: []\n"
-        "    locks: {}\n    map: {B__c: {from: C, otherwise: keep}}\n    relationships: {D__c: {when_missing: fail}}\n"
+        "    lane: auto\n    locks: {max_in_flight: auto, on_lock: [regroup, shrink, serial_v1]}\n    map: {B__c: {from: C, otherwise: keep}}\n    relationships: {D__c: {when_missing: fail}}\n"
     )
     silent, said = plan(HEAD + "source: {files: .}\n" + OBJECT), plan(text)
     assert replace(silent, places={}) == replace(said, places={})

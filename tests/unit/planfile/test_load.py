@@ -60,7 +60,7 @@ def test_a_whole_plan() -> None:
         "migration@acme.example",
     )
     assert parent.when_missing is WhenMissing.LINK
-    assert (contact.follow, contact.group_by, contact.after, contact.key) == (
+    assert (contact.follow, contact.locks.group_by, contact.after, contact.key) == (
         "AccountId",
         "AccountId",
         ("Account",),

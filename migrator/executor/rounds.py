@@ -1,0 +1,76 @@
+"""How the rows of a round travel: rows that met locks go down a ladder, from wide and parallel to narrow and serial.
+
+The rungs, as the plan's `on_lock` lists them: `regroup` sends them again as before, alone now and in their groups; `shrink` sends smaller
+slices one at a time, twice; `serial_v1` sends them through Bulk API v1 in serial mode, first in whole batches, then a transaction
+(200 rows) at a time. The last rung stays until the rounds are over. Rounds of a step follow one another, so a serial job
+and a parallel one never work on one step's rows at once.
+
+**Invariant:** pure; what a round is depends on the ledger's rows alone, so a resumed run goes on upon the same rung.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from migrator.executor.run import Policy, Run
+from migrator.model.plan import OnLock
+from migrator.model.schedule import Lane, LinkStep, LoadStep
+from migrator.salesforce import MAX_BATCH_BYTES, MAX_BATCH_ROWS
+
+#: faults that say that somebody else held a lock (SOAP API guide, "StatusCode"; Bulk API guide, "Errors")
+LOCK_FAULTS = frozenset({"UNABLE_TO_LOCK_ROW", "LOCK_CONTENTION", "CONCURRENT_UPDATE"})
+#: rows of a shrunk slice: a fifth of a Salesforce batch, so one lock miss costs less and is over sooner
+SHRUNK_ROWS = 2_000
+#: rows of one Salesforce transaction (Bulk API guide, "Bulk API Limits"): nothing else can be in such a batch's way
+TRANSACTION_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """How slices of a round are cut and sent. `max_rows` 0: only the bytes count."""
+
+    lane: Lane
+    max_rows: int
+    max_bytes: int
+    in_flight: int
+
+
+def rung(run: Run, step: LoadStep | LinkStep, round_: int) -> Rung:
+    """The rung of a round, from the locks that the rounds before it met."""
+    as_planned = _as_planned(step, run.policy)
+    times = sum(_met_locks(run, step.id, before) for before in range(1, round_))
+    if not times or not _met_locks(run, step.id, round_ - 1):
+        return as_planned
+    ladder = _ladder(step.on_lock, as_planned)
+    return ladder[min(times, len(ladder)) - 1] if ladder else as_planned
+
+
+def _as_planned(step: LoadStep | LinkStep, policy: Policy) -> Rung:
+    in_flight = 1 if step.lane is Lane.BULK1_SERIAL else step.max_in_flight or policy.in_flight
+    return Rung(step.lane, step.max_slice_rows, step.max_slice_bytes, in_flight)
+
+
+def _ladder(measures: Sequence[OnLock], as_planned: Rung) -> list[Rung]:
+    found: list[Rung] = []
+    for measure in measures:
+        match measure:
+            case OnLock.REGROUP:
+                found.append(as_planned)
+            case OnLock.SHRINK:
+                rows = min(as_planned.max_rows or SHRUNK_ROWS, SHRUNK_ROWS)
+                found += [Rung(as_planned.lane, rows, as_planned.max_bytes, 1)] * 2
+            case OnLock.SERIAL_V1:
+                found += [serial(MAX_BATCH_ROWS), serial(TRANSACTION_ROWS)]
+    return found
+
+
+def serial(rows: int) -> Rung:
+    """Serial batches of at most so many rows. Batches of all serial jobs are processed one by one, so one is sent at a time."""
+    return Rung(Lane.BULK1_SERIAL, rows, MAX_BATCH_BYTES, 1)
+
+
+def _met_locks(run: Run, step: str, round_: int) -> bool:
+    return any(
+        LOCK_FAULTS & set(one.faults)
+        for one in run.settled.get(step, ())
+        if one.slice >= 0 and run.slices[(step, one.slice)].round == round_
+    )
