@@ -3,7 +3,7 @@
 from typing import Any
 
 from migrator.simulator.auth.oauth import identity_url
-from migrator.simulator.http import Response, answer
+from migrator.simulator.http import ApiError, Response, answer
 from migrator.simulator.limits import MAX_QUERY_JOBS, BulkLimits
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import NEWEST, OLDEST, Call, Route
@@ -86,7 +86,7 @@ def resources(org: OrgState, call: Call) -> Response:
     """The resources of one version; `identity` is the address of the user, as clients take it from here."""
     listed = list(RESOURCES) + (["jobs"] if call.api >= 41 else [])
     found = {name: f"{call.base}/{name}" for name in sorted(listed)}
-    return answer(found | {"identity": identity_url(org, call.request.base_url)})
+    return answer(found | {"identity": identity_url(org, call.request.base_url, call.user_id)})
 
 
 def _limit(maximum: int, used: int = 0) -> dict[str, int]:
@@ -127,8 +127,13 @@ def limits(org: OrgState, _: Call) -> Response:
 
 def record_count(org: OrgState, call: Call) -> Response:
     """Rough counts; sObjects without records are left out."""
+    view = org.view(call.user_id)
+    if not view.may("ViewSetup"):
+        raise ApiError(
+            403, "INSUFFICIENT_ACCESS", "You do not have the View Setup and Configuration permission"
+        )
     asked = [name.strip() for name in call.request.query.get("sObjects", "").split(",") if name.strip()]
-    found = [org.schema.sobject(name) for name in asked] if asked else list(org.schema.sobjects)
+    found = [view.schema.sobject(name) for name in asked] if asked else list(view.schema.sobjects)
     counted = [(len(org.store.table(each.name)), each.name) for each in found if each]
     return answer({"sObjects": [{"count": count, "name": name} for count, name in counted if count]})
 

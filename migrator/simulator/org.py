@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from migrator.clock import Clock, SystemClock
 from migrator.simulator import api
-from migrator.simulator.auth.oauth import Tokens, authenticate
+from migrator.simulator.auth.oauth import Tokens, authenticate, check_api_enabled, user_named
 from migrator.simulator.bulk.faults import JobFault, JobFaults
 from migrator.simulator.bulk.v1.answers import error_answer
 from migrator.simulator.faults import Dropped, Fault, FaultKind
@@ -41,10 +41,13 @@ class Org(OrgState):
         """Set up a fault of a job, as `faults` holds those of requests."""
         self.part(JobFaults).add(fault)
 
-    def issue_token(self) -> str:
-        """A token of the integration user, as after a login."""
+    def issue_token(self, username: str = "") -> str:
+        """A token of a user (the integration user), as after a login; raises `LookupError` for one who is not there."""
         with self.lock:
-            return self.part(Tokens).issue()
+            user_id = user_named(self, username) if username else self.user_id
+            if not user_id:
+                raise LookupError(f"no user {username}")
+            return self.part(Tokens).issue(user_id)
 
     def handle(self, request: Request) -> Response:
         """Answer a request; raises `Dropped` where a fault ends the connection."""
@@ -74,6 +77,8 @@ class Org(OrgState):
                 _check_length(request)
                 route, params = self._router.find(request.method, request.path)
                 user = "" if route.public else authenticate(self, request)
+                if route.counted and not route.public:
+                    check_api_enabled(self, user)
                 if route.counted:
                     self._count()
                 call = Call(_inflated(request), params, user, self.clock.now())

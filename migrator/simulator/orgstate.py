@@ -13,10 +13,13 @@ from migrator.clock import Clock
 from migrator.simulator import ids
 from migrator.simulator.records.behaviour import DERIVED
 from migrator.simulator.records.dml import Dml
+from migrator.simulator.records.grants import Grants
 from migrator.simulator.records.rulebook import add_rules
 from migrator.simulator.records.store import Store
 from migrator.simulator.records.truth import Truth
+from migrator.simulator.records.values import moment
 from migrator.simulator.schema.model import Schema, SObject
+from migrator.simulator.schema.view import View
 from migrator.simulator.settings import OrgSettings
 
 Part = TypeVar("Part")
@@ -42,9 +45,8 @@ class OrgState:
         self.store = Store(schema, pod_of(settings.organization_id), DERIVED)
         self.truth = Truth(self.store)
         self.record_types: dict[str, str] = {}  # default record type's id by sObject
-        self.dml = Dml(
-            self.store, self.truth, audit_fields=settings.audit_fields, record_types=self.record_types
-        )
+        self.grants = Grants(self.store, self._audit)
+        self.dml = Dml(self.store, self.truth, view=self.grants.view, record_types=self.record_types)
         add_rules(self.dml, self.store)
         self.user_id = ""  # of the integration user, set when the org is furnished
         self.schema_modified = clock.now()
@@ -56,6 +58,16 @@ class OrgState:
     def now(self) -> float:
         """The org's time."""
         return self.clock.now()
+
+    def view(self, user_id: str) -> View:
+        """What a user sees of the org and may do in it."""
+        return self.grants.view(user_id)
+
+    def _audit(self) -> dict[str, str]:
+        """The audit fields of a record that came with the org."""
+        stamp = moment(self.clock.now())
+        dates = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), stamp)
+        return dates | dict.fromkeys(("CreatedById", "LastModifiedById"), self.user_id)
 
     def part(self, kind: Callable[["OrgState"], Part]) -> Part:
         """The org's one `kind` (a class that takes the org), made when first asked for."""

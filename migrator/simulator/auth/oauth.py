@@ -41,9 +41,13 @@ class Tokens:
         return token
 
     def user_of(self, token: str) -> str:
-        """The id of the user whose token it is; empty when the token does not open the org now."""
+        """The id of the user whose token it is; empty when it does not open the org now.
+
+        A user who was deactivated or frozen is out at once.
+        """
         user_id, expiry = self._held.get(token, ("", 0.0))
-        return user_id if self._org.clock.now() < expiry else ""
+        good = self._org.clock.now() < expiry and may_log_in(self._org, user_id)
+        return user_id if good else ""
 
     def good(self, token: str) -> bool:
         """Whether the token opens the org now."""
@@ -70,6 +74,28 @@ def authenticate(org: OrgState, request: Request) -> str:
             401, "INVALID_SESSION_ID", "Session expired or invalid", headers={"WWW-Authenticate": "Token"}
         )
     return user_id
+
+
+def check_api_enabled(org: OrgState, user_id: str) -> None:
+    """Refuse the APIs to a user without the permission for them."""
+    if not org.view(user_id).may("ApiEnabled"):
+        raise ApiError(403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner")
+
+
+def user_named(org: OrgState, username: str) -> str:
+    """The id of the user of that name; `""` when there is none."""
+    users = org.store.table("User")
+    found = users.find("Username", username) if username else []
+    return users.id_of(found[0]) if found else ""
+
+
+def may_log_in(org: OrgState, user_id: str) -> bool:
+    """Whether a user is active and not frozen."""
+    users, logins = org.store.table("User"), org.store.table("UserLogin")
+    seq = users.seq_of(user_id)
+    if not seq or users.cell(seq, "IsActive") != "true":
+        return False
+    return all(logins.cell(each, "IsFrozen") != "true" for each in logins.find("UserId", user_id))
 
 
 def _form(request: Request) -> dict[str, str]:
@@ -108,10 +134,11 @@ def token(org: OrgState, call: Call) -> Response:
     form = _form(call.request) | _basic(call.request)
     grant = form.get("grant_type", "")
     if grant == JWT_BEARER:
-        return _check_assertion(org, form.get("assertion", "")) or _grant(org, call)
+        user = _asserted_user(org, form.get("assertion", ""))
+        return user if isinstance(user, Response) else _grant(org, call, user)
     if form.get("client_id") != org.settings.client_id:
         return _refuse("invalid_client_id", "client identifier invalid")
-    return _check_secrets(org, grant, form) or _grant(org, call)
+    return _check_secrets(org, grant, form) or _grant(org, call, org.user_id)
 
 
 def _check_secrets(org: OrgState, grant: str, form: dict[str, str]) -> Response | None:
@@ -137,17 +164,17 @@ def knows(org: OrgState, username: str, password: str) -> str:
     return org.user_id if good else ""
 
 
-def identity_url(org: OrgState, base: str) -> str:
-    """The address that says who the integration user is."""
-    return f"{base}/id/{org.settings.organization_id}/{org.user_id}"
+def identity_url(org: OrgState, base: str, user_id: str) -> str:
+    """The address that says who a user is."""
+    return f"{base}/id/{org.settings.organization_id}/{user_id}"
 
 
 def _same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(), expected.encode())
 
 
-def _check_assertion(org: OrgState, assertion: str) -> Response | None:
-    """A refusal, or None for a good assertion. Only an expiry in the past is too old: the platform caps nothing."""
+def _asserted_user(org: OrgState, assertion: str) -> Response | str:
+    """The user that a good assertion is about, or a refusal. Only an expiry in the past is too old: the platform caps nothing."""
     try:
         claims = _claims(assertion, org.settings.public_key)
     except jwt.InvalidTokenError:
@@ -155,13 +182,14 @@ def _check_assertion(org: OrgState, assertion: str) -> Response | None:
     if claims.get("iss") != org.settings.client_id:
         return _refuse("invalid_client_id", "client identifier invalid")
     expiry = claims.get("exp")
+    user_id = user_named(org, str(claims.get("sub") or ""))
     refusals = {
-        "user hasn't approved this consumer": claims.get("sub") != org.settings.username,
+        "user hasn't approved this consumer": not user_id,
         "audience is invalid": "aud" not in claims,
         "expired authorization code": not isinstance(expiry, int | float) or expiry <= org.clock.now(),
     }
     reason = next((text for text, refused in refusals.items() if refused), None)
-    return _refuse("invalid_grant", reason) if reason else None
+    return _refuse("invalid_grant", reason) if reason else user_id
 
 
 def _claims(assertion: str, public_key: str | None) -> dict[str, Any]:
@@ -174,13 +202,15 @@ def _claims(assertion: str, public_key: str | None) -> dict[str, Any]:
     return unchecked.decode(assertion, public_key, algorithms=["RS256"])
 
 
-def _grant(org: OrgState, call: Call) -> Response:
+def _grant(org: OrgState, call: Call, user_id: str) -> Response:
+    if not may_log_in(org, user_id):
+        return _refuse("inactive_user", "user is inactive")
     base = call.request.base_url
-    identity = identity_url(org, base)
+    identity = identity_url(org, base, user_id)
     issued = str(int(org.clock.now() * 1000))
     signed = hmac.new(org.settings.client_secret.encode(), (identity + issued).encode(), hashlib.sha256)
     body = {
-        "access_token": org.part(Tokens).issue(),
+        "access_token": org.part(Tokens).issue(user_id),
         "signature": signed.hexdigest(),
         "scope": "api refresh_token",
         "instance_url": base,

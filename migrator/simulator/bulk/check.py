@@ -18,20 +18,32 @@ class JobRefused(Exception):  # noqa: N818 - what the org does
         self.text = text
 
 
-def check_job(org: OrgState, name: str, operation: Operation, external_id: str | None) -> SObject:
-    """The sObject of a job that the org takes, or `JobRefused`."""
-    sobject = org.sobject(name)
-    if sobject is None:
+def check_job(
+    org: OrgState, name: str, operation: Operation, external_id: str | None, user_id: str
+) -> SObject:
+    """The sObject of a job that the org takes from a user, or `JobRefused`.
+
+    What the user may not do to records of it is refused row by row.
+    """
+    view = org.view(user_id)
+    sobject, seen = org.sobject(name), view.schema.sobject(name)
+    if sobject is None or seen is None:
         raise JobRefused("InvalidJob", f"Unable to find object: {name}")
-    _check_allowed(org, sobject, operation)
+    _check_allowed(sobject, operation)
+    if operation is Operation.HARD_DELETE and not view.may("BulkApiHardDelete"):
+        raise JobRefused("FeatureNotEnabled", _HARD_DELETE)
     if operation is Operation.UPSERT:
-        _check_key(sobject, external_id or "")
+        _check_key(seen, external_id or "")
     return sobject
 
 
-def _check_allowed(org: OrgState, sobject: SObject, operation: Operation) -> None:
-    if operation is Operation.HARD_DELETE and not org.settings.hard_delete:
-        raise JobRefused("FeatureNotEnabled", _HARD_DELETE)
+def check_owner(org: OrgState, created_by: str, user_id: str) -> None:
+    """Refuse to change another user's job, unless the user manages them all."""
+    if user_id != created_by and not org.view(user_id).may("ManageDataIntegrations"):
+        raise JobRefused("InvalidUser", "The job was created by another user")
+
+
+def _check_allowed(sobject: SObject, operation: Operation) -> None:
     allowed = {
         Operation.INSERT: sobject.createable,
         Operation.UPDATE: sobject.updateable,

@@ -10,7 +10,7 @@ from dataclasses import field as attribute
 from migrator.simulator.query.dates import FUNCTIONS
 from migrator.simulator.query.faults import QueryFault, unknown_field, unknown_parent, unknown_sobject
 from migrator.simulator.records.store import Store
-from migrator.simulator.schema.model import Field, FieldType, SObject
+from migrator.simulator.schema.model import Field, FieldType, Schema, SObject
 from migrator.soql import tree
 
 _PASSING = frozenset({"TOLABEL", "FORMAT", "CONVERTCURRENCY", "CONVERTTIMEZONE"})
@@ -63,6 +63,7 @@ class Scope:
 
     store: Store
     sobject: SObject
+    schema: Schema  # as the user sees it
     aliases: Mapping[str, tuple[str, ...]] = attribute(default_factory=dict)
     needed: dict[str, None] = attribute(default_factory=dict)  # fields to scan, in order of appearance
 
@@ -117,7 +118,7 @@ class Scope:
                 if place != len(hops) - 1:
                     raise unknown_parent(hops[place + 1], path.at)
                 return self._polymorphic(label, steps, last, path)
-            parent = self.store.schema.sobject(reference.reference_to[0])
+            parent = self.schema.sobject(reference.reference_to[0])
             if parent is None:
                 raise unknown_sobject(reference.reference_to[0], path.at)
             sobject = parent

@@ -12,7 +12,7 @@ from migrator.simulator.query.columns import Column, Frame, Scope
 from migrator.simulator.query.faults import QueryFault, malformed, unknown_sobject
 from migrator.simulator.query.where import Conditions, Predicate, candidates
 from migrator.simulator.records.store import Store, Table
-from migrator.simulator.schema.model import NUMBERS, Field, FieldType, SObject
+from migrator.simulator.schema.model import NUMBERS, Field, FieldType, Schema, SObject
 from migrator.soql import tree
 
 MAX_OFFSET = 2_000  # SOQL reference, "OFFSET"
@@ -168,17 +168,18 @@ class Maker:
     store: Store
     now: float
     include_deleted: bool
+    schema: Schema  # as the user sees it
 
     def scope(self, query: tree.Query, sobject: SObject | None = None) -> Scope:
         """What names mean in the query; `sobject` where FROM names a child relationship."""
         first = query.sources[0]
-        found = sobject or self.store.schema.sobject(first.name)
+        found = sobject or self.schema.sobject(first.name)
         if found is None:
             raise unknown_sobject(first.name, first.path.at)
         if not found.queryable:
             what = f"entity type {found.name} does not support query"
             raise QueryFault("INVALID_TYPE_FOR_OPERATION", what, first.path.at)
-        scope = Scope(self.store, found)
+        scope = Scope(self.store, found, self.schema)
         aliases: dict[str, tuple[str, ...]] = {}
         for source in query.sources:
             parts = source.path.parts

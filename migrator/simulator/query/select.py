@@ -20,7 +20,7 @@ from migrator.simulator.query.metadata import Labelled, nested, of_children, of_
 from migrator.simulator.query.plan import Key, Maker, Selection, components, sort_places
 from migrator.simulator.query.where import Conditions
 from migrator.simulator.records.store import Store
-from migrator.simulator.schema.model import COMPOUNDS, Child, Field, FieldType, SObject
+from migrator.simulator.schema.model import COMPOUNDS, Child, Field, FieldType, Schema, SObject
 from migrator.soql import ProblemKind, Query, SoqlError, lint_bulk, parse, tree
 
 _FIELDS_LIMIT = 200  # records with FIELDS(ALL) or FIELDS(CUSTOM); SOQL reference, "FIELDS()"
@@ -41,13 +41,13 @@ class QueryResult:
         return self._records(start, stop, version)
 
 
-def run_query(org: OrgState, text: str, include_deleted: bool) -> QueryResult:
-    """Answer a query of the REST API, or raise the `ApiError` it gets."""
+def run_query(org: OrgState, text: str, include_deleted: bool, user_id: str = "") -> QueryResult:
+    """Answer a user's query of the REST API, or raise the `ApiError` it gets."""
     try:
         query = parse_query(text)
         if query.sobject.lower() in DEFINITIONS:
             org.part(Definitions)
-        return _run(query, Maker(org.store, org.clock.now(), include_deleted))
+        return _run(query, Maker(org.store, org.clock.now(), include_deleted, org.view(user_id).schema))
     except QueryFault as fault:
         raise fault.api_error(text) from None
 
@@ -176,7 +176,7 @@ class Printer:
         return node
 
     def _parts(self, column: Column) -> list[tuple[str, Field, int]]:
-        sobject = self.maker.store.schema.sobject(column.sobject)
+        sobject = self.maker.schema.sobject(column.sobject)
         if sobject is None:
             return []
         parts = []
@@ -188,7 +188,7 @@ class Printer:
     def _type_of(self, item: tree.TypeOf) -> None:
         column = self.scope.column(tree.Path((*item.path.parts, "Id"), item.path.at))
         place = self._hide(column)
-        store = self.maker.store
+        store, schema = self.maker.store, self.maker.schema
         branches = {when.sobject.lower(): when.fields for when in item.whens}
         name = column.label[-2]
         self.nested.append(name)
@@ -200,7 +200,10 @@ class Printer:
             if table is None:
                 record[name] = None
                 return
-            sobject = table.sobject
+            sobject = schema.sobject(table.sobject.name)
+            if sobject is None:
+                record[name] = None
+                return
             held = table.get(table.seq_of(record_id))
             found: dict[str, Any] = {"attributes": attributes(sobject.name, record_id, version)}
             for path in branches.get(sobject.name.lower(), item.otherwise):
@@ -214,7 +217,7 @@ class Printer:
 
     def _children(self, query: Query) -> None:
         source = query.sources[0]
-        child = self.maker.store.schema.child(self.scope.sobject.name, source.path.parts[-1])
+        child = self.maker.schema.child(self.scope.sobject.name, source.path.parts[-1])
         if child is None:
             raise unknown_children(source.name, source.path.at)
         inner = Printer(self.maker, query, self.maker.scope(query, child.sobject))
@@ -317,20 +320,27 @@ def _result_record(cells: Sequence[tuple[str, Field, Sequence[str]]], place: int
 
 
 def bulk_rows(
-    store: Store, query: Query, now: float, *, include_deleted: bool
+    store: Store, query: Query, now: float, *, include_deleted: bool, schema: Schema | None = None
 ) -> tuple[tuple[str, ...], Iterator[Row]]:
-    """The column names and the rows of a Bulk query; raises `QueryFault` before the first row."""
-    maker = Maker(store, now, include_deleted)
+    """The column names and the rows of a Bulk query, as whoever sees `schema` gets them; raises `QueryFault` before the first row."""
+    maker = Maker(store, now, include_deleted, schema or store.schema)
     printer = _bulk_printer(Printer(maker, query, maker.scope(query)))
     selection = maker.selection(query, printer.scope)
     return printer.names, (row for frame in selection.frames() for row in printer.rows(frame))
 
 
 def bulk_records(
-    store: Store, query: Query, now: float, *, include_deleted: bool, version: str, value: Value
+    store: Store,
+    query: Query,
+    now: float,
+    *,
+    include_deleted: bool,
+    version: str,
+    value: Value,
+    schema: Schema | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The records of a Bulk query whose result is not CSV; raises `QueryFault` before the first."""
-    maker = Maker(store, now, include_deleted)
+    maker = Maker(store, now, include_deleted, schema or store.schema)
     printer = _bulk_printer(Printer(maker, query, maker.scope(query), value=value))
     selection = maker.selection(query, printer.scope)
     return (record for frame in selection.frames() for record in printer.records(frame, version))
@@ -353,4 +363,4 @@ def check_bulk(query: Query) -> None:
 
 def sobject_of(store: Store, query: Query) -> SObject:
     """The sObject that a query reads."""
-    return Maker(store, 0.0, include_deleted=False).scope(query).sobject
+    return Maker(store, 0.0, include_deleted=False, schema=store.schema).scope(query).sobject

@@ -70,6 +70,8 @@ class Compiled:
     absent: tuple[Field, ...]  # required on insert and not among them
     unique: tuple[Field, ...]  # among the columns
     trusted: bool = False  # seed data: no rules
+    refused_insert: RowError | None = None  # every row that would make a record
+    refused_update: RowError | None = None  # … change one
 
 
 @dataclass(slots=True)
@@ -127,7 +129,14 @@ def compile_columns(
         absent=tuple(found for found in demanded if found.name not in given),
         unique=tuple(found for found in sobject.fields if found.unique and found.name in given),
         trusted=trusted,
+        refused_insert=None if trusted or sobject.createable else _refused(sobject, "inserted"),
+        refused_update=None if trusted or sobject.updateable else _refused(sobject, "updated"),
     )
+
+
+def _refused(sobject: SObject, done: str) -> RowError:
+    """The error of an sObject that cannot be written, by anybody or by this user."""
+    return RowError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type cannot be {done}: {sobject.label}")
 
 
 def upsert_key(sobject: SObject, external_id: str | None) -> Field | None:

@@ -6,7 +6,7 @@ org adds to the platform's own checks, and when its turn comes, is in `execution
 **Invariant:** a row with an error changes nothing, and all rows of a chunk are judged before any is written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from migrator.simulator.records.chunk import Chunk
 from migrator.simulator.records.compile import Api, Compiled, Operation, compile_columns
@@ -15,12 +15,13 @@ from migrator.simulator.records.execution import Rules, Saved, Saving
 from migrator.simulator.records.judge import Judge, Updates
 from migrator.simulator.records.references import References
 from migrator.simulator.records.removal import Removal
-from migrator.simulator.records.results import ChunkResult, RowError
+from migrator.simulator.records.results import ChunkResult, HeaderFault, RowError
 from migrator.simulator.records.rollback import ROLLED_BACK, Rollback
 from migrator.simulator.records.store import Store
 from migrator.simulator.records.truth import Change, Truth
 from migrator.simulator.records.writer import Writer
 from migrator.simulator.schema.model import SObject
+from migrator.simulator.schema.view import View
 
 MAX_ROWS = 200  # records of one transaction, in every API
 
@@ -33,17 +34,17 @@ class Dml:
         store: Store,
         truth: Truth,
         *,
-        audit_fields: bool = False,
+        view: Callable[[str], View],
         record_types: Mapping[str, str] | None = None,
     ) -> None:
         self._store = store
         self._truth = truth
-        self._audit_fields = audit_fields
+        self._view = view
         self._rules: dict[str, Rules] = {}
         references = References(store)
         self._judge = Judge(references)
         self._writer = Writer(truth, {} if record_types is None else record_types)
-        self._removal = Removal(store, truth, references.forget, self._rules)
+        self._removal = Removal(store, truth, references.forget, self._rules, view)
         self.forget = references.forget  # after records went away behind the engine's back
 
     def rules(self, sobject: str) -> Rules:
@@ -59,21 +60,29 @@ class Dml:
         external_id: str | None = None,
         null_marker: str | None = None,
         api: Api = Api.BULK,
+        user: str = "",
         trusted: bool = False,
     ) -> Compiled:
         """Compile a header once for many chunks; raises `HeaderFault`. A trusted one may give read-only fields too.
 
+        It has the columns that the user sees, and refuses what the user may not write; without a user all of them.
+
         With a `null_marker` (Bulk has `#N/A`) a cell that is it sets null; without one, a cell that is None does.
         """
+        view = self._view(user)
+        self._store.table(sobject.name)  # whatever fills it comes before
+        seen = view.schema.sobject(sobject.name)
+        if seen is None:
+            raise HeaderFault(f"Unable to find object: {sobject.name}")
         return compile_columns(
-            self._store.schema,
-            sobject,
+            view.schema,
+            seen,
             columns,
             operation,
             external_id=external_id,
             null_marker=null_marker,
             api=api,
-            audit_fields=self._audit_fields,
+            audit_fields=bool(user) and view.may("CreateAuditFields"),
             trusted=trusted,
         )
 

@@ -143,6 +143,9 @@ class Judge:
     def insert(self, chunk: Chunk, rows: Sequence[int]) -> Sequence[int]:
         """The rows that can be inserted."""
         compiled = chunk.compiled
+        if compiled.refused_insert is not None:
+            chunk.errors.update(dict.fromkeys(rows, (compiled.refused_insert,)))
+            return []
         if compiled.id_place is not None and (given := chunk.ids()) and any(given):
             for row in rows:
                 if given[row]:
@@ -157,6 +160,9 @@ class Judge:
 
     def update(self, chunk: Chunk, updates: Updates) -> Updates:
         """The rows that can be updated."""
+        if chunk.compiled.refused_update is not None:
+            chunk.errors.update(dict.fromkeys(updates, (chunk.compiled.refused_update,)))
+            return {}
         self._forbidden(chunk, chunk.compiled.forbidden_update, list(updates), nulls=True)
         columns = [found.field for found in chunk.compiled.values] + [
             found.field for found in chunk.compiled.parents

@@ -13,9 +13,12 @@ from migrator.simulator.records.store import Store, Table
 from migrator.simulator.records.truth import Change, Truth
 from migrator.simulator.records.values import moment
 from migrator.simulator.schema.model import Child
+from migrator.simulator.schema.view import View
 
 NAMED = 10  # records named in the error of a restricted deletion
 DEPTH = 50  # of a cascade; a chain of self-references may be long
+
+NO_ACCESS = RowError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
 
 Victims = dict[tuple[str, int], None]  # (sObject, number), in order
 
@@ -34,12 +37,18 @@ class Removal:
     """Deletes rows of one transaction, with their children."""
 
     def __init__(
-        self, store: Store, truth: Truth, forget: Callable[[], None], rules: Mapping[str, Rules]
+        self,
+        store: Store,
+        truth: Truth,
+        forget: Callable[[], None],
+        rules: Mapping[str, Rules],
+        view: Callable[[str], View],
     ) -> None:
         self._store = store
         self._truth = truth
         self._forget = forget
         self._rules = rules
+        self._view = view
         self._links: dict[str, tuple[_Link, ...]] = {}  # by sObject, while one transaction runs
 
     def run(
@@ -58,7 +67,7 @@ class Removal:
         seen: set[str] = set()
         for row, cell in enumerate(cells):
             table = self._store.table(sobject) if sobject else self._store.table_of_id(cell)
-            fault = self._judge(table, cell, seen, victims)
+            fault = self._not_allowed(table, context) or self._judge(table, cell, seen, victims)
             if fault:
                 errors[row] = (fault,)
         made = [ids.to_18(cell) if ids.is_id(cell) else cell for cell in cells]
@@ -69,6 +78,12 @@ class Removal:
             )
         self._write(victims, context, hard=hard)
         return ChunkResult(made, created, errors)
+
+    def _not_allowed(self, table: Table | None, context: Context) -> RowError | None:
+        if table is None:
+            return None
+        seen = self._view(context.actor).schema.sobject(table.sobject.name)
+        return None if seen is not None and seen.deletable else NO_ACCESS
 
     def _judge(self, table: Table | None, cell: str, seen: set[str], victims: Victims) -> RowError | None:
         if not cell:

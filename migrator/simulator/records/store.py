@@ -1,6 +1,6 @@
 """The records of an org: one table per sObject."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from migrator.simulator.records.table import Block, Derived, Journal, Table
 from migrator.simulator.schema.model import Schema
@@ -17,6 +17,7 @@ class Store:
         self.schema = schema
         self.pod = pod
         self.journal: Journal | None = None
+        self._later: dict[str, Callable[[], None]] = {}
         self._tables = {
             sobject.name.lower(): Table(sobject, pod, (derived or {}).get(sobject.name))
             for sobject in schema.sobjects
@@ -30,7 +31,21 @@ class Store:
 
     def table(self, sobject: str) -> Table:
         """The table of an sObject, named in any case."""
-        return self._tables[sobject.lower()]
+        name = sobject.lower()
+        if name in self._later:
+            fill = self._later[name]
+            self._later = {other: each for other, each in self._later.items() if each != fill}
+            fill()
+        return self._tables[name]
+
+    def later(self, sobjects: Iterable[str], fill: Callable[[], None]) -> None:
+        """Fill these tables when one of them is first asked for."""
+        self._later.update((name.lower(), fill) for name in sobjects if name.lower() in self._tables)
+
+    def version(self, sobject: str) -> int:
+        """How often records of an sObject were changed, without asking for its table."""
+        found = self._tables.get(sobject.lower())
+        return found.version if found else 0
 
     def tables(self) -> Iterator[Table]:
         """All tables in name order."""

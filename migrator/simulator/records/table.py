@@ -54,6 +54,7 @@ class Table:
         self.deleted: set[int] = set()  # in the recycle bin
         self.purged: set[int] = set()  # gone for good
         self.journal: Journal | None = None  # while a transaction may be rolled back
+        self.version = 0  # goes up with every change
         self._starts: list[int] = []
         self._segments: list[Segment] = []
         self._next = 1
@@ -233,6 +234,7 @@ class Table:
     def insert_columns(self, columns: Mapping[str, Sequence[str]], count: int) -> range:
         """Add `count` records, given column by column (a tuple of one cell stands for all), and return their numbers."""
         seqs = range(self._next, self._next + count)
+        self.version += 1
         if self.journal is not None:
             self.journal.append(partial(self._take_back, seqs))
         self._forget_derived()
@@ -284,6 +286,7 @@ class Table:
 
     def update_columns(self, seqs: Sequence[int], columns: Mapping[str, Sequence[str]]) -> None:
         """Change fields of many records, given column by column (a tuple of one cell stands for all)."""
+        self.version += 1
         if self.journal is not None:
             old = {name: [self.cell(seq, name) for seq in seqs] for name in columns}
             self.journal.append(partial(self.update_columns, list(seqs), old))
@@ -349,6 +352,7 @@ class Table:
 
     def delete(self, seq: int) -> None:
         """Move a record to the recycle bin."""
+        self.version += 1
         if self.journal is not None:
             self.journal.append(partial(self.undelete, seq))
         for name, index in self._indexes.items():
@@ -357,6 +361,7 @@ class Table:
 
     def undelete(self, seq: int) -> None:
         """Take a record out of the recycle bin."""
+        self.version += 1
         if self.journal is not None:
             self.journal.append(partial(self.delete, seq))
         self.deleted.discard(seq)

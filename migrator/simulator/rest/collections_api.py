@@ -70,7 +70,7 @@ def _update(org: OrgState, call: Call) -> Response:
 
 
 def _upsert(org: OrgState, call: Call) -> Response:
-    sobject = sobject_of(org, call.params["sobject"])
+    sobject = sobject_of(org, call)
     key = sobject.field(call.params["field"])
     if key is None or not (key.external_id or key.id_lookup):
         text = f"Provided external ID field does not exist or is not accessible: {call.params['field']}"
@@ -109,11 +109,12 @@ def _run(
     only: SObject | None,
 ) -> list[RowResult]:
     """Save consecutive records of one sObject: one transaction."""
-    sobject = org.schema.sobject(name)
+    schema = org.view(call.user_id).schema
+    sobject = schema.sobject(name)
     if sobject is None or (only is not None and sobject is not only):
         fault = RowError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
         return [_refused(fault)] * len(records)
-    found = [cells_of(org, sobject, record) for record in records]
+    found = [cells_of(schema, sobject, record) for record in records]
     cells = [each for each in found if not isinstance(each, RowError)]
     if not cells:
         return [_refused(each) for each in found if isinstance(each, RowError)]
@@ -121,7 +122,9 @@ def _run(
     if key is not None and key not in columns and key != "Id":
         columns, rows = [*columns, key], [[*row, ""] for row in rows]
     try:
-        compiled = org.dml.compile(sobject, columns, operation, external_id=key, api=Api.REST)
+        compiled = org.dml.compile(
+            sobject, columns, operation, external_id=key, api=Api.REST, user=call.user_id
+        )
     except HeaderFault as fault:
         raise ApiError(400, "INVALID_FIELD", fault.text) from fault
     done = iter(org.dml.execute(compiled, rows, call.context))
@@ -165,7 +168,7 @@ def _retrieve_posted(org: OrgState, call: Call) -> Response:
 
 
 def _retrieved(org: OrgState, call: Call, record_ids: Sequence[str], names: Sequence[str]) -> Response:
-    sobject = sobject_of(org, call.params["sobject"])
+    sobject = sobject_of(org, call)
     if len(record_ids) > MAX_RETRIEVED:
         raise ApiError(
             400, "EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {MAX_RETRIEVED} records"

@@ -60,7 +60,7 @@ def _query_all(org: OrgState, call: Call) -> Response:
 
 def _first(org: OrgState, call: Call, *, include_deleted: bool) -> Response:
     text = call.request.query.get("q", "")
-    result = run_query(org, text, include_deleted)
+    result = run_query(org, text, include_deleted, call.user_id)
     if call.request.query.get("columns") == "true":
         return answer(_columns(org, result))
     return _page(org, call, result, 0, page_size(org, call, result), "")

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from migrator.simulator.http import ApiError
-from migrator.simulator.orgstate import OrgState
 from migrator.simulator.query.as_json import attributes, json_value
 from migrator.simulator.records.compile import Api, Operation, compile_columns
 from migrator.simulator.records.results import HeaderFault, RowError
 from migrator.simulator.records.store import Table
-from migrator.simulator.schema.model import COMPOUNDS, Field, SObject
+from migrator.simulator.schema.model import COMPOUNDS, Field, Schema, SObject
 
 NESTED_WITHOUT_TYPE = RowError(
     "JSON_PARSER_ERROR",
@@ -21,13 +20,13 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 Cells = dict[str, str | None]  # by column; None sets null
 
 
-def cells_of(org: OrgState, sobject: SObject, record: Mapping[str, Any]) -> Cells | RowError:
+def cells_of(schema: Schema, sobject: SObject, record: Mapping[str, Any]) -> Cells | RowError:
     """The cells of one JSON record whose fields are all there; a parent by external id becomes a relationship column."""
     cells = flat_cells(sobject, record)
     if isinstance(cells, RowError):
         return cells
     for column in cells:
-        fault = column_fault(org, sobject, column)
+        fault = column_fault(schema, sobject, column)
         if fault:
             return fault
     return cells
@@ -88,13 +87,13 @@ def no_such_column(sobject: SObject, name: str) -> RowError:
     return RowError("INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}")
 
 
-def column_fault(org: OrgState, sobject: SObject, column: str) -> RowError | None:
+def column_fault(schema: Schema, sobject: SObject, column: str) -> RowError | None:
     """What is wrong with a name of a JSON record, as REST words it."""
     field = sobject.field(column)
     if field is not None and field.type not in COMPOUNDS:
         return None
     try:
-        compile_columns(org.schema, sobject, [column], Operation.UPDATE, api=Api.REST)
+        compile_columns(schema, sobject, [column], Operation.UPDATE, api=Api.REST)
     except HeaderFault as fault:
         if ":" in column or "." in column:
             return RowError("INVALID_FIELD", fault.text)

@@ -20,36 +20,39 @@ _GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KE
 CREATED_SINCE = 46  # from this API version on an upsert says whether it created
 
 
-def sobject_of(org: OrgState, name: str) -> SObject:
-    """The sObject in a path, or the platform's 404."""
-    found = org.schema.sobject(name)
+def sobject_of(org: OrgState, call: Call) -> SObject:
+    """The sObject in a path as the user sees it, or the platform's 404."""
+    found = org.view(call.user_id).schema.sobject(call.params["sobject"])
     if found is None:
         raise not_found()
     return found
 
 
 def _global(org: OrgState, call: Call) -> Response:
-    return conditional(call.request, describe_global(org.schema, call.base), org.schema_modified)
+    return conditional(
+        call.request, describe_global(org.view(call.user_id).schema, call.base), org.schema_modified
+    )
 
 
 def _basic(org: OrgState, call: Call) -> Response:
-    sobject = sobject_of(org, call.params["sobject"])
+    sobject = sobject_of(org, call)
     return answer({"objectDescribe": describe_brief(sobject, call.base), "recentItems": []})
 
 
 def _describe(org: OrgState, call: Call) -> Response:
-    sobject = sobject_of(org, call.params["sobject"])
+    sobject = sobject_of(org, call)
+    view = org.view(call.user_id)
     types = org.store.table("RecordType")
     listed = {
         types.cell(seq, "DeveloperName"): types.id_of(seq) for seq in types.find("SobjectType", sobject.name)
     }
     body = describe_sobject(
-        org.schema,
+        view.schema,
         sobject,
         call.base,
         call.request.base_url,
         listed,
-        audit_fields=org.settings.audit_fields,
+        audit_fields=view.may("CreateAuditFields"),
     )
     return conditional(call.request, body, org.schema_modified)
 
@@ -68,13 +71,13 @@ def _seq(table: Table, record_id: str) -> int:
 
 
 def _get(org: OrgState, call: Call) -> Response:
-    sobject = sobject_of(org, call.params["sobject"])
+    sobject = sobject_of(org, call)
     table = org.store.table(sobject.name)
-    return _read(call, table, _seq(table, call.params["id"]))
+    return _read(call, sobject, table, _seq(table, call.params["id"]))
 
 
-def _read(call: Call, table: Table, seq: int) -> Response:
-    fields = selected_fields(table.sobject, call.request.query.get("fields"))
+def _read(call: Call, sobject: SObject, table: Table, seq: int) -> Response:
+    fields = selected_fields(sobject, call.request.query.get("fields"))
     body = record_json(table, seq, fields, call.version)
     stamp = table.cell(seq, "SystemModstamp")
     return conditional(call.request, body, seconds(stamp))
@@ -101,14 +104,16 @@ def _run(
 ) -> RowResult:
     columns, rows = rows_of([cells])
     try:
-        compiled = org.dml.compile(sobject, columns, operation, external_id=key, api=Api.REST)
+        compiled = org.dml.compile(
+            sobject, columns, operation, external_id=key, api=Api.REST, user=call.user_id
+        )
     except HeaderFault as fault:
         raise ApiError(400, "INVALID_FIELD", fault.text) from fault
     return org.dml.execute(compiled, rows, call.context)[0]
 
 
 def _cells(org: OrgState, call: Call, sobject: SObject) -> Cells:
-    found = cells_of(org, sobject, _json_record(call))
+    found = cells_of(org.view(call.user_id).schema, sobject, _json_record(call))
     if isinstance(found, RowError):
         fields = None if found.status_code == "INVALID_FIELD" else found.fields
         raise ApiError(400, found.status_code, found.message, fields=fields)
@@ -116,7 +121,7 @@ def _cells(org: OrgState, call: Call, sobject: SObject) -> Cells:
 
 
 def _create(org: OrgState, call: Call) -> Response:
-    sobject = sobject_of(org, call.params["sobject"])
+    sobject = sobject_of(org, call)
     if not sobject.createable:
         raise ApiError(
             400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type cannot be inserted: {sobject.label}"
@@ -129,7 +134,7 @@ def _create(org: OrgState, call: Call) -> Response:
 
 
 def _update(org: OrgState, call: Call) -> Response:
-    sobject = sobject_of(org, call.params["sobject"])
+    sobject = sobject_of(org, call)
     record_id = org.store.table(sobject.name).id_of(_seq(org.store.table(sobject.name), call.params["id"]))
     cells = _cells(org, call, sobject)
     if "Id" in cells:
@@ -143,7 +148,7 @@ def _update(org: OrgState, call: Call) -> Response:
 
 
 def _delete(org: OrgState, call: Call) -> Response:
-    sobject = sobject_of(org, call.params["sobject"])
+    sobject = sobject_of(org, call)
     return _remove(org, call, sobject, call.params["id"])
 
 
@@ -158,14 +163,14 @@ def _remove(org: OrgState, call: Call, sobject: SObject, record_id: str) -> Resp
 # --- by external id ----------------------------------------------------------------------------------------------
 
 
-def _key_field(org: OrgState, call: Call) -> tuple[Table, Field]:
-    sobject = sobject_of(org, call.params["sobject"])
+def _key_field(org: OrgState, call: Call) -> tuple[SObject, Table, Field]:
+    sobject = sobject_of(org, call)
     name = call.params["field"]
     field = sobject.field(name)
     if field is None or not (field.external_id or field.id_lookup):
         text = f"Provided external ID field does not exist or is not accessible: {name}"
         raise ApiError(404, "NOT_FOUND", text, code_first=True)
-    return org.store.table(sobject.name), field
+    return sobject, org.store.table(sobject.name), field
 
 
 def _matches(call: Call, table: Table, field: Field) -> list[int]:
@@ -179,37 +184,37 @@ def _several(call: Call, table: Table, found: list[int]) -> Response:
 
 
 def _get_by_key(org: OrgState, call: Call) -> Response:
-    table, field = _key_field(org, call)
+    sobject, table, field = _key_field(org, call)
     found = _matches(call, table, field)
     if len(found) > 1:
         return _several(call, table, found)
     if not found:
         raise not_found()
-    return _read(call, table, found[0])
+    return _read(call, sobject, table, found[0])
 
 
 def _delete_by_key(org: OrgState, call: Call) -> Response:
-    table, field = _key_field(org, call)
+    sobject, table, field = _key_field(org, call)
     found = _matches(call, table, field)
     if len(found) > 1:
         return _several(call, table, found)
     if not found:
         raise not_found()
-    return _remove(org, call, table.sobject, table.id_of(found[0]))
+    return _remove(org, call, sobject, table.id_of(found[0]))
 
 
 def _upsert(org: OrgState, call: Call) -> Response:
-    table, field = _key_field(org, call)
+    sobject, table, field = _key_field(org, call)
     found = _matches(call, table, field)
     if len(found) > 1:
         return _several(call, table, found)
     if not found and call.request.query.get("updateOnly") == "true":
         raise not_found()
-    cells = _cells(org, call, table.sobject)
+    cells = _cells(org, call, sobject)
     if "Id" in cells:
         raise ApiError(400, "INVALID_FIELD", "The Id field should not be specified in the sobject data.")
     result = _run(
-        org, call, table.sobject, Operation.UPSERT, {**cells, field.name: call.params["value"]}, field.name
+        org, call, sobject, Operation.UPSERT, {**cells, field.name: call.params["value"]}, field.name
     )
     if not result.success:
         raise refuse(result.errors)

@@ -13,7 +13,7 @@ from migrator.simulator.rest.rowjson import Cells, cells_of, errors_json, rows_o
 from migrator.simulator.rest.rows import sobject_of
 from migrator.simulator.router import Call, Route
 from migrator.simulator.savepoint import Savepoint
-from migrator.simulator.schema.model import SObject
+from migrator.simulator.schema.model import Schema, SObject
 
 MAX_RECORDS, MAX_KINDS, MAX_LEVELS = 200, 5, 5  # REST API guide, "sObject Tree"
 
@@ -42,7 +42,7 @@ def _create(org: OrgState, call: Call) -> Response:
     records = body.get("records") if isinstance(body, dict) else None
     if not isinstance(records, list) or not records:
         raise ApiError(400, "REQUIRED_FIELD_MISSING", "At least 1 record is required")
-    leaves = list(_leaves(org, sobject_of(org, call.params["sobject"]), records, None, ""))
+    leaves = list(_leaves(org.view(call.user_id).schema, sobject_of(org, call), records, None, ""))
     leaves.sort(key=lambda leaf: leaf.level)  # results are level by level, as the platform's are
     _check(leaves)
     with Savepoint(org) as savepoint:
@@ -67,7 +67,7 @@ def _insert_all(org: OrgState, call: Call, leaves: Sequence[_Leaf]) -> list[_Lea
 
 
 def _leaves(
-    org: OrgState, sobject: SObject, records: Sequence[Any], parent: _Leaf | None, link: str
+    schema: Schema, sobject: SObject, records: Sequence[Any], parent: _Leaf | None, link: str
 ) -> Iterator[_Leaf]:
     level = parent.level + 1 if parent else 1
     for record in records:
@@ -76,7 +76,7 @@ def _leaves(
                 400, "JSON_PARSER_ERROR", "Unexpected value where a record was due at [line:1, column:1]"
             )
         attributes = record.get("attributes") or {}
-        kind = org.schema.sobject(str(attributes.get("type", "")))
+        kind = schema.sobject(str(attributes.get("type", "")))
         if kind is not sobject:
             text = f"The type of a record must be {sobject.name}"
             raise ApiError(400, "INVALID_INPUT", text)
@@ -85,12 +85,12 @@ def _leaves(
         leaf = _Leaf(sobject, str(attributes.get("referenceId", "")), own, level, parent, link)
         yield leaf
         for name, value in children.items():
-            child = org.schema.child(sobject.name, name)
+            child = schema.child(sobject.name, name)
             if child is None:
                 raise ApiError(
                     400, "INVALID_FIELD", f"No such relation '{name}' on sobject of type {sobject.name}"
                 )
-            yield from _leaves(org, child.sobject, value["records"], leaf, child.field.name)
+            yield from _leaves(schema, child.sobject, value["records"], leaf, child.field.name)
 
 
 def _are_records(value: Any) -> bool:
@@ -114,11 +114,12 @@ def _check(leaves: Sequence[_Leaf]) -> None:
 
 def _insert(org: OrgState, call: Call, leaves: Sequence[_Leaf]) -> None:
     """One level of the tree, one transaction for each sObject."""
+    schema = org.view(call.user_id).schema
     for sobject in dict.fromkeys(leaf.sobject.name for leaf in leaves):
         group = [leaf for leaf in leaves if leaf.sobject.name == sobject]
         good: list[tuple[_Leaf, Cells]] = []
         for leaf in group:
-            cells = cells_of(org, leaf.sobject, leaf.values)
+            cells = cells_of(schema, leaf.sobject, leaf.values)
             if isinstance(cells, RowError):
                 leaf.errors = (cells,)
             else:
@@ -130,7 +131,9 @@ def _insert(org: OrgState, call: Call, leaves: Sequence[_Leaf]) -> None:
 def _save(org: OrgState, call: Call, good: Sequence[tuple[_Leaf, Cells]]) -> None:
     columns, rows = rows_of([cells for _, cells in good])
     try:
-        compiled = org.dml.compile(good[0][0].sobject, columns, Operation.INSERT, api=Api.REST)
+        compiled = org.dml.compile(
+            good[0][0].sobject, columns, Operation.INSERT, api=Api.REST, user=call.user_id
+        )
     except HeaderFault as fault:
         raise ApiError(400, "INVALID_FIELD", fault.text) from fault
     results = org.dml.execute(compiled, rows, call.context)

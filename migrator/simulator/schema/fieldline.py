@@ -11,10 +11,13 @@ import re
 from typing import Any
 
 from migrator.simulator.schema.model import COMPOUNDS, NUMBERS, Field, FieldType, OnDelete
+from migrator.simulator.schema.people import USER_PERMISSIONS
 
 _TYPE = re.compile(r"(\w+)(?:\((\d+)(?:,(\d+))?\))?")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
+# The user permissions, as Profile and PermissionSet have them
+_PERMISSIONS = tuple(f"Permissions{name} boolean system" for name in USER_PERMISSIONS)
 MACROS: dict[str, tuple[str, ...]] = {
     "*head": ("Id id", "IsDeleted boolean ro system label=Deleted default=false"),
     "*owner": ("OwnerId reference to=User as=Owner required defaulted system",),
@@ -30,6 +33,7 @@ MACROS: dict[str, tuple[str, ...]] = {
         "LastViewedDate datetime ro system",
         "LastReferencedDate datetime ro system",
     ),
+    "*permissions": _PERMISSIONS,
 }
 # what a word says about the field
 _WORDS: dict[str, dict[str, Any]] = {

@@ -26,6 +26,7 @@ from migrator.simulator.schema.custom import custom_field, custom_object
 from migrator.simulator.schema.fieldline import parse_fields
 from migrator.simulator.schema.model import Field, FieldType, Schema, SObject, make_schema
 from migrator.simulator.schema.objectrules import check_dependencies, record_types
+from migrator.simulator.schema.people import SECTIONS, read_people
 
 STANDARD = Path(__file__).parent / "standard"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -81,14 +82,17 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
     objects: dict[str, SObject] = dict(standard_objects()) if standard else {}
     organization: dict[str, str] = {}
     merged: dict[str, dict[str, Any]] = {}
+    sections: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
     for source in sources:
         loaded = source if isinstance(source, Mapping) else _read(Path(source))
-        unknown = set(loaded) - {"name", "organization", "objects", "version"}
+        unknown = set(loaded) - {"name", "organization", "objects", "version"} - SECTIONS
         if unknown:
             raise SchemaInvalid(f"unknown key in a schema: {min(unknown)}")
         organization |= {key: str(value) for key, value in (loaded.get("organization") or {}).items()}
         if "name" in loaded:
             organization["name"] = str(loaded["name"])
+        for section, given in sections.items():
+            given.update(loaded.get(section) or {})
         for name, described in (loaded.get("objects") or {}).items():
             held = merged.setdefault(name, {})
             fields = {**held.get("fields", {}), **((described or {}).get("fields") or {})}
@@ -99,7 +103,11 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
         place = ours.index(name) if name in ours else 0
         objects[name] = _laid_over(objects.get(name), name, described, place)
     _check_references(objects)
-    return make_schema(objects.values(), organization)
+    try:
+        people = read_people(sections)
+    except ValueError as fault:
+        raise SchemaInvalid(str(fault)) from fault
+    return make_schema(objects.values(), organization, people)
 
 
 def _laid_over(held: SObject | None, name: str, described: Mapping[str, Any], place: int) -> SObject:

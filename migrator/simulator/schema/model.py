@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from dataclasses import field as attribute
 from enum import StrEnum
 
+from migrator.simulator.schema.people import People
+
 
 class FieldType(StrEnum):
     """Field types by the names that describe gives them."""
@@ -204,6 +206,7 @@ class Schema:
 
     sobjects: tuple[SObject, ...]
     organization: Mapping[str, str] = attribute(default_factory=dict)
+    people: People = attribute(default_factory=People)
     _by_name: dict[str, SObject] = attribute(default_factory=dict, repr=False, compare=False)
     _by_prefix: dict[str, SObject] = attribute(default_factory=dict, repr=False, compare=False)
     _children: dict[str, tuple[Child, ...]] = attribute(default_factory=dict, repr=False, compare=False)
@@ -239,7 +242,11 @@ class Schema:
         return None
 
 
-def make_schema(sobjects: Iterable[SObject], organization: Mapping[str, str] | None = None) -> Schema:
+def make_schema(
+    sobjects: Iterable[SObject],
+    organization: Mapping[str, str] | None = None,
+    people: People | None = None,
+) -> Schema:
     """A schema of these sObjects, sorted by name."""
     ordered = tuple(sorted(sobjects, key=lambda found: found.name.casefold()))
-    return Schema(ordered, dict(organization or {}))
+    return Schema(ordered, dict(organization or {}), people or People())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from migrator.simulator.bulk.check import JobRefused, check_owner
 from migrator.simulator.bulk.spool import spool_of
 from migrator.simulator.bulk.transaction import NO_DATA
 from migrator.simulator.bulk.v1.answers import (
@@ -44,7 +45,7 @@ def routes() -> list[Route]:
 
 def create(org: OrgState, call: Call) -> Response:
     """Make a job."""
-    spec = read_spec(org, call.request)
+    spec = read_spec(org, call.request, call.user_id)
     job = org.part(Work).create(spec, call.version, call.user_id, call.now)
     return job_answer(call.request, job, status=201)
 
@@ -56,7 +57,7 @@ def show(org: OrgState, call: Call) -> Response:
 
 def change(org: OrgState, call: Call) -> Response:
     """Close a job: it takes no more batches. Or abort it."""
-    job = _job(org, call)
+    job = _own_job(org, call)
     wanted = read_info(call.request).get("state", "")
     unfinished = any(not batch.state.terminal for batch in job.batches.values())
     if wanted == JobState.CLOSED:
@@ -78,7 +79,7 @@ def change(org: OrgState, call: Call) -> Response:
 
 def submit(org: OrgState, call: Call) -> Response:
     """Take a batch unseen; one for a job that takes none counts against the allocation as well."""
-    job = _job(org, call)
+    job = _own_job(org, call)
     if not org.part(BulkLimits).batches.take(call.now):
         raise refused("ExceededQuota", "ApiBatchItems Limit exceeded.")
     if job.state is not JobState.OPEN:
@@ -134,6 +135,16 @@ def query_result(org: OrgState, call: Call) -> Response:
 
 
 # --- by id -------------------------------------------------------------------------------------------------------
+
+
+def _own_job(org: OrgState, call: Call) -> Job:
+    """The job in the path, if the user may change it."""
+    job = _job(org, call)
+    try:
+        check_owner(org, job.created_by, call.user_id)
+    except JobRefused as refusal:
+        raise refused(refusal.code, refusal.text) from None
+    return job
 
 
 def _job(org: OrgState, call: Call) -> Job:

@@ -40,7 +40,7 @@ def _from_json(body: bytes) -> Mapping[str, str]:
     return {name: str(value) for name, value in loaded.items() if value is not None}
 
 
-def read_spec(org: OrgState, request: Request) -> JobSpec:
+def read_spec(org: OrgState, request: Request, user_id: str) -> JobSpec:
     """The job that is asked for, or the refusal that the platform answers."""
     info = read_info(request)
     operation = info.get("operation", "")
@@ -49,7 +49,7 @@ def read_spec(org: OrgState, request: Request) -> JobSpec:
     external_id = info.get("externalIdFieldName") or None
     return JobSpec(
         operation,
-        _sobject(org, info.get("object", ""), operation, external_id),
+        _sobject(org, info.get("object", ""), operation, external_id, user_id),
         external_id,
         Content(_choice(info, "contentType", list(Content), Content.XML)),
         _concurrency(info),
@@ -60,14 +60,14 @@ def read_spec(org: OrgState, request: Request) -> JobSpec:
     )
 
 
-def _sobject(org: OrgState, name: str, operation: str, external_id: str | None) -> str:
+def _sobject(org: OrgState, name: str, operation: str, external_id: str | None, user_id: str) -> str:
     if operation in QUERIES:
-        sobject = org.sobject(name)
+        sobject = org.view(user_id).schema.sobject(name)
         if sobject is None:
             raise refused("InvalidJob", f"Unable to find object: {name}")
         return sobject.name
     try:
-        return check_job(org, name, Operation(operation), external_id).name
+        return check_job(org, name, Operation(operation), external_id, user_id).name
     except JobRefused as refusal:
         raise refused(refusal.code, refusal.text) from None
 

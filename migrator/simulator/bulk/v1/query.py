@@ -78,21 +78,33 @@ class QueryQueue:
 
     def _read(self, job: Job, batch: Batch, query: Query, now: float) -> _Reading:
         deleted = job.spec.operation == "queryAll"
-        store = self.org.store
+        store, schema = self.org.store, self.org.view(job.created_by).schema
         match job.spec.content:
             case Content.CSV:
-                names, rows = bulk_rows(store, query, now, include_deleted=deleted)
+                names, rows = bulk_rows(store, query, now, include_deleted=deleted, schema=schema)
                 batch.result.append(write_rows([names], _LF).encode())
                 return _Reading(job, batch, (write_rows([row], _LF).encode() for row in rows), b"", b"")
             case Content.JSON:
                 records = bulk_records(
-                    store, query, now, include_deleted=deleted, version=job.version, value=epoch_value
+                    store,
+                    query,
+                    now,
+                    include_deleted=deleted,
+                    version=job.version,
+                    value=epoch_value,
+                    schema=schema,
                 )
                 batch.result.append(b"[")
                 return _Reading(job, batch, map(dump, records), b",", b"]")
             case Content.XML:
                 records = bulk_records(
-                    store, query, now, include_deleted=deleted, version=job.version, value=text_value
+                    store,
+                    query,
+                    now,
+                    include_deleted=deleted,
+                    version=job.version,
+                    value=text_value,
+                    schema=schema,
                 )
                 batch.result.append(QUERY_XML_HEAD.encode())
                 return _Reading(job, batch, map(_xml_record, records), b"", b"\n</queryResult>")

@@ -124,7 +124,9 @@ class _Run:
 
     def _read(self) -> None:
         spec, org = self.job.spec, self.work.org
-        sobject = org.store.table(spec.sobject).sobject
+        sobject = org.view(self.job.created_by).schema.sobject(spec.sobject)
+        if sobject is None:
+            raise HeaderFault(f"Unable to find object: {spec.sobject}")
         found = read_request(spec.content, self.batch.request.read(), sobject)
         self.compiled = org.dml.compile(
             sobject,
@@ -132,6 +134,7 @@ class _Run:
             Operation(spec.operation),
             external_id=spec.external_id,
             null_marker=found.null_marker,
+            user=self.job.created_by,
         )
         self.rows = found.rows
 

@@ -85,7 +85,7 @@ def _either(piece: bytes, first: bytes, second: bytes) -> tuple[bytes, bytes, by
     return piece.partition(min(places)[1]) if places else (piece, b"", b"")
 
 
-def read_spec(org: OrgState, asked: Mapping[str, Any]) -> JobSpec:
+def read_spec(org: OrgState, asked: Mapping[str, Any], user_id: str) -> JobSpec:
     """The job that is asked for, or the refusal that the platform answers."""
     operation = Operation(choice(asked, "operation", [each.value for each in Operation]))
     choice(asked, "contentType", ["CSV"], "CSV")
@@ -93,9 +93,10 @@ def read_spec(org: OrgState, asked: Mapping[str, Any]) -> JobSpec:
     line_ending = choice(asked, "lineEnding", LINE_ENDINGS, "LF")
     external_id = asked.get("externalIdFieldName") or None
     try:
-        sobject = check_job(org, str(asked.get("object") or ""), operation, external_id and str(external_id))
+        name = str(asked.get("object") or "")
+        sobject = check_job(org, name, operation, external_id and str(external_id), user_id)
     except JobRefused as refused:
-        raise _worded(refused) from None
+        raise worded(refused) from None
     return JobSpec(
         sobject.name,
         operation,
@@ -115,7 +116,7 @@ def choice(asked: Mapping[str, Any], name: str, known: Iterable[str], default: s
     return wanted
 
 
-def _worded(refused: JobRefused) -> ApiError:
+def worded(refused: JobRefused) -> ApiError:
     """The code in capitals, and once more before the text; an entity's refusal has its own code and no prefix."""
     if refused.code == "InvalidEntity":
         return refusal("INVALIDENTITY", refused.text)

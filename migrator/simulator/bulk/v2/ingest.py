@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from migrator.simulator.bulk.check import JobRefused, check_owner
 from migrator.simulator.bulk.csvdialect import read_batch, write_header, write_rows
 from migrator.simulator.bulk.spool import spool_of
-from migrator.simulator.bulk.v2.create import invalid_value, read_creation, read_spec, refusal
+from migrator.simulator.bulk.v2.create import invalid_value, read_creation, read_spec, refusal, worded
 from migrator.simulator.bulk.v2.job import IngestJob, JobState
 from migrator.simulator.bulk.v2.work import IngestWork
 from migrator.simulator.http import Headers, Response, answer, not_found
@@ -48,7 +49,7 @@ def routes() -> list[Route]:
 def create(org: OrgState, call: Call) -> Response:
     """Make a job; with its data in one multipart request, close it as well."""
     asked = read_creation(call.request)
-    spec = read_spec(org, asked.asked)
+    spec = read_spec(org, asked.asked, call.user_id)
     work = org.part(IngestWork)
     job = work.create(spec, call.version, call.user_id, call.now)
     if asked.content is not None:
@@ -59,7 +60,7 @@ def create(org: OrgState, call: Call) -> Response:
 
 def upload(org: OrgState, call: Call) -> Response:
     """Take the data of a job: once, and unseen."""
-    job = _job(org, call)
+    job = _own_job(org, call)
     if job.upload is not None and job.state is JobState.OPEN:
         advice = "make sure you only do 'PUT' once on a given Job."
         start = f"Found multipe contents for job: <{job.id[:15]}>, please 'Close' / 'Abort' / 'Delete' the current Job"
@@ -77,7 +78,7 @@ def upload(org: OrgState, call: Call) -> Response:
 
 def change(org: OrgState, call: Call) -> Response:
     """Close or abort a job."""
-    job = _job(org, call)
+    job = _own_job(org, call)
     asked = call.request.json()
     wanted = asked.get("state") if isinstance(asked, dict) else None
     work = org.part(IngestWork)
@@ -101,7 +102,7 @@ def show(org: OrgState, call: Call) -> Response:
 
 def delete(org: OrgState, call: Call) -> Response:
     """Forget a job that is not being processed."""
-    job = _job(org, call)
+    job = _own_job(org, call)
     if job.state in {JobState.OPEN, JobState.IN_PROGRESS}:
         raise refusal("API_ERROR", _TERMINATED)
     work = org.part(IngestWork)
@@ -192,6 +193,16 @@ def _seed(org: OrgState, job: IngestJob) -> str:
 
 
 # --- jobs by id --------------------------------------------------------------------------------------------------
+
+
+def _own_job(org: OrgState, call: Call) -> IngestJob:
+    """The job in the path, if the user may change it."""
+    job = _job(org, call)
+    try:
+        check_owner(org, job.created_by, call.user_id)
+    except JobRefused as refused:
+        raise worded(refused) from None
+    return job
 
 
 def _job(org: OrgState, call: Call) -> IngestJob:

@@ -43,7 +43,7 @@ def create(org: OrgState, call: Call) -> Response:
     asked = call.request.json()
     if not isinstance(asked, dict):
         raise ApiError(400, "JSON_PARSER_ERROR", "The HTTP entity body is required to be a JSON object")
-    spec = _spec(org, asked, call.now)
+    spec = _spec(org, asked, call.now, call.user_id)
     if not org.part(BulkLimits).query_jobs.take(call.now):
         raise refusal(
             "EXCEEDED_QUOTA", f"Max bulk v2 query jobs ({MAX_QUERY_JOBS}) per 24 hrs has been reached"
@@ -52,7 +52,7 @@ def create(org: OrgState, call: Call) -> Response:
     return answer(job.create_form(), pretty=True)
 
 
-def _spec(org: OrgState, asked: Mapping[str, Any], now: float) -> QuerySpec:
+def _spec(org: OrgState, asked: Mapping[str, Any], now: float, user_id: str) -> QuerySpec:
     operation = choice(asked, "operation", ["query", "queryAll"])
     choice(asked, "contentType", ["CSV"], "CSV")
     delimiter = choice(asked, "columnDelimiter", DELIMITERS, "COMMA")
@@ -63,7 +63,7 @@ def _spec(org: OrgState, asked: Mapping[str, Any], now: float) -> QuerySpec:
     try:
         query = parse_query(text)
         check_bulk(query)
-        bulk_rows(org.store, query, now, include_deleted=False)
+        bulk_rows(org.store, query, now, include_deleted=False, schema=org.view(user_id).schema)
     except QueryFault as fault:
         raise refusal(fault.code, fault.text(text)) from None
     sobject = org.sobject(query.sobject)

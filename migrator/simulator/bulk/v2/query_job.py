@@ -166,7 +166,13 @@ class QueryWork:
     def _begin(self, job: QueryJob, now: float) -> None:
         deleted = job.spec.operation == "queryAll"
         try:
-            job.columns, job.source = bulk_rows(self.org.store, job.spec.query, now, include_deleted=deleted)
+            job.columns, job.source = bulk_rows(
+                self.org.store,
+                job.spec.query,
+                now,
+                include_deleted=deleted,
+                schema=self.org.view(job.created_by).schema,
+            )
         except QueryFault as fault:  # the sObject's records decide some faults only now
             job.enter(JobState.FAILED, now, fault.text(job.spec.text))
             return

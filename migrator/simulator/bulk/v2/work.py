@@ -140,7 +140,12 @@ class IngestWork:
         if sobject is None:
             raise HeaderFault(f"Unable to find object: {spec.sobject}")
         compiled = self.org.dml.compile(
-            sobject, layout.header, spec.operation, external_id=spec.external_id, null_marker="#N/A"
+            sobject,
+            layout.header,
+            spec.operation,
+            external_id=spec.external_id,
+            null_marker="#N/A",
+            user=job.created_by,
         )
         numeric = tuple(column.place for column in compiled.values if column.field.type in NUMBERS)
         return _Plan(job.upload, layout, compiled, numeric)
