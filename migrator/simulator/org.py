@@ -14,6 +14,7 @@ from migrator.simulator.furnish import furnish
 from migrator.simulator.http import JSON, ApiError, Headers, Request, Response, dump
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import Call, Route, Router
+from migrator.simulator.rules.standard import add_standard_rules
 from migrator.simulator.schema.files import load_schema
 from migrator.simulator.schema.model import Schema
 from migrator.simulator.settings import OrgSettings
@@ -35,6 +36,7 @@ class Org(OrgState):
         super().__init__(schema, given, clock or SystemClock())
         self.faults: list[Fault] = []
         self._router = Router(api.routes())
+        add_standard_rules(self)
         furnish(self)
 
     def add_job_fault(self, fault: JobFault) -> None:

@@ -16,7 +16,9 @@ def run(
 ) -> ChunkResult:
     described = org.schema.sobject(sobject)
     assert described is not None
-    compiled = org.dml.compile(described, columns, Operation(operation), external_id=key, null_marker="#N/A")
+    compiled = org.dml.compile(
+        described, columns, Operation(operation), external_id=key, null_marker="#N/A", user=org.user_id
+    )
     return org.dml.execute(compiled, rows, Context(org.user_id, org.now(), "7501"))
 
 
