@@ -50,7 +50,7 @@ def _answer(org: OrgState, call: Call, operation: Operation) -> Any:
     answer = _OPERATIONS.get(operation.name)
     if answer is None:
         raise SoapFault("UNKNOWN_EXCEPTION", f"The simulator has no operation {operation.name}")
-    if not org.settings.modify_metadata:
+    if not org.settings.modify_metadata or not org.view(user_id).may("ModifyMetadata"):
         text = "use of the Metadata API requires a user with the ModifyAllData or ModifyMetadata permissions"
         raise SoapFault("INSUFFICIENT_ACCESS", text)
     org.requests += 1
