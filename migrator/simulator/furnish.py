@@ -105,6 +105,7 @@ class _Furnisher:
                     DeveloperName=record_type.developer_name,
                     SobjectType=sobject.name,
                     IsActive="true" if record_type.active else "false",
+                    IsPersonType="true" if record_type.person else "false",
                 )
                 if record_type.default:
                     self._org.record_types[sobject.name] = made

@@ -47,7 +47,7 @@ class OrgState:
         self.record_types: dict[str, str] = {}  # default record type's id by sObject
         self.grants = Grants(self.store, self._audit)
         self.dml = Dml(self.store, self.truth, view=self.grants.view, record_types=self.record_types)
-        add_rules(self.dml, self.store)
+        add_rules(self.dml, self.store, self.truth)
         self.user_id = ""  # of the integration user, set when the org is furnished
         self.schema_modified = clock.now()
         self.requests = 0  # API usage

@@ -47,7 +47,8 @@ def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _full_name(first: str, last: str) -> str:
+def full_name(first: str, last: str) -> str:
+    """The name of a person."""
     return f"{first} {last}" if first else last
 
 
@@ -55,7 +56,7 @@ def _expected(amount: str, probability: str) -> str:
     return str(float(amount) * float(probability) / 100) if amount and probability else ""
 
 
-_NAME = {"Name": Derived(("FirstName", "LastName"), _full_name)}
+_NAME = {"Name": Derived(("FirstName", "LastName"), full_name)}
 
 DERIVED: Mapping[str, Mapping[str, Derived]] = {
     "Contact": _NAME,

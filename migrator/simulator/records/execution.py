@@ -97,12 +97,12 @@ class Saving:
             made = ["" if row in cleared else cell for row, cell in zip(self.rows, made, strict=True)]
         return made
 
-    def set(self, name: str, cells: Sequence[str]) -> None:
-        """Change what will be saved, in the order of `rows`."""
-        places = self.rows
+    def set(self, name: str, cells: Sequence[str], places: Sequence[int] | None = None) -> None:
+        """Change what will be saved, in the order of `rows`, or at some places in it."""
+        rows = self.rows if places is None else [self.rows[place] for place in places]
         held = list(self.chunk.cells.get(name, [""] * self.chunk.count))
         nulls = set(self.chunk.nulls.get(name, ()))
-        for row, cell in zip(places, cells, strict=True):
+        for row, cell in zip(rows, cells, strict=True):
             held[row] = cell
             (nulls.discard if cell else nulls.add)(row)
         self.chunk.cells[name] = held
@@ -110,7 +110,7 @@ class Saving:
             self.chunk.nulls[name] = sorted(nulls)
         else:
             self.chunk.nulls.pop(name, None)
-        self._new[name] = list(cells)
+        self._new.pop(name, None)
 
     def fault(self, row: int, *errors: RowError) -> None:
         """Refuse a row; the first reason stands."""
@@ -169,6 +169,9 @@ class Effect:
     changes: frozenset[Change] = frozenset(Change)
 
 
+Removal = Callable[[Table, int], RowError | None]
+
+
 @dataclass(slots=True)
 class Rules:
     """What an org adds to the transactions of one sObject."""
@@ -178,6 +181,9 @@ class Rules:
     validations: list[Step] = field(default_factory=list)
     duplicates: list[Step] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
+    removals: list[Removal] = field(
+        default_factory=list
+    )  # asked before a record is deleted by name, not by a cascade
 
     def before_save(self, saving: Saving, *, trusted: bool) -> None:
         """Stages 1 to 4."""

@@ -24,7 +24,8 @@ def not_writeable(names: Sequence[str]) -> RowError:
     return RowError("INVALID_FIELD_FOR_INSERT_UPDATE", text, tuple(names))
 
 
-def _missing(names: Sequence[str]) -> RowError:
+def missing(names: Sequence[str]) -> RowError:
+    """The error of required fields that a row does not have."""
     return RowError(
         "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(names)}]", tuple(names)
     )
@@ -171,7 +172,7 @@ class Judge:
             if not field.nillable and not field.defaulted and field.name in chunk.nulls:
                 for row in chunk.nulls[field.name]:
                     if row in updates:
-                        chunk.fault(row, _missing([field.name]))
+                        chunk.fault(row, missing([field.name]))
         rows = chunk.good(updates)
         for field in chunk.compiled.unique:
             self._unique(chunk, field, rows, updates)
@@ -197,7 +198,7 @@ class Judge:
                 found.name for found in fields if not (cells := chunk.cells.get(found.name)) or not cells[row]
             ]
             if names:
-                chunk.fault(row, _missing(names))
+                chunk.fault(row, missing(names))
 
     def _unique(self, chunk: Chunk, field: Field, rows: Sequence[int], own: Mapping[int, int]) -> None:
         cells = chunk.cells.get(field.name)

@@ -99,6 +99,11 @@ class Removal:
         if cell[:15] in seen:
             return RowError("DUPLICATE_VALUE", f"duplicate id specified: {ids.to_18(cell)}", ("Id",))
         seen.add(cell[:15])
+        rules = self._rules.get(table.sobject.name)
+        for ask in rules.removals if rules is not None else ():
+            refused = ask(table, seq)
+            if refused:
+                return refused
         cascade: Victims = {}
         fault = self._collect(table, seq, cascade, DEPTH)
         if fault is None:

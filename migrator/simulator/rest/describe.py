@@ -5,6 +5,10 @@ from typing import Any
 from migrator.simulator.rest.describefield import describe_field
 from migrator.simulator.schema.model import Child, Schema, SObject
 
+# references to contacts that are no references to person accounts
+_OF_CONTACTS = frozenset(
+    {("Contact", "MasterRecordId"), ("Contact", "ReportsToId"), ("Account", "PersonContactId")}
+)
 MASTER_RECORD_TYPE = "012000000000000AAA"
 
 
@@ -19,6 +23,20 @@ def _child(child: Child) -> dict[str, Any]:
         "relationshipName": child.field.children,
         "restrictedDelete": child.restrict,
     }
+
+
+def _children(schema: Schema, sobject: SObject) -> list[dict[str, Any]]:
+    """The references to the sObject; a person account has those to its contact too, under names of their own."""
+    own = [_child(each) for each in schema.children(sobject.name)]
+    if sobject.name != "Account" or sobject.field("IsPersonAccount") is None:
+        return own
+    listed = [_child(each) for each in schema.children("Contact")]
+    for each in listed:
+        name = each["relationshipName"]
+        if name:
+            custom = name.endswith("__r")
+            each["relationshipName"] = f"{name.removesuffix('__r')}__pr" if custom else f"Person{name}"
+    return own + [each for each in listed if (each["childSObject"], each["field"]) not in _OF_CONTACTS]
 
 
 def _record_types(sobject: SObject, ids: dict[str, str], base: str) -> list[dict[str, Any]]:
@@ -116,11 +134,11 @@ def describe_sobject(
         "uiNewRecord": f"{host}/{sobject.prefix}/e",
     }
     plural = sobject.plural.lower()
-    children = sorted(schema.children(sobject.name), key=lambda each: (each.sobject.name, each.field.name))
+    children = sorted(_children(schema, sobject), key=lambda each: (each["childSObject"], each["field"]))
     full = {
         **brief,
         "actionOverrides": [],
-        "childRelationships": [_child(each) for each in children],
+        "childRelationships": children,
         "compactLayoutable": sobject.layoutable,
         "defaultImplementation": None,
         "extendedBy": None,

@@ -40,6 +40,8 @@ _PICKLISTS = frozenset({FieldType.PICKLIST, FieldType.MULTIPICKLIST})
 _NOT_PREFILTERED = frozenset({"User", "Group", "Calendar", "RecordType", "Organization"})
 
 
+_NOT_SEARCHED = frozenset({"MasterRecordId", "PersonIndividualId"})
+
 # what no field of ours is or has
 _NEVER: dict[str, Any] = {
     "aiPredictionField": False,
@@ -108,7 +110,7 @@ def describe_field(sobject: SObject, field: Field, *, audit_fields: bool = False
         "relationshipOrder": field.relationship_order,
         "restrictedDelete": field.custom and field.on_delete is OnDelete.RESTRICT,
         "scale": field.scale,
-        "searchPrefilterable": bool(searched) and field.name != "MasterRecordId",
+        "searchPrefilterable": bool(searched) and field.name not in _NOT_SEARCHED,
         "soapType": _SOAP.get(kind, "xsd:string"),
         "sortable": field.filterable and kind not in COMPOUNDS | {FieldType.MULTIPICKLIST},
         "type": str(kind),

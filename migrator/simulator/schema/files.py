@@ -27,6 +27,7 @@ from migrator.simulator.schema.fieldline import parse_fields
 from migrator.simulator.schema.model import Field, FieldType, Schema, SObject, make_schema
 from migrator.simulator.schema.objectrules import check_dependencies, record_types
 from migrator.simulator.schema.people import SECTIONS, read_people
+from migrator.simulator.schema.personaccounts import with_person_accounts
 
 STANDARD = Path(__file__).parent / "standard"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -83,12 +84,14 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
     organization: dict[str, str] = {}
     merged: dict[str, dict[str, Any]] = {}
     sections: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+    person_accounts = False
     for source in sources:
         loaded = source if isinstance(source, Mapping) else _read(Path(source))
-        unknown = set(loaded) - {"name", "organization", "objects", "version"} - SECTIONS
+        unknown = set(loaded) - {"name", "organization", "objects", "person_accounts", "version"} - SECTIONS
         if unknown:
             raise SchemaInvalid(f"unknown key in a schema: {min(unknown)}")
         organization |= {key: str(value) for key, value in (loaded.get("organization") or {}).items()}
+        person_accounts = bool(loaded.get("person_accounts", person_accounts))
         if "name" in loaded:
             organization["name"] = str(loaded["name"])
         for section, given in sections.items():
@@ -103,6 +106,8 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
         place = ours.index(name) if name in ours else 0
         objects[name] = _laid_over(objects.get(name), name, described, place)
     _check_references(objects)
+    if person_accounts:
+        objects = with_person_accounts(objects)
     try:
         people = read_people(sections)
     except ValueError as fault:

@@ -111,7 +111,7 @@ class Field:
 
     @property
     def custom(self) -> bool:
-        return self.name.endswith("__c")
+        return self.name.endswith(("__c", "__pc"))
 
     @property
     def required(self) -> bool:
@@ -137,6 +137,7 @@ class RecordType:
     default: bool = False
     active: bool = True
     picklists: Mapping[str, frozenset[str]] = attribute(default_factory=dict)  # values allowed, by field
+    person: bool = False  # makes person accounts
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from migrator.simulator.schema.model import Field, FieldType, RecordType
 
-_RECORD_TYPE = {"name", "label", "default", "active", "picklists"}
+_RECORD_TYPE = {"name", "label", "default", "active", "picklists", "person"}
 PICKLISTS = frozenset({FieldType.PICKLIST, FieldType.MULTIPICKLIST})
 
 
@@ -37,6 +37,7 @@ def _record_type(given: Mapping[str, Any], fields: Mapping[str, Field]) -> Recor
         bool(given.get("default", False)),
         bool(given.get("active", True)),
         picklists,
+        bool(given.get("person", False)),
     )
 
 
