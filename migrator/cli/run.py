@@ -48,6 +48,15 @@ def _driving(command: options.Decorated) -> options.Decorated:
 @options.variables
 @options.orgs_file
 @options.state_dir
+@click.option(
+    "--ledger",
+    "ledger_url",
+    default="",
+    envvar="MIGRATOR_LEDGER",
+    show_envvar=True,
+    metavar="URL",
+    help="Keep the ledger in PostgreSQL: postgresql://… without a password.",
+)
 @_driving
 @options.as_json
 def run(
@@ -56,6 +65,8 @@ def run(
     vars_file: Path | None,
     orgs_path: Path,
     state_dir: Path,
+    *,
+    ledger_url: str,
     workers: int,
     memory: int,
     as_json: bool,
@@ -81,7 +92,14 @@ def run(
             show(everything)
         run_id = new_run_id(loaded.name, clock.now(), secrets.token_hex(2))
         folder = state_dir / run_id
-        start(checked, folder, run_id=run_id, api_version=ends.target.api_version, clock=clock)
+        start(
+            checked,
+            folder,
+            run_id=run_id,
+            api_version=ends.target.api_version,
+            clock=clock,
+            ledger_url=ledger_url,
+        )
         if not as_json:
             click.echo(f"run {run_id}")
         told = _Told(as_json, orgs_path, state_dir)

@@ -22,7 +22,7 @@ from migrator.executor.watch import watch
 from migrator.executor.work import Tools, perform
 from migrator.model.plan import OrgEnd, Plan
 from migrator.model.run import LedgerState, RunRow, RunStatus, StepPhase, StepRow
-from migrator.model.schedule import VerifyStep
+from migrator.model.schedule import LinkStep, LoadStep, Schedule, VerifyStep
 from migrator.model.summary import Summary, summarize
 from migrator.planfile import load_plan
 from migrator.planner import dump_schedule, parse_schedule
@@ -57,8 +57,10 @@ def new_run_id(plan_name: str, now: float, suffix: str) -> str:
     return f"{stamp}-{plan_name}-{suffix}"
 
 
-def start(checked: Checked, folder: Path, *, run_id: str, api_version: str, clock: Clock) -> None:
-    """Make the run folder and its ledger; nothing is sent yet.
+def start(
+    checked: Checked, folder: Path, *, run_id: str, api_version: str, clock: Clock, ledger_url: str = ""
+) -> None:
+    """Make the run folder and its ledger (in the PostgreSQL database of that URL, when given); nothing is sent yet.
 
     Raises PlanInvalid when the plan was found wanting.
     """
@@ -82,7 +84,7 @@ def start(checked: Checked, folder: Path, *, run_id: str, api_version: str, cloc
         started=clock.now(),
     )
     Workspace(folder)
-    open_ledger(folder, clock, create=row).close()
+    open_ledger(folder, clock, create=row, url=ledger_url).close()
 
 
 def peek(folder: Path) -> Summary:
@@ -132,6 +134,8 @@ class Drive:
             state = ledger.state()
             check_identities(state.run, self._ends)
             run = from_ledger(state, parse_schedule(state.run.schedule_json), goal, self._policy)
+            if goal is Goal.LOAD:
+                ledger.hold(state.run.target_org_id, written(run.schedule))
             if goal is Goal.VERIFY:
                 run = _verify_anew(run, ledger)
             return self._drive(run, ledger, observe)
@@ -161,6 +165,11 @@ class Drive:
             return Result(summary, ended.stop, ended.stop.exit_code)
         code = summary.load_exit if ended.goal is Goal.LOAD else summary.verify_exit
         return Result(summary, None, code)
+
+
+def written(schedule: Schedule) -> tuple[str, ...]:
+    """The sObjects that the schedule writes."""
+    return tuple(sorted({one.sobject for one in schedule.steps if isinstance(one, LoadStep | LinkStep)}))
 
 
 def check_identities(row: RunRow, ends: Ends) -> None:

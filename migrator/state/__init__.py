@@ -3,9 +3,9 @@
 Start at `open_ledger`; `read_ledger` looks without taking part.
 """
 
-from migrator.state.lease import Holder, holder
+from migrator.state.lease import Holder
 from migrator.state.ledger import Ledger
-from migrator.state.store import FoundRun, list_runs, open_ledger, read_ledger
+from migrator.state.store import FoundRun, holder, list_runs, open_ledger, read_ledger, unlock
 from migrator.state.transitions import IllegalWrite
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "list_runs",
     "open_ledger",
     "read_ledger",
+    "unlock",
 ]

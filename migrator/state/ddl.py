@@ -1,117 +1,180 @@
-"""The ledger's tables and how older ones become the current.
+"""The ledger's tables, in the words of either database, and how older ones become the current.
 
-**Invariant:** the text of a released version never changes; a change is a new migration, run in one transaction.
+A SQLite file holds one run; PostgreSQL holds many in one schema, each row with the run that it belongs to before its own key.
+
+**Invariant:** what a released version made is never made otherwise; a change is a new migration.
 """
 
-import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from migrator.errors import MigratorError
-
-VERSION: Final = 1
+VERSION: Final = 2
 #: "MIGR": tells our files from other SQLite files
 APPLICATION_ID: Final = 0x4D494752
+#: PostgreSQL: where the tables are
+SCHEMA: Final = "migrator"
 
-TABLES: Final = (
-    """
-    CREATE TABLE ledger (
-        one INTEGER PRIMARY KEY CHECK (one = 1),
-        epoch INTEGER NOT NULL, -- who may write: one more at each opening
-        head TEXT NOT NULL, -- hash of the last event
-        events INTEGER NOT NULL -- how many there are
-    ) STRICT
-    """,
-    """
-    CREATE TABLE run (
-        run_id TEXT PRIMARY KEY, plan_name TEXT NOT NULL, plan_path TEXT NOT NULL, plan_digest TEXT NOT NULL,
-        schedule_json TEXT NOT NULL, tool_version TEXT NOT NULL, api_version TEXT NOT NULL,
-        source TEXT NOT NULL, target TEXT NOT NULL, source_org_id TEXT NOT NULL, target_org_id TEXT NOT NULL,
-        target_user_id TEXT NOT NULL, started REAL NOT NULL, status TEXT NOT NULL, finished REAL
-    ) STRICT
-    """,
-    """
-    CREATE TABLE step (
-        step TEXT PRIMARY KEY, phase TEXT NOT NULL, total INTEGER, tallies TEXT NOT NULL, waiting INTEGER NOT NULL,
-        rounds INTEGER NOT NULL, files TEXT NOT NULL, notes TEXT NOT NULL, counts TEXT NOT NULL,
-        started REAL, finished REAL
-    ) STRICT
-    """,
-    """
-    CREATE TABLE slice (
-        step TEXT NOT NULL REFERENCES step DEFERRABLE INITIALLY DEFERRED,
-        no INTEGER NOT NULL, "round" INTEGER NOT NULL, file TEXT NOT NULL, lane TEXT NOT NULL, "group" TEXT NOT NULL,
-        PRIMARY KEY (step, no)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE attempt (
-        id INTEGER PRIMARY KEY, step TEXT NOT NULL REFERENCES step DEFERRABLE INITIALLY DEFERRED,
-        kind TEXT NOT NULL, state TEXT NOT NULL, slice INTEGER NOT NULL, try_no INTEGER NOT NULL,
-        job_id TEXT NOT NULL, job_state TEXT NOT NULL, rows INTEGER NOT NULL, processed INTEGER, failed INTEGER,
-        outcomes TEXT, tallies TEXT NOT NULL, waiting INTEGER NOT NULL, faults TEXT NOT NULL, created_at REAL,
-        note TEXT NOT NULL
-    ) STRICT
-    """,
-    """
-    CREATE UNIQUE INDEX attempt_job ON attempt (job_id) WHERE job_id <> ''
-    """,
-    """
-    CREATE TABLE page (
-        attempt INTEGER NOT NULL REFERENCES attempt DEFERRABLE INITIALLY DEFERRED,
-        step TEXT NOT NULL REFERENCES step DEFERRABLE INITIALLY DEFERRED,
-        seq INTEGER NOT NULL, file TEXT NOT NULL, locator TEXT NOT NULL,
-        PRIMARY KEY (attempt, seq)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE event (
-        seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, facts TEXT NOT NULL, hash TEXT NOT NULL
-    ) STRICT
-    """,
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table. `columns` is the definition of each but the key's; `refers`: columns that name a row of another table's key."""
+
+    name: str
+    key: Mapping[str, str]
+    columns: Mapping[str, str]
+    refers: tuple[tuple[str, str], ...] = ()
+    #: whether rows are read in the order they were first written in, not in that of the key
+    in_order: bool = False
+    #: PostgreSQL: whether `key` is complete without the run
+    own_key: bool = False
+
+    def for_sqlite(self) -> str:
+        """The statement that makes it in a file of one run."""
+        lines = [_defined({**self.key, **self.columns})]
+        lines += [
+            f'FOREIGN KEY ("{column}") REFERENCES {other} DEFERRABLE INITIALLY DEFERRED'
+            for column, other in self.refers
+        ]
+        lines.append(f"PRIMARY KEY ({_named(self.key)})")
+        kind = "STRICT, WITHOUT ROWID" if len(self.key) > 1 else "STRICT"
+        return f"CREATE TABLE {self.name} ({', '.join(lines)}) {kind}"
+
+    def for_postgres(self) -> str:
+        """The statement that makes it for all runs."""
+        run = {} if self.own_key else {"run": "TEXT NOT NULL REFERENCES run DEFERRABLE INITIALLY DEFERRED"}
+        key = [*run, *self.key]
+        lines = [
+            _defined({**run, **self.key, **self.columns})
+            .replace(" REAL", " DOUBLE PRECISION")
+            .replace(" INTEGER", " BIGINT")
+        ]
+        lines += [
+            f'FOREIGN KEY (run, "{column}") REFERENCES {other} DEFERRABLE INITIALLY DEFERRED'
+            for column, other in self.refers
+        ]
+        if self.in_order:
+            lines.append("place BIGINT GENERATED ALWAYS AS IDENTITY")
+        lines.append(f"PRIMARY KEY ({_named(key)})")
+        return f"CREATE TABLE {self.name} ({', '.join(lines)})"
+
+
+def _defined(columns: Mapping[str, str]) -> str:
+    return ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+
+
+def _named(columns: Sequence[str] | Mapping[str, str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+_TEXT: Final = "TEXT NOT NULL"
+_COUNT: Final = "INTEGER NOT NULL"
+_TIME: Final = "REAL"
+
+RELATIONS: Final = (
+    Relation(
+        "run",
+        {"run_id": _TEXT},
+        {
+            **dict.fromkeys(
+                ("plan_name", "plan_path", "plan_digest", "schedule_json", "tool_version", "api_version"),
+                _TEXT,
+            ),
+            **dict.fromkeys(("source", "target", "source_org_id", "target_org_id", "target_user_id"), _TEXT),
+            "started": "REAL NOT NULL",
+            "status": _TEXT,
+            "finished": _TIME,
+        },
+        own_key=True,
+    ),
+    Relation(
+        "step",
+        {"step": _TEXT},
+        {
+            "phase": _TEXT,
+            "total": "INTEGER",
+            "tallies": _TEXT,
+            "waiting": _COUNT,
+            "rounds": _COUNT,
+            **dict.fromkeys(("files", "notes", "counts"), _TEXT),
+            "started": _TIME,
+            "finished": _TIME,
+        },
+        in_order=True,
+    ),
+    Relation(
+        "slice",
+        {"step": _TEXT, "no": _COUNT},
+        {"round": _COUNT, "file": _TEXT, "lane": _TEXT, "group": _TEXT},
+        refers=(("step", "step"),),
+    ),
+    Relation(
+        "attempt",
+        {"id": _COUNT},
+        {
+            **dict.fromkeys(("step", "kind", "state"), _TEXT),
+            "slice": _COUNT,
+            "try_no": _COUNT,
+            "job_id": _TEXT,
+            "job_state": _TEXT,
+            "rows": _COUNT,
+            "processed": "INTEGER",
+            "failed": "INTEGER",
+            "outcomes": "TEXT",
+            "tallies": _TEXT,
+            "waiting": _COUNT,
+            "faults": _TEXT,
+            "created_at": _TIME,
+            "note": _TEXT,
+        },
+        refers=(("step", "step"),),
+    ),
+    Relation(
+        "page",
+        {"attempt": _COUNT, "seq": _COUNT},
+        {"step": _TEXT, "file": _TEXT, "locator": _TEXT},
+        refers=(("attempt", "attempt"), ("step", "step")),
+    ),
+    Relation(
+        "event",
+        {"seq": _COUNT},
+        {"at": "REAL NOT NULL", "kind": _TEXT, "facts": _TEXT, "hash": _TEXT},
+    ),
 )
 
-#: version → statements that lead to the next one
-MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}
+_HEAD: Final = {
+    "epoch": "INTEGER NOT NULL",  # who may write: one more at each opening
+    "head": _TEXT,  # hash of the last event
+    "events": "INTEGER NOT NULL",  # how many there are
+    "content": "TEXT NOT NULL DEFAULT ''",  # the sum of all other rows; empty: not known yet
+}
+JOBS: Final = "CREATE UNIQUE INDEX attempt_job ON attempt ({}job_id) WHERE job_id <> ''"
 
+#: everything in a new file
+SQLITE: Final = (
+    f"CREATE TABLE ledger (one INTEGER PRIMARY KEY CHECK (one = 1), {_defined(_HEAD)}) STRICT",
+    *(one.for_sqlite() for one in RELATIONS),
+    JOBS.format(""),
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {VERSION}",
+)
 
-def create_tables(connection: sqlite3.Connection) -> None:
-    """All tables, in the caller's transaction."""
-    for statement in TABLES:
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {VERSION}")
+#: everything in a new schema. A lease is somebody's until `until`, by the time of the database.
+POSTGRES: Final = (
+    "CREATE TABLE format (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL)",
+    f"INSERT INTO format VALUES (1, {VERSION})",
+    *(one.for_postgres() for one in RELATIONS),
+    JOBS.format("run, "),
+    Relation("ledger", {}, _HEAD).for_postgres(),
+    """CREATE TABLE lease (
+        scope TEXT PRIMARY KEY, epoch BIGINT NOT NULL, token TEXT NOT NULL, run TEXT NOT NULL, host TEXT NOT NULL,
+        pid BIGINT NOT NULL, since TIMESTAMPTZ NOT NULL, until TIMESTAMPTZ NOT NULL
+    )""",
+    "CREATE INDEX lease_token ON lease (token)",
+)
 
-
-def check_version(
-    connection: sqlite3.Connection,
-    *,
-    migrations: Mapping[int, Sequence[str]] = MIGRATIONS,
-    current: int = VERSION,
-    may_migrate: bool = True,
-) -> None:
-    """Bring an older ledger up to date, in one transaction; refuse a newer one and what is no ledger of ours."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION_ID:
-        raise MigratorError("state-corrupt", "the ledger file is not a ledger of ours")
-    if version > current or (version < current and not may_migrate):
-        raise MigratorError(
-            "state-too-new" if version > current else "state-too-old",
-            f"the ledger has format {version}, this version writes {current}",
-            hint="use the version that made it, or a newer one"
-            if version > current
-            else "resume the run first",
-        )
-    if version == current:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for step in range(version, current):
-            for statement in migrations[step]:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {current}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+#: version → statements that lead to the next one; PostgreSQL came with version 2
+MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {
+    1: ["ALTER TABLE ledger ADD COLUMN content TEXT NOT NULL DEFAULT ''"],
+}
+POSTGRES_MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}

@@ -4,20 +4,17 @@
 ledger since. One thread owns it.
 """
 
-import contextlib
 import json
-import sqlite3
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Self, cast
+from collections.abc import Sequence
+from typing import Self
 
 from migrator.clock import Clock
-from migrator.errors import ExitCode, MigratorError
-from migrator.model.run import Attempt, Event, LedgerRow, LedgerState, Page, RunRow, Slice, StepRow
+from migrator.model.run import Attempt, Event, LedgerRow, LedgerState, RunRow
+from migrator.state.beacon import Beacon, Mark
 from migrator.state.chain import Facts, broken_at, chained, first_hash
-from migrator.state.lease import Lease
-from migrator.state.rows import ATTEMPT, PAGE, RUN, SLICE, STEP, dumps, table_of
-from migrator.state.storage import corrupt, explained
+from migrator.state.content import hashes, replaced, rows_in, summed
+from migrator.state.runstore import Head, RunStore
+from migrator.state.storage import corrupt
 from migrator.state.transitions import IllegalWrite, check_transition
 
 #: what a run never changes
@@ -27,99 +24,72 @@ _IDENTITY = ("plan_digest", "source_org_id", "target_org_id", "target_user_id", 
 class Ledger:
     """The ledger of one run; made by `open_ledger`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lease: Lease, clock: Clock) -> None:
-        self._path = path
-        self._connection = connection
-        self._lease = lease
+    def __init__(self, store: RunStore, beacon: Beacon, clock: Clock) -> None:
+        self._store = store
+        self._beacon = beacon
         self._clock = clock
-        self._file = _identity_of(path)
-        self._epoch, self._head, self._seq = self._take_over()
+        self._epoch = store.take_over()
+        state, self._head = store.state(), store.head()
+        self._hashes = hashes(rows_in(state))
+        self._total = summed(self._hashes.values())
+        check_whole(store, state, self._head, self._total)
+        check_beacon(store, beacon, state.run.run_id, self._head)
         #: the attempts as committed, so that a transition is judged without asking the disk
-        self._attempts = {one.id: one for one in read_attempts(connection)}
-        self._run = read_run(connection, path)
+        self._attempts = {one.id: one for one in state.attempts}
+        self._run = state.run
 
     @property
     def epoch(self) -> int:
         """How often the ledger has been opened for writing."""
         return self._epoch
 
+    def hold(self, organization_id: str, sobjects: Sequence[str]) -> None:
+        """Be the only run that writes these sObjects of that org, until this ledger is closed.
+
+        Raises MigratorError `lease-held` (exit code LEASE), naming the run and the process that write one of them.
+        """
+        self._store.hold(sorted(scope_of(organization_id, one) for one in set(sobjects)))
+
     def commit(self, rows: Sequence[LedgerRow], events: Sequence[tuple[str, Facts]] = ()) -> None:
         """Write all rows and events, or nothing.
 
         Raises IllegalWrite for a transition that the protocol does not know, MigratorError `lease-lost`, `disk-full`,
-        `state-read-only` or `state-corrupt` when it cannot be written.
+        `state-read-only`, `state-corrupt` or `ledger-unreachable` when it cannot be written.
         """
         attempts, run = self._checked(rows)
-        at, head, seq = self._clock.now(), self._head, self._seq
+        at, head, seq = self._clock.now(), self._head.hash, self._head.events
         chain: list[Event] = []
         for kind, facts in events:
             seq += 1
             chain.append(chained(head, seq, at, kind, facts))
             head = chain[-1].hash
-        self._check_place()
-        with explained(self._path), transaction(self._connection):
-            self._fence(head, seq)
-            self._write(rows, chain)
-        self._head, self._seq, self._run = head, seq, run
+        changed = hashes(rows)
+        total = replaced(self._total, self._hashes, changed)
+        after = Head(head, seq, f"{total:064x}")
+        self._store.write(rows, chain, self._head, after)
+        self._head, self._total, self._run = after, total, run
+        self._hashes |= changed
         self._attempts |= attempts
+        if chain:
+            self._beacon.write(Mark(seq, head))
 
     def state(self) -> LedgerState:
         """Everything, as committed."""
-        with explained(self._path):
-            return read_state(self._connection, self._path)
+        return self._store.state()
 
     def events(self, after: int = 0) -> tuple[Event, ...]:
         """The events behind number `after`."""
-        with explained(self._path):
-            return read_events(self._connection, after)
+        return tuple(as_event(one) for one in self._store.stored(after))
 
     def close(self) -> None:
-        """Let go of the file and of the lease; twice is harmless."""
-        self._connection.close()
-        self._lease.close()
+        """Let go of the database and of all leases; twice is harmless."""
+        self._store.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _take_over(self) -> tuple[int, str, int]:
-        """A new epoch: whoever opened the ledger before can write no more."""
-        with transaction(self._connection):
-            self._connection.execute("UPDATE ledger SET epoch = epoch + 1 WHERE one = 1")
-            found = self._connection.execute("SELECT epoch, head, events FROM ledger").fetchone()
-        return cast("tuple[int, str, int]", found)
-
-    def _write(self, rows: Sequence[LedgerRow], chain: Sequence[Event]) -> None:
-        for row in rows:
-            table = table_of(row)
-            self._connection.execute(table.insert, table.values(row))
-        self._connection.executemany(
-            "INSERT INTO event (seq, at, kind, facts, hash) VALUES (?, ?, ?, ?, ?)",
-            [(one.seq, one.at, one.kind, dumps(one.facts), one.hash) for one in chain],
-        )
-
-    def _fence(self, head: str, seq: int) -> None:
-        done = self._connection.execute(
-            "UPDATE ledger SET head = ?, events = ? WHERE one = 1 AND epoch = ?", (head, seq, self._epoch)
-        )
-        if done.rowcount != 1:
-            raise MigratorError(
-                "lease-lost",
-                f"another process has taken over run {self._run.run_id}",
-                hint="let that one finish; `status` shows how it stands",
-                exit_code=ExitCode.LEASE,
-            )
-
-    def _check_place(self) -> None:
-        """Refuse to write into a file that is no longer the one in the run folder: nobody would ever read it."""
-        if _identity_of(self._path) != self._file:
-            raise MigratorError(
-                "state-lost",
-                f"{self._path} was removed or replaced during the run",
-                hint="nothing more was sent",
-            )
 
     def _checked(self, rows: Sequence[LedgerRow]) -> tuple[dict[int, Attempt], RunRow]:
         """The attempts and the run as they will stand after these rows, each judged against the one before."""
@@ -138,76 +108,34 @@ class Ledger:
         return attempts, run
 
 
-@contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; takes the write lock at once, so that nothing read inside can change."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")  # foreign keys are judged here
-    except BaseException as fault:
-        # SQLite may have rolled back by itself, e.g. on a full disk
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        if isinstance(fault, sqlite3.IntegrityError):
-            raise IllegalWrite(str(fault)) from fault
-        raise
+def scope_of(organization_id: str, sobject: str) -> str:
+    """What a lease on one sObject of one org is called."""
+    return f"{organization_id[:15]}:{sobject.casefold()}"
 
 
-def _identity_of(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+def as_event(stored: tuple[int, float, str, str, str]) -> Event:
+    """An event as it was written."""
+    seq, at, kind, facts, mark = stored
+    return Event(seq, at, kind, json.loads(facts), mark)
 
 
-def read_run(connection: sqlite3.Connection, path: Path) -> RunRow:
-    """The one row of the run."""
-    found = connection.execute(RUN.select).fetchall()
-    if len(found) != 1:
-        raise corrupt(path, f"it holds {len(found)} runs")
-    return cast("RunRow", RUN.row(found[0]))
-
-
-def read_attempts(connection: sqlite3.Connection) -> tuple[Attempt, ...]:
-    """All attempts in order."""
-    return tuple(cast("Attempt", ATTEMPT.row(one)) for one in connection.execute(ATTEMPT.select))
-
-
-def read_state(connection: sqlite3.Connection, path: Path) -> LedgerState:
-    """Everything, of one instant."""
-    connection.execute("BEGIN")
-    try:
-        steps = tuple(cast("StepRow", STEP.row(one)) for one in connection.execute(STEP.select))
-        return LedgerState(
-            run=read_run(connection, path),
-            steps={one.step: one for one in steps},
-            slices=tuple(cast("Slice", SLICE.row(one)) for one in connection.execute(SLICE.select)),
-            attempts=read_attempts(connection),
-            pages=tuple(cast("Page", PAGE.row(one)) for one in connection.execute(PAGE.select)),
-        )
-    finally:
-        connection.execute("COMMIT")
-
-
-def read_events(connection: sqlite3.Connection, after: int = 0) -> tuple[Event, ...]:
-    """The events behind number `after`, in order."""
-    found = connection.execute(
-        "SELECT seq, at, kind, facts, hash FROM event WHERE seq > ? ORDER BY seq", (after,)
-    )
-    return tuple(Event(seq, at, kind, json.loads(facts), mark) for seq, at, kind, facts, mark in found)
-
-
-def check_chain(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a ledger whose log was tampered with or is not whole."""
-    run = read_run(connection, path)
-    broken = broken_at(
-        run.run_id, connection.execute("SELECT seq, at, kind, facts, hash FROM event ORDER BY seq")
-    )
+def check_whole(store: RunStore, state: LedgerState, head: Head, total: int) -> None:
+    """Refuse a ledger whose log was tampered with or is not whole, or whose rows are not those that were committed."""
+    stored = store.stored()
+    broken = broken_at(state.run.run_id, stored)
     if broken is not None:
-        raise corrupt(path, f"event {broken} of its log does not follow from those before it")
-    head, count = connection.execute("SELECT head, events FROM ledger").fetchone()
-    last = connection.execute("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1").fetchone()
-    if (count, head) != (last or (0, first_hash(run.run_id))):
-        raise corrupt(path, "the end of its log is missing")
+        raise corrupt(store.place, f"event {broken} of its log does not follow from those before it")
+    last = (stored[-1][0], stored[-1][4]) if stored else (0, first_hash(state.run.run_id))
+    if (head.events, head.hash) != last:
+        raise corrupt(store.place, "the end of its log is missing")
+    if head.content and head.content != f"{total:064x}":
+        raise corrupt(store.place, "its rows are not those that were committed")
+
+
+def check_beacon(store: RunStore, beacon: Beacon, run_id: str, head: Head) -> None:
+    """Refuse a ledger that is older than what is known of it elsewhere."""
+    told = beacon.read()
+    if told is None:
+        return
+    known = {0: first_hash(run_id)} | {one[0]: one[4] for one in store.stored(told.seq - 1)}
+    beacon.check(run_id, Mark(head.events, head.hash), known.get(told.seq))

@@ -66,6 +66,19 @@ _TEXTS: Final[Codec] = (lambda texts: dumps(list(texts)), lambda text: tuple(jso
 
 
 @dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a database writes: the mark of a value, the column before each key, what keeps the order of writing."""
+
+    mark: str
+    run: str
+    place: str
+
+
+SQLITE: Final = Dialect("?", "", "rowid")
+POSTGRES: Final = Dialect("%s", "run", "place")
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Where rows of one class live. `key`: its columns; `replaced`: whether a row may change after it was written."""
 
@@ -74,25 +87,35 @@ class Table:
     key: tuple[str, ...]
     replaced: bool
     columns: Mapping[str, Codec]
+    #: read in the order of writing, not in that of the key
+    in_order: bool = False
 
-    @property
-    def insert(self) -> str:
-        """The statement that writes a row."""
-        names = ", ".join(f'"{name}"' for name in self.columns)
-        marks = ", ".join("?" for _ in self.columns)
+    def insert(self, to: Dialect) -> str:
+        """The statement that writes a row; where the run is a column of its own, its value comes first."""
+        run = self._run(to)
+        columns = (*run, *self.columns)
+        names = ", ".join(f'"{name}"' for name in columns)
+        marks = ", ".join(to.mark for _ in columns)
         statement = f"INSERT INTO {self.name} ({names}) VALUES ({marks})"
         if not self.replaced:
             return statement
         changed = ", ".join(f'"{name}" = excluded."{name}"' for name in self.columns if name not in self.key)
-        return f"{statement} ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {changed}"
+        return f"{statement} ON CONFLICT ({', '.join((*run, *self.key))}) DO UPDATE SET {changed}"
+
+    def select(self, to: Dialect) -> str:
+        """The statement that reads all rows (of one run) in order."""
+        names = ", ".join(f'"{name}"' for name in self.columns)
+        order = to.place if self.in_order else ", ".join(self.key)
+        where = f" WHERE {self.run_column} = {to.mark}" if to.run else ""
+        return f"SELECT {names} FROM {self.name}{where} ORDER BY {order}"
 
     @property
-    def select(self) -> str:
-        """The statement that reads all rows in order."""
-        names = ", ".join(f'"{name}"' for name in self.columns)
-        # steps keep the order they were first written in
-        order = "rowid" if self.name == "step" else ", ".join(self.key)
-        return f"SELECT {names} FROM {self.name} ORDER BY {order}"
+    def run_column(self) -> str:
+        """Where PostgreSQL has the run's id."""
+        return "run_id" if self.kind is RunRow else "run"
+
+    def _run(self, to: Dialect) -> tuple[str, ...]:
+        return (to.run,) if to.run and self.kind is not RunRow else ()
 
     def values(self, row: LedgerRow) -> tuple[Any, ...]:
         """The row as the statement wants it."""
@@ -132,6 +155,7 @@ STEP: Final = Table(
     StepRow,
     ("step",),
     replaced=True,
+    in_order=True,
     columns={
         "step": _AS_IS,
         "phase": _enum(StepPhase),

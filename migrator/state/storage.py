@@ -78,7 +78,7 @@ def _not_writable(path: Path, why: str) -> MigratorError:
     )
 
 
-def corrupt(path: Path, why: str) -> MigratorError:
+def corrupt(path: Path | str, why: str) -> MigratorError:
     """The ledger cannot be trusted; nothing is repaired or deleted on its own."""
     return MigratorError(
         "state-corrupt",
@@ -99,8 +99,10 @@ def private_folder(folder: Path) -> None:
         )
 
 
-def open_for_writing(path: Path) -> sqlite3.Connection:
+def open_for_writing(path: Path, *, new: bool = False) -> sqlite3.Connection:
     """A connection on which a commit that returned is on the disk."""
+    if new:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -135,7 +137,12 @@ def quick_check(connection: sqlite3.Connection, path: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make a rename in the folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Make what was written to the file (or folder) durable."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -1,92 +1,230 @@
-"""Where ledgers are: making, opening, reading and listing them."""
+"""Where ledgers are: making, opening, reading and listing them.
 
+A run folder holds the ledger itself, or a note that names the PostgreSQL database where it is.
+"""
+
+import json
 import os
 import secrets
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from migrator.clock import Clock
 from migrator.errors import ExitCode, MigratorError
 from migrator.model.run import LedgerState, RunRow
+from migrator.state import lease
+from migrator.state.beacon import Beacon, Mark
 from migrator.state.chain import first_hash
-from migrator.state.ddl import check_version, create_tables
-from migrator.state.lease import Lease, take_lease
-from migrator.state.ledger import Ledger, check_chain, read_run, read_state, transaction
-from migrator.state.rows import RUN
+from migrator.state.content import hash_of
+from migrator.state.ddl import SQLITE as TABLES
+from migrator.state.ddl import VERSION
+from migrator.state.filesystem import refuse_remote
+from migrator.state.lease import Holder, Locks
+from migrator.state.ledger import Ledger
+from migrator.state.migrate import migrate, version_of
+from migrator.state.rows import RUN, SQLITE
+from migrator.state.runstore import RunStore
+from migrator.state.sqlite import SqliteStore, read_run, read_state, transaction
 from migrator.state.storage import (
     LEDGER_NAME,
+    corrupt,
     explained,
     open_for_reading,
     open_for_writing,
     private_folder,
     quick_check,
+    sync_file,
     sync_folder,
 )
 
+#: the note in a run folder whose ledger is in PostgreSQL
+NOTE_NAME = "ledger.json"
 
-def open_ledger(folder: Path, clock: Clock, *, create: RunRow | None = None) -> Ledger:
-    """The ledger in the run folder, for this process alone; a new one for the run `create`.
 
-    Raises MigratorError: `lease-held` (exit code LEASE) while another process has it, `run-exists`, `run-not-found`,
-    and those of a damaged, foreign or unwritable file.
+def open_ledger(folder: Path, clock: Clock, *, create: RunRow | None = None, url: str = "") -> Ledger:
+    """The ledger of the run in that folder, for this process alone; a new one for the run `create`.
+
+    `url` names a PostgreSQL database for a new ledger (without a password); empty: a SQLite file in the folder. Raises MigratorError:
+    `lease-held` (exit code LEASE) while another process has it, `run-exists`, `run-not-found`, `ledger-behind`, `state-not-local`, and
+    those of a damaged, foreign or unwritable ledger.
     """
-    path = folder / LEDGER_NAME
-    if create is None and not path.exists():
+    if create is None and not _there(folder):
         raise _not_found(folder)
+    path = folder / LEDGER_NAME
     with explained(path):
+        if create is not None and _there(folder):
+            raise MigratorError(
+                "run-exists", f"{folder} holds a run already", hint="resume it, or start a new one"
+            )
         private_folder(folder)
-        lease = take_lease(folder, clock)
+        refuse_remote(folder)
+        beacon = Beacon(folder)
+        store = _remote(folder, clock, create, url) if url or _note(folder) else _local(folder, clock, create)
         try:
             if create is not None:
-                _create(path, create)
-            return _open(path, lease, clock)
+                beacon.write(Mark(0, first_hash(create.run_id)))
+            return Ledger(store, beacon, clock)
         except BaseException:
-            lease.close()
+            store.close()
             raise
 
 
-def _open(path: Path, lease: Lease, clock: Clock) -> Ledger:
-    connection = open_for_writing(path)
+def _there(folder: Path) -> bool:
+    return (folder / LEDGER_NAME).exists() or (folder / NOTE_NAME).exists()
+
+
+def _local(folder: Path, clock: Clock, create: RunRow | None) -> RunStore:
+    path = folder / LEDGER_NAME
+    locks = Locks(folder, clock)
+    locks.take_run()
     try:
-        quick_check(connection, path)
-        check_version(connection)
-        check_chain(connection, path)
-        return Ledger(path, connection, lease, clock)
+        if create is not None:
+            _create(path, create)
+        return _open(path, locks)
+    except BaseException:
+        locks.close()
+        raise
+
+
+def _open(path: Path, locks: Locks) -> SqliteStore:
+    connection = _checked(path)
+    try:
+        version = version_of(connection, path)
+        if version != VERSION:
+            migrate(connection, path, version)
+            connection.close()
+            connection = _checked(path)
+        return SqliteStore(path, connection, locks)
     except BaseException:
         connection.close()
         raise
 
 
+def _checked(path: Path) -> sqlite3.Connection:
+    connection = open_for_writing(path)
+    try:
+        quick_check(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _create(path: Path, run: RunRow) -> None:
     """Make it beside its place and move it there whole: a crash leaves no half ledger."""
-    if path.exists():
-        raise MigratorError(
-            "run-exists", f"{path.parent} holds a run already", hint="resume it, or start a new one"
-        )
     draft = path.with_name(f".{LEDGER_NAME}.{secrets.token_hex(8)}")
-    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        with closing(open_for_writing(draft)) as connection, transaction(connection):
-            create_tables(connection)
-            head = first_hash(run.run_id)
-            connection.execute("INSERT INTO ledger (one, epoch, head, events) VALUES (1, 0, ?, 0)", (head,))
-            connection.execute(RUN.insert, RUN.values(run))
+        with closing(open_for_writing(draft, new=True)) as connection, transaction(connection):
+            for statement in TABLES:
+                connection.execute(statement)
+            connection.execute(
+                "INSERT INTO ledger (one, epoch, head, events, content) VALUES (1, 0, ?, 0, ?)",
+                (first_hash(run.run_id), f"{hash_of(run):064x}"),
+            )
+            connection.execute(RUN.insert(SQLITE), RUN.values(run))
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
+# -- PostgreSQL
+
+
+def _postgres() -> Any:
+    """The module that speaks to PostgreSQL: a module of ours with an optional dependency."""
+    if find_spec("psycopg") is None:
+        raise MigratorError(
+            "postgres-missing",
+            "the run's ledger is in PostgreSQL, and its driver is not installed",
+            hint="pip install 'migrator[postgres]'",
+            exit_code=ExitCode.USAGE,
+        )
+    return import_module("migrator.state.postgres")
+
+
+def _remote(folder: Path, clock: Clock, create: RunRow | None, url: str) -> RunStore:
+    postgres = _postgres()
+    if create is not None:
+        place = postgres.place_of(url)
+        with postgres.explained(place), postgres.connect(url) as connection:
+            postgres.prepare(connection, place)
+            postgres.create(connection, create)
+        _write_note(folder, url, create.run_id)
+        run_id = create.run_id
+    else:
+        url, run_id = _read_note(folder)
+        place = postgres.place_of(url)
+        with postgres.explained(place), postgres.connect(url) as connection:
+            postgres.prepare(connection, place)
+    store: RunStore = postgres.PostgresStore(url, run_id, clock)
+    return store
+
+
+def _note(folder: Path) -> bool:
+    return (folder / NOTE_NAME).exists()
+
+
+def _read_note(folder: Path) -> tuple[str, str]:
+    path = folder / NOTE_NAME
+    try:
+        found = json.loads(path.read_bytes())
+        return str(found["url"]), str(found["run"])
+    except (ValueError, KeyError, TypeError) as fault:
+        raise corrupt(path, "it does not say where the ledger is") from fault
+
+
+def _write_note(folder: Path, url: str, run_id: str) -> None:
+    draft = folder / f".{NOTE_NAME}.{secrets.token_hex(8)}"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump({"url": url, "run": run_id}, file)
+    sync_file(draft)
+    draft.replace(folder / NOTE_NAME)
+    sync_folder(folder)
+
+
+# -- looking
+
+
 def read_ledger(folder: Path) -> LedgerState:
     """Everything in the ledger, also while a run is writing to it; takes no lease and changes nothing."""
+    if _note(folder):
+        url, run_id = _read_note(folder)
+        postgres = _postgres()
+        state: LedgerState = postgres.look(url, run_id, postgres.read_state)
+        return state
     path = folder / LEDGER_NAME
     if not path.exists():
         raise _not_found(folder)
     with explained(path), closing(open_for_reading(path)) as connection:
-        check_version(connection, may_migrate=False)
+        version_of(connection, path, may_migrate=False)
         return read_state(connection, path)
+
+
+def holder(folder: Path) -> Holder | None:
+    """Who works on the run now; None: nobody."""
+    if not _note(folder):
+        return lease.holder(folder)
+    found: Holder | None = _postgres().holder(*_read_note(folder))
+    return found
+
+
+def unlock(folder: Path) -> None:
+    """Take the run from the process that works on it, dead or alive: whatever that one commits from now on is refused."""
+    if not _there(folder):
+        raise _not_found(folder)
+    if _note(folder):
+        _postgres().break_leases(*_read_note(folder))
+        return
+    path = folder / LEDGER_NAME
+    with explained(path), closing(open_for_writing(path)) as connection, transaction(connection):
+        connection.execute("UPDATE ledger SET epoch = epoch + 1 WHERE one = 1")
+    lease.break_locks(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +240,8 @@ def list_runs(state_dir: Path) -> tuple[FoundRun, ...]:
     """All runs below the state folder, newest first."""
     if not state_dir.is_dir():
         return ()
-    found = [_found(path.parent) for path in state_dir.glob(f"*/{LEDGER_NAME}")]
+    folders = {path.parent for name in (LEDGER_NAME, NOTE_NAME) for path in state_dir.glob(f"*/{name}")}
+    found = [_found(one) for one in folders]
     # run ids begin with the time, so that an unreadable one still finds about its place
     found.sort(key=lambda one: (one.folder.name[:15], one.run.started if one.run else 0.0, one.folder.name))
     return tuple(reversed(found))
@@ -111,8 +250,10 @@ def list_runs(state_dir: Path) -> tuple[FoundRun, ...]:
 def _found(folder: Path) -> FoundRun:
     path = folder / LEDGER_NAME
     try:
+        if _note(folder):
+            return FoundRun(folder, read_ledger(folder).run)
         with explained(path), closing(open_for_reading(path)) as connection:
-            check_version(connection, may_migrate=False)
+            version_of(connection, path, may_migrate=False)
             return FoundRun(folder, read_run(connection, path))
     except MigratorError as fault:
         return FoundRun(folder, None, fault)

@@ -135,7 +135,7 @@ class World:
         given = [command, *(str(one) for one in more)]
         if command in {"plan", "run", "resume", "verify"}:
             given += ["--orgs", str(self.folder / "orgs.yaml")]
-        if command in {"run", "resume", "verify", "status", "report"}:
+        if command in {"run", "resume", "verify", "status", "report", "unlock"}:
             given += ["--state-dir", str(self.state)]
         return given
 

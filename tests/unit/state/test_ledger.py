@@ -1,6 +1,7 @@
-"""What every store of ledgers must do; run for each of them (now one: SQLite)."""
+"""What every store of ledgers must do; run for each of them: SQLite, and PostgreSQL where it is installed."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from migrator.model.run import (
     StepRow,
 )
 from migrator.model.schedule import Lane
-from migrator.state import IllegalWrite, Ledger, holder, list_runs, open_ledger, read_ledger
+from migrator.state import IllegalWrite, Ledger, holder, list_runs, open_ledger, read_ledger, unlock
+from tests.postgres import Server
 
 FILE = FileRef("slices/load:Account/1.csv", "ab" * 32, 1_234, 10)
 
@@ -55,14 +57,34 @@ def an_attempt(number: int = 1, state: AttemptState = AttemptState.PLANNED, **fa
 Opener = Callable[..., Ledger]
 
 
-@pytest.fixture(params=["sqlite"])
-def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
-    """How a store opens the ledger of the test's run."""
+STORES = ("sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres")))
 
-    def sqlite(*, create: RunRow | None = None, folder: Path | None = None) -> Ledger:
-        return open_ledger(folder or tmp_path / "run", VirtualClock(), create=create)
 
-    return {"sqlite": sqlite}[request.param]
+@pytest.fixture(params=STORES)
+def url(request: pytest.FixtureRequest) -> str:
+    """Where new ledgers are: empty for a file in the run's folder, or a PostgreSQL database."""
+    if request.param == "sqlite":
+        return ""
+    server = request.getfixturevalue("postgres")
+    assert isinstance(server, Server)
+    return server.url
+
+
+@pytest.fixture
+def opener(url: str, tmp_path: Path) -> Iterator[Opener]:
+    """How a store opens the ledger of the test's run; what is left open is closed in the end."""
+    made: list[Ledger] = []
+
+    def opened(*, create: RunRow | None = None, folder: Path | None = None) -> Ledger:
+        ledger = open_ledger(
+            folder or tmp_path / "run", VirtualClock(), create=create, url=url if create else ""
+        )
+        made.append(ledger)
+        return ledger
+
+    yield opened
+    for one in made:
+        one.close()
 
 
 @pytest.fixture
@@ -225,8 +247,9 @@ def test_one_writer(ledger: Ledger, opener: Opener, tmp_path: Path) -> None:
     assert opener().epoch == 2
 
 
-def test_whoever_lost_the_ledger_writes_no_more(ledger: Ledger, opener: Opener) -> None:
-    ledger._lease.close()  # as if the lock were lost: a laptop that slept, a file system that forgot
+def test_whoever_lost_the_ledger_writes_no_more(ledger: Ledger, opener: Opener, tmp_path: Path) -> None:
+    unlock(tmp_path / "run")  # the holder lives: it hangs, or the laptop slept
+    assert holder(tmp_path / "run") is None
     second = opener()
     with pytest.raises(MigratorError) as caught:
         ledger.commit([an_attempt(1)])
@@ -259,13 +282,13 @@ def test_no_run(opener: Opener, tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists(), "looking makes nothing"
 
 
-def test_runs_are_listed_newest_first(tmp_path: Path) -> None:
+def test_runs_are_listed_newest_first(tmp_path: Path, url: str) -> None:
     for name, started in (
         ("20261123-204501-a-1111", 1_795_466_701.0),
         ("20261122-204501-b-2222", 1_795_380_301.0),
         ("20261123-204502-c-3333", 1_795_466_702.0),
     ):
-        open_ledger(tmp_path / name, VirtualClock(), create=a_run(name, started)).close()
+        open_ledger(tmp_path / name, VirtualClock(), create=a_run(name, started), url=url).close()
     broken = tmp_path / "20261123-090000-d-4444"
     broken.mkdir()
     (broken / "ledger.sqlite").write_bytes(b"no ledger")
@@ -276,3 +299,70 @@ def test_runs_are_listed_newest_first(tmp_path: Path) -> None:
     assert found[2].fault is not None
     assert found[2].fault.code == "state-corrupt"
     assert list_runs(tmp_path / "none") == ()
+
+
+# -- leases on what is written
+
+
+ORG = "00D000000000002EAA"
+
+
+@pytest.fixture
+def second(opener: Opener, tmp_path: Path) -> Ledger:
+    """Another run beside the first."""
+    return opener(create=a_run("20261123-204502-other-11aa"), folder=tmp_path / "other")
+
+
+def test_two_runs_never_write_one_sobject_of_one_org(ledger: Ledger, second: Ledger, tmp_path: Path) -> None:
+    ledger.hold(ORG, ["Account", "Contact"])
+    second.hold("00D000000000003EAA", ["Account"])
+    with pytest.raises(MigratorError) as caught:
+        second.hold(ORG, ["Case", "contact"])
+    assert (caught.value.code, caught.value.exit_code) == ("lease-held", ExitCode.LEASE)
+    assert "contact of org 00D000000000002 is being written by run " in caught.value.diagnostic.what
+    ledger.hold(ORG, ["Case"])  # all or none: the refused one kept nothing of it
+    found = holder(tmp_path / "run")
+    assert found is not None
+    assert found.scopes == ("00D000000000002:account", "00D000000000002:case", "00D000000000002:contact")
+    ledger.close()
+    second.hold(ORG, ["Case", "Contact"])
+
+
+def test_a_run_that_was_taken_holds_no_sobject_any_more(
+    ledger: Ledger, second: Ledger, tmp_path: Path
+) -> None:
+    ledger.hold(ORG, ["Account"])
+    unlock(tmp_path / "run")
+    second.hold(ORG, ["Account"])
+    with pytest.raises(MigratorError) as caught:
+        ledger.commit([an_attempt(1)])
+    assert caught.value.code == "lease-lost"
+    second.commit([], [("goes-on", {})])
+
+
+def test_no_run_to_take(tmp_path: Path) -> None:
+    with pytest.raises(MigratorError) as caught:
+        unlock(tmp_path / "none")
+    assert caught.value.code == "run-not-found"
+
+
+# -- a ledger that is older than the run
+
+
+def test_a_ledger_behind_its_beacon_is_refused(ledger: Ledger, opener: Opener, tmp_path: Path) -> None:
+    ledger.commit([], [("a", {}), ("b", {})])
+    ledger.close()
+    beacon = tmp_path / ".beacons" / "run.json"
+    assert json.loads(beacon.read_text())["seq"] == 2
+    behind = {"seq": 3, "hash": "0" * 64}
+    for told in (behind, {"seq": 2, "hash": "0" * 64}):
+        beacon.write_text(json.dumps(told))
+        with pytest.raises(MigratorError) as caught:
+            opener()
+        assert (caught.value.code, caught.value.exit_code) == ("ledger-behind", ExitCode.REFUSED)
+    beacon.write_text('{"seq": 1, "ha')  # a power cut left half of it
+    opener().close()
+    beacon.unlink()
+    again = opener()
+    again.commit([], [("c", {})])
+    assert json.loads(beacon.read_text())["seq"] == 3

@@ -1,6 +1,7 @@
 """Damaged, foreign, unwritable and manipulated ledgers; and a disk that is full."""
 
 import os
+import random
 import resource
 import sqlite3
 import stat
@@ -12,9 +13,10 @@ import pytest
 
 from migrator.clock import VirtualClock
 from migrator.errors import ExitCode, MigratorError
-from migrator.model.run import RunRow, StepRow
+from migrator.model.run import LedgerState, RunRow, StepRow
 from migrator.state import list_runs, open_ledger, read_ledger
-from migrator.state.ddl import check_version
+from migrator.state.filesystem import file_system, refuse_remote
+from migrator.state.migrate import migrate, version_of
 from migrator.state.storage import LEDGER_NAME, explained, open_for_writing
 
 
@@ -57,9 +59,14 @@ def change(folder: Path, statement: str) -> None:
         "UPDATE run SET run_id = 'other'",
         "UPDATE ledger SET head = 'x'",
         "DELETE FROM run",
+        "DELETE FROM ledger",
+        "UPDATE step SET waiting = 1 WHERE step = 'load:3'",
+        "UPDATE step SET tallies = 'no JSON' WHERE step = 'load:3'",
+        "DELETE FROM step WHERE step = 'load:3'",
+        "UPDATE run SET status = 'complete'",
     ],
 )
-def test_a_changed_log_is_noticed(folder: Path, statement: str) -> None:
+def test_a_changed_ledger_is_noticed(folder: Path, statement: str) -> None:
     change(folder, statement)
     assert opening_fails(folder).code == "state-corrupt"
 
@@ -95,22 +102,46 @@ def test_a_newer_format_is_refused(folder: Path) -> None:
     assert caught.value.code == "state-too-new"
 
 
-def test_an_older_format_is_migrated_whole_or_not_at_all(folder: Path) -> None:
-    with closing(open_for_writing(folder / LEDGER_NAME)) as connection:
+def made_by_version_1(folder: Path) -> None:
+    """The file as the first released version made it."""
+    path = folder / LEDGER_NAME
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("ALTER TABLE ledger DROP COLUMN content")
+        connection.execute("PRAGMA user_version = 1")
+
+
+def test_an_older_format_is_brought_up_to_date_when_it_is_opened(folder: Path) -> None:
+    made_by_version_1(folder)
+    before = sqlite3.connect(folder / LEDGER_NAME).execute("SELECT * FROM event").fetchall()
+    with pytest.raises(MigratorError) as caught:
+        read_ledger(folder)
+    assert caught.value.code == "state-too-old", "looking changes nothing"
+    with open_ledger(folder, VirtualClock()) as ledger:
+        assert len(ledger.events()) == len(before)
+        ledger.commit([StepRow("load:9")], [("more", {})])
+    assert len(read_ledger(folder).steps) == 6
+    kept = sqlite3.connect(folder / "ledger.v1.sqlite")
+    assert kept.execute("PRAGMA user_version").fetchone() == (1,)
+    assert kept.execute("SELECT * FROM event").fetchall() == before
+    assert stat.S_IMODE((folder / LEDGER_NAME).stat().st_mode) == 0o600
+    assert not list(folder.glob(f".{LEDGER_NAME}*")), "no draft is left"
+    change(folder, "UPDATE step SET waiting = 7 WHERE step = 'load:9'")
+    assert opening_fails(folder).code == "state-corrupt", "from now on its rows are summed"
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(folder: Path) -> None:
+    path = folder / LEDGER_NAME
+    whole = path.read_bytes()
+    broken = {2: ["ALTER TABLE run ADD COLUMN x TEXT"], 3: ["ALTER TABLE nowhere ADD COLUMN y TEXT"]}
+    with closing(open_for_writing(path)) as connection:
         with pytest.raises(MigratorError) as caught:
-            check_version(connection, current=3, may_migrate=False)
+            version_of(connection, path, current=4, may_migrate=False)
         assert caught.value.code == "state-too-old"
-
-        broken = {1: ["ALTER TABLE run ADD COLUMN x TEXT"], 2: ["ALTER TABLE nowhere ADD COLUMN y TEXT"]}
+        assert version_of(connection, path, current=4) == 2
         with pytest.raises(sqlite3.OperationalError):
-            check_version(connection, migrations=broken, current=3)
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
-        assert "x" not in [row[1] for row in connection.execute("PRAGMA table_info(run)")]
-
-        good = {1: ["ALTER TABLE run ADD COLUMN x TEXT"], 2: ["ALTER TABLE run ADD COLUMN y TEXT"]}
-        check_version(connection, migrations=good, current=3)
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
-        assert [row[1] for row in connection.execute("PRAGMA table_info(run)")][-2:] == ["x", "y"]
+            migrate(connection, path, 2, migrations=broken, current=4)
+    assert path.read_bytes() == whole
+    assert sorted(one.name for one in folder.iterdir()) == ["ledger.lock", LEDGER_NAME]
 
 
 def test_only_the_owner_reads_it(folder: Path) -> None:
@@ -191,3 +222,100 @@ def test_reading_leaves_a_closed_run_readable_for_all_who_come_later(folder: Pat
     assert list_runs(folder.parent)[0].run == first.run
     with open_ledger(folder, VirtualClock()) as ledger:
         assert ledger.state() == first
+
+
+def code_of_opening(folder: Path, known: LedgerState) -> str:
+    """How opening it is refused; empty when it is not, and the ledger then says what it said before."""
+    try:
+        with open_ledger(folder, VirtualClock()) as ledger:
+            assert ledger.state() == known
+    except MigratorError as fault:
+        return fault.code
+    return ""
+
+
+def test_one_flipped_bit_is_noticed_wherever_it_is(folder: Path) -> None:
+    path = folder / LEDGER_NAME
+    whole = path.read_bytes()
+    with closing(sqlite3.connect(path)) as connection:
+        known = read_ledger(folder)
+        page = connection.execute("PRAGMA page_size").fetchone()[0]
+    draw = random.Random(3)  # noqa: S311 - which bits
+    codes: list[str] = []
+    for _ in range(300):
+        place = draw.randrange(page, len(whole))  # the first page is SQLite's own bookkeeping
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << draw.randrange(8)
+        path.write_bytes(damaged)
+        codes.append(code_of_opening(folder, known))
+    assert set(codes) == {"", "state-corrupt"}
+    assert codes.count("state-corrupt") > 5, "the others hit the free space of a page"
+
+
+def test_what_the_disk_does_not_give_back_is_damage(folder: Path) -> None:
+    for code, told in (
+        (sqlite3.SQLITE_IOERR_READ, "state-corrupt"),
+        (sqlite3.SQLITE_IOERR_WRITE, "state-read-only"),
+    ):
+        fault = sqlite3.OperationalError("disk I/O error")
+        fault.sqlite_errorcode = code
+        with pytest.raises(MigratorError) as caught, explained(folder):
+            raise fault
+        assert caught.value.code == told
+
+
+def test_a_restored_backup_is_refused(folder: Path) -> None:
+    yesterday = (folder / LEDGER_NAME).read_bytes()
+    with open_ledger(folder, VirtualClock()) as ledger:
+        ledger.commit([StepRow("load:9")], [("today", {})])
+    (folder / LEDGER_NAME).write_bytes(yesterday)
+    fault = opening_fails(folder)
+    assert (fault.code, fault.exit_code) == ("ledger-behind", ExitCode.REFUSED)
+
+
+def test_a_write_ahead_log_that_was_lost_is_noticed(folder: Path) -> None:
+    ledger = open_ledger(folder, VirtualClock())
+    for number in range(20):
+        ledger.commit([StepRow(f"more:{number}")], [("more", {"number": number})])
+    copy = folder.parent / "copied"
+    copy.mkdir(mode=0o700)
+    (copy / LEDGER_NAME).write_bytes((folder / LEDGER_NAME).read_bytes())  # without its -wal
+    ledger.close()
+    beacons = folder.parent / ".beacons"
+    (beacons / "copied.json").write_bytes((beacons / "run.json").read_bytes())
+    with pytest.raises(MigratorError) as caught:
+        open_ledger(copy, VirtualClock())
+    assert caught.value.code == "ledger-behind"
+
+
+MOUNTS = r"""
+22 1 254:0 / / rw - ext4 /dev/vda rw
+30 22 0:50 / /srv/share rw - nfs4 server:/share rw,vers=4.2
+31 22 0:51 / /srv/my\040share rw shared:1 - cifs //server/share rw
+32 22 0:52 / /mnt/c rw - 9p C:\134 rw,aname=drvfs;path=C:\134
+33 30 0:53 / /srv/share/local rw - ext4 /dev/vdb rw
+34 22 0:54 / /container rw - 9p none rw,trans=fd
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("/home/me/runs", "ext4"),
+        ("/srv/share/runs", "nfs4"),
+        ("/srv/my share", "cifs"),
+        ("/mnt/c/runs", "drvfs"),
+        ("/srv/share/local/runs", "ext4"),
+        ("/srv/shared", "ext4"),
+        ("/container/runs", "9p"),
+    ],
+)
+def test_the_file_system_of_a_folder_is_known(place: str, kind: str) -> None:
+    assert file_system(Path(place), MOUNTS) == kind
+    if kind in {"ext4", "9p"}:
+        refuse_remote(Path(place), MOUNTS)
+        return
+    with pytest.raises(MigratorError) as caught:
+        refuse_remote(Path(place), MOUNTS)
+    assert (caught.value.code, caught.value.exit_code) == ("state-not-local", ExitCode.USAGE)
+    assert kind in caught.value.diagnostic.what

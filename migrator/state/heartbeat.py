@@ -1,0 +1,75 @@
+"""Keeps the leases of one process alive in PostgreSQL, and knows when that came too late.
+
+**Invariant:** lateness is judged by the monotonic clock: a wall clock that jumps takes no lease away.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from migrator.clock import Clock
+
+#: seconds that a lease lasts, and how often it is renewed
+TTL = 30.0
+RENEW = 10.0
+
+
+class Heartbeat:
+    """A thread with a connection of its own. `late` once the leases may be somebody else's."""
+
+    def __init__(
+        self,
+        connect: Callable[[], "psycopg.Connection[tuple[Any, ...]]"],
+        token: str,
+        clock: Clock,
+        *,
+        ttl: float = TTL,
+    ) -> None:
+        self._connect = connect
+        self._token = token
+        self._clock = clock
+        self._ttl = ttl
+        self._renewed = clock.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="migrator-lease", daemon=True)
+        self._thread.start()
+
+    @property
+    def late(self) -> bool:
+        """Whether the last renewal is so long ago that the leases have run out."""
+        return self._clock.monotonic() - self._renewed > self._ttl
+
+    def close(self) -> None:
+        """End the thread."""
+        self._over.set()
+        self._thread.join(self._ttl)
+
+    def _run(self) -> None:
+        connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        try:
+            while not self._over.wait(self._ttl * RENEW / TTL):
+                began = self._clock.monotonic()
+                try:
+                    connection = connection or self._connect()
+                    if not self._renew(connection):
+                        return  # taken over: the next commit is refused
+                except psycopg.OperationalError:
+                    # no connection now: tried again at the next beat, until it is too late
+                    if connection is not None:
+                        connection.close()
+                    connection = None
+                else:
+                    self._renewed = began
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _renew(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> bool:
+        done = connection.execute(
+            "UPDATE lease SET until = clock_timestamp() + make_interval(secs => %s)"
+            " WHERE token = %s AND until >= clock_timestamp()",
+            (self._ttl, self._token),
+        )
+        return done.rowcount > 0
