@@ -39,7 +39,7 @@ class _Furnisher:
             MasterLabel=LICENSE,
             LicenseDefinitionKey="SFDC",
             Status="Active",
-            TotalLicenses="100",
+            TotalLicenses=str(org.settings.user_licenses),
         )
         given = {each.name: each for each in people.profiles}
         named = {each.name: given.pop(each.name, each) for each in STANDARD_PROFILES}

@@ -23,6 +23,7 @@ class OrgSettings:
     api_requests: int = 100_000  # per 24 h
     bulk_batches: int = 15_000  # per 24 h, Bulk API v1 and 2.0 together
     data_storage_mb: int = 1_024
+    user_licenses: int = 10_000  # active users
     # queries
     query_page: int = 2_000
     long_text_page: int = 1_000  # pages are shorter when a long text field is selected

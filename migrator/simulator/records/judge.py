@@ -222,7 +222,16 @@ class Judge:
             seen.add(key)
 
 
+_USERNAME_TAKEN = (
+    "Duplicate Username.<br>The username already exists in this or another Salesforce organization. Usernames must be"
+    " unique across all Salesforce organizations. To resolve, use a different username (it doesn't need to match the"
+    " user's email address)."
+)
+
+
 def _duplicate(name: str, record_id: str, field: Field) -> RowError:
+    if field.name == "Username":
+        return RowError("DUPLICATE_USERNAME", _USERNAME_TAKEN, (field.name,))
     text = f"duplicate value found: {name} duplicates value on record with id: {record_id}"
     return RowError("DUPLICATE_VALUE", text, (field.name,))
 

@@ -1,10 +1,12 @@
 """All rules of standard objects, in one place."""
 
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.rules import profiles, together
+from migrator.simulator.rules import owners, profiles, together, users
 
 
 def add_standard_rules(org: OrgState) -> None:
     """Add to an org's rules what the platform does with standard objects."""
     together.add(org)
     profiles.add(org)
+    owners.add(org)
+    users.add(org)
