@@ -7,6 +7,7 @@ from migrator.salesforce.bulk1 import MAX_BATCH_BYTES, MAX_BATCH_ROWS, Bulk1
 from migrator.salesforce.connect import connect
 from migrator.salesforce.failure import RequestFailed
 from migrator.salesforce.faults import RETRYABLE_FAULTS, retryable
+from migrator.salesforce.metadata import Deferral, Switch
 from migrator.salesforce.org import Org
 from migrator.salesforce.redaction import RedactingFilter, redact
 from migrator.salesforce.secret import Secret
@@ -28,6 +29,7 @@ __all__ = [
     "Bulk1",
     "ClientCredentials",
     "ConnectionSettings",
+    "Deferral",
     "Download",
     "JwtBearer",
     "Org",
@@ -36,6 +38,7 @@ __all__ = [
     "RequestFailed",
     "RowReply",
     "Secret",
+    "Switch",
     "connect",
     "redact",
     "retryable",

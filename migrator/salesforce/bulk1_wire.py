@@ -8,14 +8,13 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 from xml.sax.saxutils import escape
-
-from defusedxml import DefusedXmlException, ElementTree
 
 from migrator.model.ids import is_record_id, to_18
 from migrator.model.wire import JobInfo, JobState, RowFault
 from migrator.salesforce.wire import Malformed, RowReply, parse_time
+from migrator.salesforce.xmlread import Element, local, root_of, texts
 
 #: Bulk API guide, "Quick Start: Bulk API"
 NAMESPACE: Final = "http://www.force.com/2009/06/asyncapi/dataload"
@@ -66,24 +65,24 @@ def parse_error(content: bytes) -> tuple[str, str]:
         root = _root(content, "error")
     except Malformed:
         return "", ""
-    texts = _texts(root)
-    return texts.get("exceptionCode", ""), texts.get("exceptionMessage", "")
+    told = texts(root)
+    return told.get("exceptionCode", ""), told.get("exceptionMessage", "")
 
 
 def parse_job(content: bytes) -> JobInfo:
     """A job; its counters count its batches' rows."""
-    return _info(_texts(_root(content, "jobInfo")), _JOB_STATES)
+    return _info(texts(_root(content, "jobInfo")), _JOB_STATES)
 
 
 def parse_batch(content: bytes) -> JobInfo:
     """A batch, told like a job: its state is what the job is to whoever waits for its only batch."""
-    return _info(_texts(_root(content, "batchInfo")), _BATCH_STATES)
+    return _info(texts(_root(content, "batchInfo")), _BATCH_STATES)
 
 
 def parse_batches(content: bytes) -> tuple[JobInfo, ...]:
     """All batches of a job."""
     root = _root(content, "batchInfoList")
-    return tuple(_info(_texts(child), _BATCH_STATES) for child in root)
+    return tuple(_info(texts(child), _BATCH_STATES) for child in root)
 
 
 def parse_results(content: bytes, rows: int) -> tuple[RowReply, ...]:
@@ -120,43 +119,32 @@ def _fault(error: str) -> RowFault:
     return RowFault(told.group(1), told.group(2), fields)
 
 
-def _root(content: bytes, name: str) -> Any:
-    try:
-        root = ElementTree.fromstring(content, forbid_dtd=True)
-    except (ElementTree.ParseError, DefusedXmlException, ValueError) as fault:
-        raise Malformed(f"{name} is no XML") from fault
-    if _local(root) != name:
-        raise Malformed(f"{name} was expected")
+def _root(content: bytes, name: str) -> Element:
+    root = root_of(content)
+    if root is None or local(root) != name:
+        raise Malformed(f"it is not the {name} that was expected")
     return root
 
 
-def _local(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
-def _texts(element: Any) -> dict[str, str]:
-    return {_local(child): (child.text or "").strip() for child in element}
-
-
-def _info(texts: Mapping[str, str], states: Mapping[str, JobState]) -> JobInfo:
-    record_id, created = texts.get("id", ""), texts.get("createdDate", "")
+def _info(told: Mapping[str, str], states: Mapping[str, JobState]) -> JobInfo:
+    record_id, created = told.get("id", ""), told.get("createdDate", "")
     if not is_record_id(record_id):
         raise Malformed("a job or batch has no id")
     info = JobInfo(
         id=to_18(record_id),
-        state=states.get(texts.get("state", ""), JobState.UNKNOWN),
-        processed=_whole(texts, "numberRecordsProcessed"),
-        failed=_whole(texts, "numberRecordsFailed"),
-        error=texts.get("stateMessage", ""),
-        object=texts.get("object", ""),
-        operation=texts.get("operation", ""),
-        processing_ms=_whole(texts, "totalProcessingTime") or 0,
+        state=states.get(told.get("state", ""), JobState.UNKNOWN),
+        processed=_whole(told, "numberRecordsProcessed"),
+        failed=_whole(told, "numberRecordsFailed"),
+        error=told.get("stateMessage", ""),
+        object=told.get("object", ""),
+        operation=told.get("operation", ""),
+        processing_ms=_whole(told, "totalProcessingTime") or 0,
     )
     return replace(info, created=parse_time(created)) if created else info
 
 
-def _whole(texts: Mapping[str, str], name: str) -> int | None:
-    found = texts.get(name)
+def _whole(told: Mapping[str, str], name: str) -> int | None:
+    found = told.get(name)
     if not found:
         return None
     if not (found.isascii() and found.isdigit()):

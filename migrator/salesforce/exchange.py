@@ -6,7 +6,7 @@
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -18,25 +18,41 @@ from migrator.salesforce.answers import broken_answer, proxy_answer, refusal, tr
 from migrator.salesforce.body import BrokenBody, whole_body
 from migrator.salesforce.secret import Secret
 from migrator.salesforce.wire import parse_error
+from migrator.salesforce.xmlread import soap_fault
 
 JSON = "application/json"
 CSV = "text/csv"
 XML = "application/xml"
+SOAP_XML = "text/xml"
 #: where Bulk API v1 lives; it takes the session in a header of its own (Bulk API guide, "Set Up the Client")
 ASYNC = "/services/async/"
+#: where SOAP lives; it takes the session in the body
+SOAP = "/services/Soap/"
+
+#: SOAP answers every fault with 500; what REST would say (SOAP API guide, "ExceptionCode")
+_SOAP_STATUS = {
+    "INVALID_SESSION_ID": 401,
+    "SERVER_UNAVAILABLE": 503,
+    "UNKNOWN_EXCEPTION": 500,
+    "REQUEST_LIMIT_EXCEEDED": 403,
+}
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to make. `accept` is the content type that an answer with a body must have."""
+    """One request to make.
+
+    `accept` is the content type that an answer with a body must have. `with_token` makes the content where the session stands in it.
+    """
 
     method: str
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | IO[bytes] | None = None
+    with_token: Callable[[str], bytes] | None = None
     accept: str = JSON
 
     @property
@@ -109,7 +125,10 @@ class Exchange:
     def _request(self, call: Call, origin: str, token: Secret | None) -> httpx.Request:
         headers = {"Accept": call.accept, **call.headers}
         headers["Accept-Encoding"] = "gzip" if call.repeatable else "identity"
-        if token is not None:
+        content = call.content
+        if token is not None and call.with_token is not None:
+            content = call.with_token(token.reveal())
+        elif token is not None:
             headers["Authorization"] = f"Bearer {token.reveal()}"
             if call.path.startswith(ASYNC):
                 headers["X-SFDC-Session"] = token.reveal()
@@ -118,7 +137,7 @@ class Exchange:
             f"{origin}{call.path}",
             params=dict(call.params) or None,
             headers=headers,
-            content=call.content,
+            content=content,
         )
 
     def _check_head(self, call: Call, response: httpx.Response) -> None:
@@ -128,12 +147,16 @@ class Exchange:
             raise proxy_answer(self.where(call), status)
         if not 200 <= status < 300:
             error = ("", "") if page else self._error(call, response)
+            if status == 500 and error[0] and call.path.startswith(SOAP):
+                status = _SOAP_STATUS.get(error[0], 400)
             raise refusal(self.where(call), status, response.headers, error, self._clock.now())
         if call.repeatable and kind and not kind.startswith(call.accept):
             raise proxy_answer(self.where(call), status)
 
     def _error(self, call: Call, response: httpx.Response) -> tuple[str, str]:
         content = self._read(call, response)
+        if call.path.startswith(SOAP):
+            return soap_fault(content)
         if call.path.startswith(ASYNC) and "xml" in response.headers.get("Content-Type", "").lower():
             return bulk1_wire.parse_error(content)
         try:
@@ -154,7 +177,7 @@ class Exchange:
     def _parse(self, call: Call, response: httpx.Response, content: bytes) -> Any:
         if not content:
             return None
-        if call.accept == XML:
+        if call.accept in {XML, SOAP_XML}:
             return content
         try:
             return json.loads(content)

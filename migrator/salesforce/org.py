@@ -17,6 +17,7 @@ from migrator.salesforce.bulk1 import Bulk1
 from migrator.salesforce.cells import to_record
 from migrator.salesforce.exchange import CSV, JSON, Answer, Call
 from migrator.salesforce.failure import RequestFailed
+from migrator.salesforce.metadata import Metadata
 from migrator.salesforce.session import Download, Session
 from migrator.salesforce.wire import (
     ListPage,
@@ -64,6 +65,8 @@ class Org:
         self._base = f"/services/data/v{api_version}"
         #: serial loads
         self.bulk1 = Bulk1(session, api_version)
+        #: deferring sharing calculation
+        self.metadata = Metadata(session, api_version)
         self._identity: OrgIdentity | None = None
 
     def __enter__(self) -> Self:
@@ -242,6 +245,15 @@ class Org:
             form,
             lambda body: parse_row_replies(body, len(records)),
         )
+
+    def delete_record(self, sobject: str, record_id: str) -> None:
+        """Delete one record; one that is gone already is no failure."""
+        path = f"{self._base}/sobjects/{quote(sobject, safe='')}/{quote(record_id, safe='')}"
+        try:
+            self._session.call(Call("DELETE", path))
+        except RequestFailed as failed:
+            if failed.error_code not in {"ENTITY_IS_DELETED", "NOT_FOUND"}:
+                raise
 
     # -- the ways in
 
