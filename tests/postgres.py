@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 
 #: how a reason begins that the end of the test run repeats
@@ -50,6 +49,7 @@ class Server:
 
     def fresh(self) -> None:
         """Forget all ledgers."""
+        psycopg = pytest.importorskip("psycopg", reason=f"{NOT_RUN} psycopg is not installed (make setup)")
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("DROP SCHEMA IF EXISTS migrator CASCADE")
 

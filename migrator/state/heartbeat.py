@@ -72,4 +72,4 @@ class Heartbeat:
             " WHERE token = %s AND until >= clock_timestamp()",
             (self._ttl, self._token),
         )
-        return done.rowcount > 0
+        return bool(done.rowcount > 0)

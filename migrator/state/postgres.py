@@ -11,7 +11,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
@@ -31,7 +31,7 @@ from migrator.state.runstore import Head, lost
 from migrator.state.storage import corrupt
 from migrator.state.transitions import IllegalWrite
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 T = TypeVar("T")
 CONNECT_SECONDS = 10
 #: how often a commit whose connection broke is looked for and tried again, and the pause before each time
@@ -271,7 +271,7 @@ class PostgresStore:
             " WHERE lease.until < clock_timestamp()",
             (scope, self._token, self._run, socket.gethostname(), os.getpid(), self._ttl),
         )
-        return done.rowcount == 1
+        return bool(done.rowcount == 1)
 
     def close(self) -> None:
         if self._beat is not None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from migrator.clock import SystemClock, VirtualClock
@@ -15,8 +14,10 @@ from migrator.model.run import Attempt, AttemptKind, AttemptState, RunRow, StepR
 from migrator.state import Ledger, holder, list_runs, open_ledger, read_ledger
 from migrator.state.beacon import Beacon
 from migrator.state.ddl import VERSION
-from migrator.state.postgres import PostgresStore, checked_url
-from tests.postgres import Server
+from tests.postgres import NOT_RUN, Server
+
+psycopg = pytest.importorskip("psycopg", reason=f"{NOT_RUN} psycopg is not installed (make setup)")
+from migrator.state.postgres import PostgresStore, checked_url  # noqa: E402 - it needs the driver
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
