@@ -9,6 +9,7 @@ from itertools import product
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"  # five bits, one per character that is a capital
+LONG = 18  # characters of an id with its checksum
 COUNTER = 9  # digits of the base-62 counter; the last nine characters, as PK chunking counts them
 BLOCK = 62 * 62
 

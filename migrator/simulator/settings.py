@@ -1,7 +1,46 @@
 """What can be set about a simulated org."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+
+class LookupLocks(StrEnum):
+    """Whether a lookup locks the record it looks up, where the sources disagree."""
+
+    NEVER = "never"  # only master-detail and the standard pairs lock
+    RESTRICTED = "restricted"  # unless the lookup is cleared when its target goes; Record Locking Cheat Sheet
+    ALWAYS = "always"  # every lookup; Salesforce's engineering blog on lookup skew, 2013
+
+
+class LockOrder(StrEnum):
+    """In which order a transaction takes its locks."""
+
+    SORTED = "sorted"  # by id: transactions never wait for each other in a circle
+    ROWS = "rows"  # as its rows come: they may, and one of them then fails at once
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundWriter:
+    """Somebody else at work in the org: changes a few records now and then, and has them locked meanwhile."""
+
+    sobject: str
+    every: float  # seconds between two transactions on average
+    ids: tuple[str, ...] = ()  # which records; any, when none are listed
+    rows: int = 1  # of one transaction
+    seconds: float = 1.0  # that one transaction takes
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LockSettings:
+    """How records are locked. Only transactions that take time can be in each other's way."""
+
+    wait: float = 10.0  # seconds that a transaction waits for a lock; consistent reports, no official figure
+    lookups: LookupLocks = LookupLocks.RESTRICTED
+    order: LockOrder = LockOrder.SORTED
+    private_sharing: frozenset[str] = frozenset()  # sObjects whose new owners take the group membership lock
+    writers: tuple[BackgroundWriter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +68,9 @@ class OrgSettings:
     long_text_page: int = 1_000  # pages are shorter when a long text field is selected
     bulk_page: int = 50_000  # rows of one page of Bulk query results, when the client asks for none
     # asynchronous jobs
-    row_seconds: float = 0.0  # processing time of one row, on the org's clock
+    row_seconds: float = 0.0  # processing time of one row, on the org's clock, in every API
+    sobject_seconds: Mapping[str, float] = field(default_factory=dict)  # the same of rows of one sObject
+    locks: LockSettings = field(default_factory=LockSettings)
     batch_parallelism: int = 4
     shuffle_results: bool = True  # result rows out of input order, as the platform warns
     seed: int = 1

@@ -1,21 +1,24 @@
-"""Who works next: batches of asynchronous jobs wait in lanes for the org's parallel slots and work in turns.
+"""The org's parallel slots: batches of Bulk API v1 and 2.0 wait for one, work in turns, and give it back.
 
 A job that runs in parallel has a lane of its own; jobs that must take turns share one lane of width one. Each turn is one
-transaction, the one that is due first, so batches of all jobs interleave.
+transaction: it takes its locks, lasts as long as its rows do, and writes them at its end; batches of all jobs interleave.
 
 **Invariant:** no more batches have a slot than the org has slots, and none of a lane than the lane is wide.
 """
 
-import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
+from migrator.simulator.agenda import Agenda
+from migrator.simulator.locks.misses import miss
+from migrator.simulator.locks.orglocks import Locks
+from migrator.simulator.locks.table import Claim
 from migrator.simulator.orgstate import OrgState
-
-STEP_ROWS = 4_000  # rows of one look at the work, when rows take no time
+from migrator.simulator.records.results import RowError
 
 
 class Turn(StrEnum):
@@ -35,6 +38,11 @@ class BatchRun(Protocol):
         ...
 
     @property
+    def sobject(self) -> str:
+        """The sObject of its rows."""
+        ...
+
+    @property
     def next_rows(self) -> int:
         """Rows of its next transaction."""
         ...
@@ -43,8 +51,12 @@ class BatchRun(Protocol):
         """Take the slot; False when it may not run after all."""
         ...
 
-    def step(self, now: float) -> Turn:
-        """One transaction."""
+    def locks(self, locks: Locks) -> Sequence[str]:
+        """What its next transaction has to hold."""
+        ...
+
+    def step(self, since: float, now: float, missed: RowError | None) -> Turn:
+        """One transaction, which began at `since`; all of its rows are refused when it missed its locks."""
         ...
 
 
@@ -60,6 +72,17 @@ class _Lane:
         return bool(self.queue) and (self.width is None or self.active < self.width)
 
 
+@dataclass(slots=True, eq=False)
+class _Slot:
+    """A slot in use, and the transaction in it."""
+
+    lane: _Lane
+    run: BatchRun
+    since: float = 0.0
+    claim: Claim | None = None
+    gone: bool = False  # given back
+
+
 class Slots:
     """The slots of one org; `org.part(Slots)`. Feeders are asked before every look at the work."""
 
@@ -67,16 +90,17 @@ class Slots:
         self.org = org
         self.feeders: list[Callable[[float], bool]] = []
         self._lanes: dict[str, _Lane] = {}
-        self._running: list[tuple[float, int, _Lane, BatchRun]] = []  # a heap by when the next turn is over
+        self._taken: dict[_Slot, None] = {}  # in order
         self._freed = 0.0  # when a slot was last given back
-        self._turn = 0
         self._made = 0
-        org.background.append(self)
+        self._agenda = org.part(Agenda)
+        self._agenda.feeders.append(self._feed)
+        self._locks = org.part(Locks)
 
     @property
     def timed(self) -> bool:
         """Whether rows take time; then the clock limits the work, not the step."""
-        return self.org.settings.row_seconds > 0
+        return self._locks.timed
 
     def enqueue(self, run: BatchRun, now: float, *, lane: str, width: int | None = None) -> None:
         """Let a batch wait for a slot."""
@@ -90,40 +114,20 @@ class Slots:
         """Forget all batches of a job, at work or not."""
         for lane in self._lanes.values():
             lane.queue = deque(entry for entry in lane.queue if entry[1].job_id != job_id)
-        gone = [entry for entry in self._running if entry[3].job_id == job_id]
-        for _, _, lane, _ in gone:
-            self._release(lane, now)
-        if gone:
-            self._running = [entry for entry in self._running if entry[3].job_id != job_id]
-            heapq.heapify(self._running)
+        for slot in [slot for slot in self._taken if slot.run.job_id == job_id]:
+            self._release(slot, now)
+            if slot.claim is not None:
+                self._locks.table.cancel(slot.claim, now)
 
-    def advance(self, now: float) -> bool:
-        """Do a small step of what is due; whether there is more to do at once."""
+    def _feed(self, now: float) -> bool:
         fed = [feed(now) for feed in self.feeders]
-        if any(fed) and not self.timed:
-            return True
-        rows = 0
-        while self.timed or rows < STEP_ROWS:
-            self._fill()
-            if not self._running or self._running[0][0] > now:
-                return False
-            due, _, lane, run = heapq.heappop(self._running)
-            rows += run.next_rows
-            self._take_turn(lane, run, due)
-        return bool(self._running) or any(lane.open for lane in self._lanes.values())
+        self._fill()
+        return any(fed) and not self.timed
 
-    def _take_turn(self, lane: _Lane, run: BatchRun, now: float) -> None:
-        match run.step(now):
-            case Turn.AGAIN:
-                self._push(lane, run, now)
-            case Turn.BACK:
-                self._release(lane, now)
-                lane.queue.append((now, run))
-            case Turn.DONE:
-                self._release(lane, now)
+    # --- slots ---------------------------------------------------------------------------------------------------
 
     def _fill(self) -> None:
-        while len(self._running) < self.org.settings.batch_parallelism:
+        while len(self._taken) < self.org.settings.batch_parallelism:
             self._lanes = {name: lane for name, lane in self._lanes.items() if lane.queue or lane.active}
             lanes = [lane for lane in self._lanes.values() if lane.open]
             if not lanes:
@@ -133,13 +137,55 @@ class Slots:
             start = max(self._freed, since)
             if run.begin(start):
                 lane.active += 1
-                self._push(lane, run, start)
+                slot = _Slot(lane, run)
+                self._taken[slot] = None
+                self._start(slot, start)
 
-    def _push(self, lane: _Lane, run: BatchRun, now: float) -> None:
-        self._turn += 1
-        due = now + run.next_rows * self.org.settings.row_seconds
-        heapq.heappush(self._running, (due, self._turn, lane, run))
-
-    def _release(self, lane: _Lane, now: float) -> None:
-        lane.active -= 1
+    def _release(self, slot: _Slot, now: float) -> None:
+        slot.gone = True
+        slot.lane.active -= 1
+        del self._taken[slot]
         self._freed = now
+
+    # --- transactions --------------------------------------------------------------------------------------------
+
+    def _start(self, slot: _Slot, now: float) -> None:
+        """Begin the next transaction of a batch."""
+        slot.since = now
+        if not self._locks.active:
+            self._agenda.at(now, partial(self._end, slot, None))
+            return
+        granted, refused = partial(self._granted, slot), partial(self._refused, slot)
+        slot.claim = Claim(slot.run.locks(self._locks), granted, refused)
+        self._locks.table.claim(slot.claim, now)
+
+    def _granted(self, slot: _Slot, now: float) -> None:
+        seconds = self._locks.seconds(slot.run.sobject, slot.run.next_rows)
+        self._agenda.at(now + seconds, partial(self._end, slot, None))
+
+    def _refused(self, slot: _Slot, now: float, keys: Sequence[str]) -> int:
+        return self._end(slot, miss(keys), now)
+
+    def _end(self, slot: _Slot, missed: RowError | None, now: float) -> int:
+        """Write the rows of a transaction, or refuse them all, and go on; gives how many took no time."""
+        if slot.gone:
+            return 0
+        rows = slot.run.next_rows if now == slot.since else 0
+        turn = slot.run.step(slot.since, now, missed)
+        if slot.claim is not None:
+            self._locks.table.release(slot.claim, now)
+            slot.claim = None
+        if not slot.gone:
+            self._take_turn(slot, turn, now)
+        self._fill()
+        return rows
+
+    def _take_turn(self, slot: _Slot, turn: Turn, now: float) -> None:
+        match turn:
+            case Turn.AGAIN:
+                self._start(slot, now)
+            case Turn.BACK:
+                self._release(slot, now)
+                slot.lane.queue.append((now, slot.run))
+            case Turn.DONE:
+                self._release(slot, now)

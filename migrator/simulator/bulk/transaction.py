@@ -8,7 +8,7 @@ from migrator.simulator.limits import DAY
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.compile import Compiled
 from migrator.simulator.records.context import Context
-from migrator.simulator.records.results import ChunkResult
+from migrator.simulator.records.results import ChunkResult, RowError
 
 BATCH_ROWS = 10_000  # records of a batch; "Limits"
 CHUNK_ROWS = 200  # rows of one transaction
@@ -21,6 +21,11 @@ NO_DATA = "Unable to find any data to create batch"
 _RAGGED = "The number of values in a row does not match the number of columns in the header"
 
 
+def fits(compiled: Compiled, rows: Sequence[Sequence[str | None]]) -> bool:
+    """Whether every row has a cell for each column of the header."""
+    return not rows or set(map(len, rows)) == {compiled.width}
+
+
 def run_rows(
     org: OrgState,
     compiled: Compiled,
@@ -28,16 +33,14 @@ def run_rows(
     context: Context,
     *,
     processed: int,
+    missed: RowError | None = None,
 ) -> ChunkResult:
-    """Run the rows, or refuse them all where a fault says so; a `CsvFault` when one does not fit the header."""
-    if rows and set(map(len, rows)) != {compiled.width}:
+    """Run the rows, or refuse them all where locks were missed; a `CsvFault` when one does not fit the header."""
+    if not fits(compiled, rows):
         raise unparsable(_RAGGED)
     place = compiled.id_place
     ids = [row[place] or "" if place is not None else "" for row in rows]
+    if missed is not None:
+        return ChunkResult(ids, [False] * len(ids), dict.fromkeys(range(len(ids)), (missed,)))
     locked = org.part(JobFaults).locked(compiled.sobject.name, processed, ids)
     return locked or org.dml.execute(compiled, rows, context)
-
-
-def lock_failures(result: ChunkResult) -> int:
-    """How many rows were refused because somebody else had them locked."""
-    return sum(errors[0].status_code == "UNABLE_TO_LOCK_ROW" for errors in result.errors.values())

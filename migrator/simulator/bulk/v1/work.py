@@ -19,18 +19,22 @@ from migrator.simulator.bulk.transaction import (
     OPEN_FOR,
     SWEEP,
     TOO_MANY_LOCKS,
-    lock_failures,
+    fits,
     run_rows,
 )
 from migrator.simulator.bulk.v1.content import RESULTS, BatchFault, read_request
 from migrator.simulator.bulk.v1.job import Batch, BatchState, Concurrency, Job, JobSpec, JobState
 from migrator.simulator.bulk.v1.query import QueryQueue
+from migrator.simulator.locks.misses import misses
+from migrator.simulator.locks.orglocks import Locks
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.compile import Compiled, Operation
 from migrator.simulator.records.context import Context
-from migrator.simulator.records.results import ChunkResult, HeaderFault
+from migrator.simulator.records.results import ChunkResult, HeaderFault, RowError
 
 MAX_RETRIES = 10  # of a batch that meets locks; Bulk API guide, "Batch Retry Header"
+MAX_SECONDS = 600.0  # of a batch in one go; Bulk API guide, "Limits"
+TOO_LONG = f"Timeout : Retried more than {MAX_RETRIES} times"
 _SERIAL = "serial"  # the lane of all serial jobs
 _ABORTED = "InvalidJobState : The job was aborted"
 
@@ -97,9 +101,15 @@ class _Run:
     compiled: Compiled | None = None
     rows: Sequence[Sequence[str | None]] = field(default_factory=tuple)
 
+    began: float = 0.0  # when it got its slot
+
     @property
     def job_id(self) -> str:
         return self.job.id
+
+    @property
+    def sobject(self) -> str:
+        return self.job.spec.sobject
 
     @property
     def next_rows(self) -> int:
@@ -108,6 +118,7 @@ class _Run:
     def begin(self, now: float) -> bool:
         """Take the slot and read the batch, unless it cannot be read."""
         self.locked = 0
+        self.began = now
         self.batch.enter(BatchState.IN_PROGRESS, now)
         if self.compiled is not None:
             return True  # it was here before
@@ -138,28 +149,42 @@ class _Run:
         )
         self.rows = found.rows
 
-    def step(self, now: float) -> Turn:
+    def _next(self) -> Sequence[Sequence[str | None]]:
+        return self.rows[self.batch.done : self.batch.done + CHUNK_ROWS]
+
+    def locks(self, locks: Locks) -> Sequence[str]:
+        """What the next transaction has to hold."""
+        rows = self._next()
+        return locks.keys.of(self.compiled, rows) if self.compiled and fits(self.compiled, rows) else ()
+
+    def step(self, since: float, now: float, missed: RowError | None) -> Turn:
         """One transaction."""
         job, batch, org = self.job, self.batch, self.work.org
         if self.compiled is None:
             return Turn.DONE
-        rows = self.rows[batch.done : batch.done + CHUNK_ROWS]
+        rows = self._next()
         context = Context(job.created_by, now, job.id)
         try:
-            result = run_rows(org, self.compiled, rows, context, processed=job.processed)
+            result = run_rows(org, self.compiled, rows, context, processed=job.processed, missed=missed)
         except CsvFault as fault:
             batch.enter(BatchState.FAILED, now, fault.text)
             return Turn.DONE
         self._record(result)
         batch.modified = max(batch.modified, now)
-        batch.milliseconds += round(len(rows) * org.settings.row_seconds * 1000)
-        self.locked += lock_failures(result)
+        batch.milliseconds += round((now - since) * 1000)
+        self.locked += misses(result)
         if self._struck(now):
             return Turn.DONE
         if batch.done < len(self.rows):
-            return self._back(now) if self.locked > MAX_LOCK_FAILURES else Turn.AGAIN
+            return self._on(now)
         batch.enter(BatchState.COMPLETED, now)
         return Turn.DONE
+
+    def _on(self, now: float) -> Turn:
+        """The next transaction, unless the batch met too many locks or takes too long: then it waits again."""
+        if self.locked > MAX_LOCK_FAILURES:
+            return self._back(now, TOO_MANY_LOCKS)
+        return self._back(now, TOO_LONG) if now - self.began > MAX_SECONDS else Turn.AGAIN
 
     def _record(self, result: ChunkResult) -> None:
         batch, form = self.batch, RESULTS[self.job.spec.content]
@@ -168,14 +193,14 @@ class _Run:
         batch.done += len(result)
         batch.failed += len(result.errors)
 
-    def _back(self, now: float) -> Turn:
-        """Too many locks: the remainder of the batch goes back into the queue, unless that is over."""
+    def _back(self, now: float, why: str) -> Turn:
+        """The remainder of the batch goes back into the queue, unless that is over."""
         batch = self.batch
         if batch.retries >= MAX_RETRIES or not self.job.spec.batch_retry:
-            batch.enter(BatchState.FAILED, now, TOO_MANY_LOCKS)
+            batch.enter(BatchState.FAILED, now, why)
             return Turn.DONE
         batch.retries += 1
-        batch.enter(BatchState.QUEUED, now, TOO_MANY_LOCKS)
+        batch.enter(BatchState.QUEUED, now, why)
         return Turn.BACK
 
     def _struck(self, now: float) -> bool:

@@ -25,19 +25,23 @@ from migrator.simulator.bulk.transaction import (
     OPEN_FOR,
     SWEEP,
     TOO_MANY_LOCKS,
-    lock_failures,
+    fits,
     run_rows,
 )
 from migrator.simulator.bulk.v2.job import Batch, IngestJob, JobSpec, JobState
 from migrator.simulator.limits import BulkLimits
+from migrator.simulator.locks.misses import misses
+from migrator.simulator.locks.orglocks import Locks
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.compile import Compiled
 from migrator.simulator.records.context import Context
-from migrator.simulator.records.results import ChunkResult, HeaderFault
+from migrator.simulator.records.results import ChunkResult, HeaderFault, RowError
 from migrator.simulator.records.values import java_double
 from migrator.simulator.schema.model import NUMBERS
 
 MAX_RETRIES = 20  # of a batch, before the job fails; current guide (older ones: 10)
+MAX_SECONDS = 300.0  # of a batch in one go; Bulk API 2.0 guide, "Limits"
+TOO_LONG = f"Timeout : Retried more than {MAX_RETRIES} times"
 _ORDERS = 8  # orders of result rows within a transaction
 _BOOLEAN = {True: "true", False: "false"}
 
@@ -161,10 +165,17 @@ class _Running:
     plan: _Plan
     locked: int = 0  # rows refused for locks since it has its slot
     rows: Iterator[list[str]] = field(default_factory=lambda: iter(()))
+    next: list[list[str]] = field(default_factory=list)  # rows of the transaction that has begun
+    fault: CsvFault | None = None  # of reading them
+    began: float = 0.0  # when it got its slot
 
     @property
     def job_id(self) -> str:
         return self.job.id
+
+    @property
+    def sobject(self) -> str:
+        return self.plan.compiled.sobject.name
 
     @property
     def next_rows(self) -> int:
@@ -182,40 +193,58 @@ class _Running:
         span = self.plan.layout.spans[batch.number]
         rows = read_batch(self.plan.upload.read(span.start, span.end - span.start), job.spec.dialect)
         self.rows = islice(rows, batch.done, None)
+        self.began = now
         return True
 
     def _allowed(self, now: float) -> bool:
         limits = self.work.org.part(BulkLimits)
         return limits.records.take(now, self.batch.rows) and limits.batches.take(now)
 
-    def step(self, now: float) -> Turn:
+    def locks(self, locks: Locks) -> Sequence[str]:
+        """What the next transaction has to hold."""
+        try:
+            self.next = list(islice(self.rows, CHUNK_ROWS))
+        except CsvFault as fault:
+            self.fault = fault  # to be told at the end of the transaction
+        return locks.keys.of(self.plan.compiled, self.next) if fits(self.plan.compiled, self.next) else ()
+
+    def step(self, since: float, now: float, missed: RowError | None) -> Turn:
         """One transaction."""
         job, batch, org = self.job, self.batch, self.work.org
         try:
-            rows = list(islice(self.rows, CHUNK_ROWS))
+            if self.fault is not None:
+                raise self.fault
+            rows = self.next or list(islice(self.rows, CHUNK_ROWS))
             context = Context(job.created_by, now, job.id)
-            result = run_rows(org, self.plan.compiled, rows, context, processed=job.processed)
+            result = run_rows(org, self.plan.compiled, rows, context, processed=job.processed, missed=missed)
         except CsvFault as fault:
             self.work.stop(job, JobState.FAILED, now, fault.text)
             return Turn.DONE
+        self.next = []
         self._record(rows, result)
         job.modified = max(job.modified, now)
-        job.milliseconds += round(len(rows) * org.settings.row_seconds * 1000)
-        self.locked += lock_failures(result)
+        job.milliseconds += round((now - since) * 1000)
+        self.locked += misses(result)
         if self._struck(now):
             return Turn.DONE
         if batch.done < batch.rows:
-            return self._back(now) if self.locked > MAX_LOCK_FAILURES else Turn.AGAIN
+            return self._on(now)
         if job.processed == job.rows:
             self.work.stop(job, JobState.JOB_COMPLETE, now)
         return Turn.DONE
 
-    def _back(self, now: float) -> Turn:
-        """Too many locks: the remainder of the batch goes back into the queue."""
+    def _on(self, now: float) -> Turn:
+        """The next transaction, unless the batch met too many locks or takes too long: then it waits again."""
+        if self.locked > MAX_LOCK_FAILURES:
+            return self._back(now, TOO_MANY_LOCKS)
+        return self._back(now, TOO_LONG) if now - self.began > MAX_SECONDS else Turn.AGAIN
+
+    def _back(self, now: float, why: str) -> Turn:
+        """The remainder of the batch goes back into the queue, unless that happened too often."""
         self.job.retries += 1
         self.batch.retries += 1
         if self.batch.retries > MAX_RETRIES:
-            self.work.stop(self.job, JobState.FAILED, now, TOO_MANY_LOCKS)
+            self.work.stop(self.job, JobState.FAILED, now, why)
             return Turn.DONE
         return Turn.BACK
 

@@ -1,0 +1,48 @@
+"""What is going to happen in an org, and when: everything that takes time on its clock is an entry here.
+
+**Invariant:** entries happen at their own time, in order, whenever somebody looks; two of the same time in the order of
+their making. So what happens does not depend on how often the org is asked.
+"""
+
+import heapq
+from collections.abc import Callable
+
+from migrator.simulator.orgstate import OrgState
+
+STEP_ROWS = 4_000  # rows that take no time, in one look at the work; requests get their turn in between
+
+Action = Callable[[float], int]  # takes the time; gives how many rows it dealt with that took no time
+Feeder = Callable[[float], bool]  # makes new entries of what waits; whether it stops here for this look
+
+
+class Agenda:
+    """The agenda of one org; `org.part(Agenda)`. Feeders are asked before every look."""
+
+    def __init__(self, org: OrgState) -> None:
+        self.feeders: list[Feeder] = []
+        self._entries: list[tuple[float, int, Action]] = []
+        self._made = 0
+        org.background.append(self)
+
+    @property
+    def following(self) -> float:
+        """When the next entry is due; infinity when there is none."""
+        return self._entries[0][0] if self._entries else float("inf")
+
+    def at(self, time: float, action: Action) -> None:
+        """Have something happen."""
+        self._made += 1
+        heapq.heappush(self._entries, (time, self._made, action))
+
+    def advance(self, now: float) -> bool:
+        """Do what is due, a small step of it when it takes no time; whether there is more to do at once."""
+        fed = [feed(now) for feed in self.feeders]
+        if any(fed):
+            return True
+        rows = 0
+        while self._entries and self._entries[0][0] <= now:
+            if rows >= STEP_ROWS:
+                return True
+            time, _, action = heapq.heappop(self._entries)
+            rows += action(time)
+        return False
