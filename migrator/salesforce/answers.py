@@ -20,6 +20,7 @@ _MAX_MESSAGE = 300
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 #: REST API guide, "Status Codes and Error Responses": the whole org or user is shut out, not one request
+BAD_TOKEN = "Bad_OAuth_Token"  # noqa: S105 - the word in which user information refuses a token
 _SHUT_OUT = frozenset({"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "INACTIVE_USER", "USER_LOCKED_OUT"})
 
 
@@ -111,7 +112,7 @@ def _classify(status: int, code: str) -> tuple[str, ExitCode, str, bool]:
     if code in _SHUT_OUT:
         return "access-denied", ExitCode.REFUSED, "an administrator of the org has to allow API access", False
     # Bulk API v1 says 400 and a code of its own (Bulk API guide, "Errors")
-    if status == 401 or code == "InvalidSessionId":
+    if status == 401 or code in {"InvalidSessionId", BAD_TOKEN}:
         return "session-expired", ExitCode.PAUSED, "sign in again, then resume", True
     if status in {408, 429} or status >= 500:
         return "org-unavailable", ExitCode.PAUSED, "resume when the org answers again; nothing is lost", True

@@ -14,7 +14,7 @@ import httpx
 
 from migrator.clock import Clock
 from migrator.salesforce import bulk1_wire
-from migrator.salesforce.answers import broken_answer, proxy_answer, refusal, transport_failure
+from migrator.salesforce.answers import BAD_TOKEN, broken_answer, proxy_answer, refusal, transport_failure
 from migrator.salesforce.body import BrokenBody, whole_body
 from migrator.salesforce.secret import Secret
 from migrator.salesforce.wire import parse_error
@@ -144,6 +144,8 @@ class Exchange:
         status, kind = response.status_code, response.headers.get("Content-Type", "").lower()
         page = "html" in kind
         if page and status < 500:
+            if status == 403 and self._read(call, response).strip() == BAD_TOKEN.encode():
+                raise refusal(self.where(call), status, response.headers, (BAD_TOKEN, ""), self._clock.now())
             raise proxy_answer(self.where(call), status)
         if not 200 <= status < 300:
             error = ("", "") if page else self._error(call, response)

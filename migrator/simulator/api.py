@@ -1,7 +1,7 @@
 """All resources of an org: every API module's routes in one list."""
 
 from migrator.simulator import discovery
-from migrator.simulator.auth import oauth, soap_login
+from migrator.simulator.auth import endpoints, soap_login
 from migrator.simulator.bulk.v1 import api as bulk1_api
 from migrator.simulator.bulk.v2 import ingest as bulk2_ingest
 from migrator.simulator.bulk.v2 import query as bulk2_query
@@ -13,7 +13,7 @@ from migrator.simulator.router import Route
 def routes() -> list[Route]:
     """The routes of all API modules."""
     single = [
-        *oauth.routes(),
+        *endpoints.routes(),
         *discovery.routes(),
         *rows.routes(),
         *collections_api.routes(),

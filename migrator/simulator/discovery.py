@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from migrator.simulator.auth.oauth import identity_url
+from migrator.simulator.auth.identity import identity_url
 from migrator.simulator.http import ApiError, Response, answer
 from migrator.simulator.limits import MAX_QUERY_JOBS, BulkLimits
 from migrator.simulator.orgstate import OrgState

@@ -202,6 +202,8 @@ def _in_this_org(org: OrgState, granted: Granted) -> Granted:
     switched = {
         "BulkApiHardDelete": org.settings.hard_delete,
         "CreateAuditFields": org.settings.audit_fields,
+        "ManageSharing": org.settings.manage_sharing,
+        "ModifyMetadata": org.settings.modify_metadata,
         "UpdateWithInactiveOwner": org.settings.audit_fields,
     }
     user = granted.user.difference(name for name, on in switched.items() if not on)

@@ -49,7 +49,7 @@ class Org(OrgState):
             user_id = user_named(self, username) if username else self.user_id
             if not user_id:
                 raise LookupError(f"no user {username}")
-            return self.part(Tokens).issue(user_id)
+            return self.part(Tokens).issue(user_id, self.settings.client_id)
 
     def handle(self, request: Request) -> Response:
         """Answer a request; raises `Dropped` where a fault ends the connection."""

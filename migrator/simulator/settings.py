@@ -50,13 +50,19 @@ class OrgSettings:
     organization_id: str = "00D000000000001EAA"
     name: str = "Simulated Org"
     sandbox: bool = False
-    # who may come in: every grant gives a token of this user
+    # who may come in; any active user of the org has this password
     username: str = "integration@simulator.example"
     password: str = "simulator"  # noqa: S105 - of a simulated org
     client_id: str = "migrator-simulator"
     client_secret: str = "simulator-secret"  # noqa: S105 - of a simulated org
     refresh_token: str = "simulator-refresh-token"  # noqa: S105 - of a simulated org
     public_key: str | None = None  # PEM; a JWT bearer assertion must be signed with its private key
+    preauthorized: frozenset[str] | None = None  # usernames that JWT bearer may name; None is everybody
+    run_as: str = ""  # username of the client credentials grant; empty is the integration user
+    client_credentials: bool = True
+    password_flow: bool = True  # off in orgs made since Summer '23
+    refresh_needs_secret: bool = False
+    rotate_refresh_tokens: bool = False
     token_lifetime: float = 7_200.0  # seconds of the org's clock
     # limits
     api_requests: int = 100_000  # per 24 h

@@ -1,74 +1,179 @@
-"""OAuth: tokens for the org's integration user, who they are, and their end. Every token is really checked.
+"""Access tokens, refresh tokens and authorization codes of one org, and the user behind a request's token.
 
-**Invariant:** a token is good only if this org gave it, and until it expires on the org's clock or is revoked.
+**Invariant:** a token is good only if this org gave it, until it expires on the org's clock or is revoked, and only
+while its user is active.
 """
 
-import base64
-import hashlib
-import hmac
-import json
 import string
-from typing import Any
-from urllib.parse import parse_qsl, unquote_plus
+from dataclasses import dataclass, field
 
-import jwt
-
-from migrator.simulator.http import ApiError, Headers, Request, Response, answer, dump
+from migrator.simulator.http import ApiError, Request
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.router import NEWEST, Call, Route
 
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_NO_CACHE = {
-    "Cache-Control": "no-cache,must-revalidate,max-age=0,no-store,private",
-    "X-Readonlymode": "false",
-}
+CODE_LIFETIME = 900.0  # seconds of an authorization code; OAuth web server flow
 _TOKEN_ALPHABET = string.ascii_letters + string.digits + "._"
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An access token: whose it is, how long it is good, and the refresh token it goes back to."""
+
+    user_id: str
+    issued: float
+    expiry: float
+    client_id: str = ""
+    refresh: str = ""
+
+
+@dataclass(slots=True)
+class Refresh:
+    """A refresh token; those that took its place when tokens rotate are of the same family."""
+
+    user_id: str
+    client_id: str
+    family: int
+    spent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An authorization code and what its exchange has to show."""
+
+    user_id: str
+    client_id: str
+    redirect_uri: str
+    challenge: str
+    expiry: float
+
+
+@dataclass(slots=True)
+class _Held:
+    access: dict[str, Access] = field(default_factory=dict)
+    refresh: dict[str, Refresh] = field(default_factory=dict)
+    codes: dict[str, Code] = field(default_factory=dict)
+
+
 class Tokens:
-    """The tokens that an org has given and not taken back."""
+    """What an org has given and not taken back; `org.part(Tokens)`."""
 
     def __init__(self, org: OrgState) -> None:
         self._org = org
-        self._held: dict[str, tuple[str, float]] = {}  # token → user's id, and when it expires
+        self.closed = ""  # why nobody can sign in
+        self._held = _Held()
+        self._families = 1
+        given = org.settings
+        self._held.refresh[given.refresh_token] = Refresh("", given.client_id, 0)  # of the integration user
 
-    def issue(self, user_id: str = "") -> str:
+    # --- access tokens
+
+    def issue(self, user_id: str = "", client_id: str = "", refresh: str = "") -> str:
         """A new token of a user (the integration user), in the platform's form: the org's id, `!`, and noise."""
-        noise = "".join(self._org.random.choices(_TOKEN_ALPHABET, k=96))
-        token = f"{self._org.settings.organization_id[:15]}!AQ{noise}"
-        expiry = self._org.clock.now() + self._org.settings.token_lifetime
-        self._held[token] = (user_id or self._org.user_id, expiry)
+        token = f"{self._org.settings.organization_id[:15]}!AQ{self._noise(96)}"
+        now = self._org.clock.now()
+        expiry = now + self._org.settings.token_lifetime
+        self._held.access[token] = Access(user_id or self._org.user_id, now, expiry, client_id, refresh)
         return token
 
-    def user_of(self, token: str) -> str:
-        """The id of the user whose token it is; empty when it does not open the org now.
+    def access(self, token: str) -> Access | None:
+        """What is known of a token that opens the org now."""
+        held = self._held.access.get(token)
+        if held is None or self._org.clock.now() >= held.expiry or not may_log_in(self._org, held.user_id):
+            return None
+        return held
 
-        A user who was deactivated or frozen is out at once.
-        """
-        user_id, expiry = self._held.get(token, ("", 0.0))
-        good = self._org.clock.now() < expiry and may_log_in(self._org, user_id)
-        return user_id if good else ""
+    def user_of(self, token: str) -> str:
+        """The id of the user whose token it is; empty when the token does not open the org now."""
+        held = self.access(token)
+        return held.user_id if held else ""
 
     def good(self, token: str) -> bool:
         """Whether the token opens the org now."""
-        return bool(self.user_of(token))
+        return self.access(token) is not None
+
+    # --- refresh tokens
+
+    def issue_refresh(self, user_id: str, client_id: str, family: int | None = None) -> str:
+        """A new refresh token."""
+        if family is None:
+            family, self._families = self._families, self._families + 1
+        token = f"5Aep861{self._noise(80)}"
+        self._held.refresh[token] = Refresh(user_id, client_id, family)
+        return token
+
+    def refresh(self, token: str, client_id: str) -> Refresh | None:
+        """The refresh token, if it is good. One that was rotated away ends its whole family."""
+        held = self._held.refresh.get(token)
+        if held is None or held.client_id != client_id:
+            return None
+        if held.spent:
+            self._end_family(held.family)
+            return None
+        return Refresh(held.user_id or self._org.user_id, client_id, held.family)
+
+    def rotate(self, token: str) -> str:
+        """A refresh token in the place of this one."""
+        held = self._held.refresh[token]
+        held.spent = True
+        return self.issue_refresh(held.user_id or self._org.user_id, held.client_id, held.family)
+
+    def _end_family(self, family: int) -> None:
+        for token, held in list(self._held.refresh.items()):
+            if held.family == family:
+                self._take_back(token)
+
+    def _take_back(self, refresh: str) -> None:
+        self._held.refresh.pop(refresh, None)
+        for token, held in list(self._held.access.items()):
+            if held.refresh == refresh:
+                del self._held.access[token]
+
+    # --- authorization codes
+
+    def issue_code(self, user_id: str, client_id: str, redirect_uri: str, challenge: str) -> str:
+        """A new authorization code."""
+        code = f"aPrx{self._noise(80)}"
+        expiry = self._org.clock.now() + CODE_LIFETIME
+        self._held.codes[code] = Code(user_id, client_id, redirect_uri, challenge, expiry)
+        return code
+
+    def redeem(self, code: str) -> Code | None:
+        """What a code stands for, once."""
+        held = self._held.codes.pop(code, None)
+        return held if held and self._org.clock.now() < held.expiry else None
+
+    # --- the end of them
 
     def revoke(self, token: str) -> bool:
-        """Take a token back."""
-        return self._held.pop(token, None) is not None
+        """Take an access or refresh token back; the latter with the access tokens that came of it."""
+        if token in self._held.refresh:
+            self._take_back(token)
+            return True
+        return self._held.access.pop(token, None) is not None
+
+    def close(self, reason: str) -> None:
+        """End every session, and let nobody sign in again."""
+        self.closed = reason
+        self.revoke_all()
 
     def revoke_all(self) -> None:
         """End every session, as an administrator can."""
-        self._held.clear()
+        self._held.access.clear()
+
+    def _noise(self, length: int) -> str:
+        return "".join(self._org.random.choices(_TOKEN_ALPHABET, k=length))
+
+
+def token_of(request: Request) -> str:
+    """The token that a request carries, wherever the platform looks for it."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() not in {"bearer", "oauth"}:
+        token = request.headers.get("X-SFDC-Session", "") or request.query.get("oauth_token", "")
+    return token.strip()
 
 
 def authenticate(org: OrgState, request: Request) -> str:
     """The user behind the request's token, or the platform's 401."""
-    header = request.headers.get("Authorization", "")
-    kind, _, token = header.partition(" ")
-    if kind.lower() not in {"bearer", "oauth"}:
-        token = request.headers.get("X-SFDC-Session", "") or request.query.get("oauth_token", "")
-    user_id = org.part(Tokens).user_of(token.strip())
+    user_id = org.part(Tokens).user_of(token_of(request))
     if not user_id:
         raise ApiError(
             401, "INVALID_SESSION_ID", "Session expired or invalid", headers={"WWW-Authenticate": "Token"}
@@ -83,7 +188,7 @@ def check_api_enabled(org: OrgState, user_id: str) -> None:
 
 
 def user_named(org: OrgState, username: str) -> str:
-    """The id of the user of that name; `""` when there is none."""
+    """The id of the user of that name, active or not; `""` when there is none."""
     users = org.store.table("User")
     found = users.find("Username", username) if username else []
     return users.id_of(found[0]) if found else ""
@@ -93,218 +198,6 @@ def may_log_in(org: OrgState, user_id: str) -> bool:
     """Whether a user is active and not frozen."""
     users, logins = org.store.table("User"), org.store.table("UserLogin")
     seq = users.seq_of(user_id)
-    if not seq or users.cell(seq, "IsActive") != "true":
+    if not users.exists(seq) or users.cell(seq, "IsActive") != "true":
         return False
     return all(logins.cell(each, "IsFrozen") != "true" for each in logins.find("UserId", user_id))
-
-
-def _form(request: Request) -> dict[str, str]:
-    """The parameters of the body and of the query string, as some clients send them."""
-    body = request.read().decode("utf-8", "replace")
-    if "json" in request.headers.get("Content-Type", ""):
-        loaded = request.json()
-        given = {key: str(value) for key, value in loaded.items()} if isinstance(loaded, dict) else {}
-    else:
-        given = dict(parse_qsl(body, keep_blank_values=True))
-    return {**request.query, **given}
-
-
-def _basic(request: Request) -> dict[str, str]:
-    """The client's id and secret where they came as HTTP Basic authentication (RFC 6749, 2.3.1)."""
-    kind, _, encoded = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "basic":
-        return {}
-    try:
-        client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except ValueError:
-        return {}
-    return {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}
-
-
-def _refuse(error: str, description: str, *, status: int = 400) -> Response:
-    return Response(
-        status,
-        Headers({"Content-Type": "application/json;charset=UTF-8", **_NO_CACHE}),
-        dump({"error": error, "error_description": description}),
-    )
-
-
-def token(org: OrgState, call: Call) -> Response:
-    """The token endpoint."""
-    form = _form(call.request) | _basic(call.request)
-    grant = form.get("grant_type", "")
-    if grant == JWT_BEARER:
-        user = _asserted_user(org, form.get("assertion", ""))
-        return user if isinstance(user, Response) else _grant(org, call, user)
-    if form.get("client_id") != org.settings.client_id:
-        return _refuse("invalid_client_id", "client identifier invalid")
-    return _check_secrets(org, grant, form) or _grant(org, call, org.user_id)
-
-
-def _check_secrets(org: OrgState, grant: str, form: dict[str, str]) -> Response | None:
-    """A refusal, or None for a good secret, refresh token or password."""
-    settings = org.settings
-    secret = _same(form.get("client_secret", ""), settings.client_secret)
-    match grant:
-        case "client_credentials":
-            return None if secret else _refuse("invalid_client", "invalid client credentials")
-        case "refresh_token":
-            good = _same(form.get("refresh_token", ""), settings.refresh_token)
-            return None if good else _refuse("invalid_grant", "expired access/refresh token")
-        case "password":
-            known = knows(org, form.get("username", ""), form.get("password", ""))
-            return None if known and secret else _refuse("invalid_grant", "authentication failure")
-        case _:
-            return _refuse("unsupported_grant_type", "grant type not supported")
-
-
-def knows(org: OrgState, username: str, password: str) -> str:
-    """The id of the user with this password, or nothing; a security token may be pasted behind the password."""
-    good = username == org.settings.username and password.startswith(org.settings.password)
-    return org.user_id if good else ""
-
-
-def identity_url(org: OrgState, base: str, user_id: str) -> str:
-    """The address that says who a user is."""
-    return f"{base}/id/{org.settings.organization_id}/{user_id}"
-
-
-def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode(), expected.encode())
-
-
-def _asserted_user(org: OrgState, assertion: str) -> Response | str:
-    """The user that a good assertion is about, or a refusal. Only an expiry in the past is too old: the platform caps nothing."""
-    try:
-        claims = _claims(assertion, org.settings.public_key)
-    except jwt.InvalidTokenError:
-        return _refuse("invalid_grant", "invalid assertion")
-    if claims.get("iss") != org.settings.client_id:
-        return _refuse("invalid_client_id", "client identifier invalid")
-    expiry = claims.get("exp")
-    user_id = user_named(org, str(claims.get("sub") or ""))
-    refusals = {
-        "user hasn't approved this consumer": not user_id,
-        "audience is invalid": "aud" not in claims,
-        "expired authorization code": not isinstance(expiry, int | float) or expiry <= org.clock.now(),
-    }
-    reason = next((text for text, refused in refusals.items() if refused), None)
-    return _refuse("invalid_grant", reason) if reason else user_id
-
-
-def _claims(assertion: str, public_key: str | None) -> dict[str, Any]:
-    """What the assertion says, its signature checked when the org has a key."""
-    if public_key is None:
-        return jwt.decode(assertion, options={"verify_signature": False})
-    unchecked = jwt.PyJWT(
-        options={"verify_aud": False, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
-    )
-    return unchecked.decode(assertion, public_key, algorithms=["RS256"])
-
-
-def _grant(org: OrgState, call: Call, user_id: str) -> Response:
-    if not may_log_in(org, user_id):
-        return _refuse("inactive_user", "user is inactive")
-    base = call.request.base_url
-    identity = identity_url(org, base, user_id)
-    issued = str(int(org.clock.now() * 1000))
-    signed = hmac.new(org.settings.client_secret.encode(), (identity + issued).encode(), hashlib.sha256)
-    body = {
-        "access_token": org.part(Tokens).issue(user_id),
-        "signature": signed.hexdigest(),
-        "scope": "api refresh_token",
-        "instance_url": base,
-        "id": identity,
-        "token_type": "Bearer",
-        "issued_at": issued,
-    }
-    return answer(body, headers=_NO_CACHE)
-
-
-def revoke(org: OrgState, call: Call) -> Response:
-    """Take a token back; unknown ones are an error, as on the platform."""
-    if org.part(Tokens).revoke(_form(call.request).get("token", "")):
-        return Response(200, Headers(_NO_CACHE))
-    return _refuse("unsupported_token_type", "this token type is not supported")
-
-
-def introspect(org: OrgState, call: Call) -> Response:
-    """Whether a token is active."""
-    return answer({"active": org.part(Tokens).good(_form(call.request).get("token", ""))})
-
-
-def _identity(org: OrgState, call: Call) -> dict[str, Any]:
-    user = org.store.table("User").get(org.store.table("User").seq_of(call.user_id))
-    base = call.request.base_url
-    organization = org.settings.organization_id
-    data = f"{base}/services/data/v{{version}}/"
-    return {
-        "sub": f"{base}/id/{organization}/{call.user_id}",
-        "user_id": call.user_id,
-        "organization_id": organization,
-        "preferred_username": user["Username"],
-        "nickname": user.get("CommunityNickname", ""),
-        "name": f"{user.get('FirstName', '')} {user['LastName']}".strip(),
-        "email": user["Email"],
-        "email_verified": True,
-        "given_name": user.get("FirstName"),
-        "family_name": user["LastName"],
-        "zoneinfo": user.get("TimeZoneSidKey", "GMT"),
-        "urls": {
-            "enterprise": f"{base}/services/Soap/c/{{version}}/{organization[:15]}",
-            "metadata": f"{base}/services/Soap/m/{{version}}/{organization[:15]}",
-            "partner": f"{base}/services/Soap/u/{{version}}/{organization[:15]}",
-            "rest": data,
-            "sobjects": f"{data}sobjects/",
-            "search": f"{data}search/",
-            "query": f"{data}query/",
-            "recent": f"{data}recent/",
-            "tooling_soap": f"{base}/services/Soap/T/{{version}}/{organization[:15]}",
-            "tooling_rest": f"{data}tooling/",
-            "profile": f"{base}/{call.user_id}",
-        },
-        "active": user.get("IsActive") == "true",
-        "user_type": "STANDARD",
-        "language": user.get("LanguageLocaleKey", "en_US"),
-        "locale": user.get("LocaleSidKey", "en_US"),
-        "utcOffset": 0,
-        "updated_at": user["SystemModstamp"].replace("Z", "+0000"),
-    }
-
-
-def userinfo(org: OrgState, call: Call) -> Response:
-    """OpenID's user information."""
-    body = _identity(org, call)
-    body["is_app_installed"] = True
-    return answer(body)
-
-
-def identity(org: OrgState, call: Call) -> Response:
-    """The identity URL of a token's answer; `?version=latest` fills in the version."""
-    found = _identity(org, call)
-    version = call.request.query.get("version", "")
-    text = json.dumps(found)
-    if version:
-        text = text.replace("{version}", f"{NEWEST}.0" if version == "latest" else version)
-    body = json.loads(text)
-    body["id"] = body.pop("sub")
-    body["asserted_user"] = True
-    body["username"] = body.pop("preferred_username")
-    body["nick_name"] = body.pop("nickname")
-    body["display_name"] = body.pop("name")
-    body["first_name"] = body.pop("given_name")
-    body["last_name"] = body.pop("family_name")
-    return answer(body)
-
-
-def routes() -> list[Route]:
-    """The OAuth resources."""
-    return [
-        Route("POST", "/services/oauth2/token", token, public=True, counted=False),
-        Route("POST", "/services/oauth2/revoke", revoke, public=True, counted=False),
-        Route("GET", "/services/oauth2/revoke", revoke, public=True, counted=False),
-        Route("POST", "/services/oauth2/introspect", introspect, public=True, counted=False),
-        Route("GET", "/services/oauth2/userinfo", userinfo, counted=False),
-        Route("POST", "/services/oauth2/userinfo", userinfo, counted=False),
-        Route("GET", "/id/{organization}/{user}", identity, counted=False),
-    ]

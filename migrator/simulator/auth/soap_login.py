@@ -3,7 +3,8 @@
 from typing import Any
 
 from migrator.simulator import soap
-from migrator.simulator.auth.oauth import Tokens, knows
+from migrator.simulator.auth.grants import knows
+from migrator.simulator.auth.oauth import Tokens
 from migrator.simulator.http import Response
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import Call, Route

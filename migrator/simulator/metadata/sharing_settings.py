@@ -60,7 +60,7 @@ class SharingSettings:
             raise Problem(f"The simulator has no settings but {FULL_NAME}")
         if component.api < SINCE:
             raise Problem(f"SharingSettings is not available in API version {component.api}.0")
-        if not org.settings.manage_sharing:
+        if not org.view(user_id).may("ManageSharing"):
             raise Problem(
                 "You do not have the level of access necessary to perform the operation you requested: Manage Sharing",
                 "INSUFFICIENT_ACCESS",

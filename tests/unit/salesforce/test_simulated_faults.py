@@ -95,6 +95,16 @@ def test_a_session_that_ends_in_the_middle(sim: SimulatedOrg, org: Org, clock: V
     assert org.abort(job.id).state is JobState.ABORTED
 
 
+def test_who_we_are_is_asked_with_a_token_that_has_ended(
+    sim: SimulatedOrg, org: Org, clock: VirtualClock
+) -> None:
+    org.limits()
+    clock.advance(GIVEN.token_lifetime + 1)
+    assert (
+        org.identity().organization_id == GIVEN.organization_id
+    )  # refused with 403 and one word, then renewed
+
+
 @pytest.mark.parametrize(
     ("kind", "happened", "sent"),
     [

@@ -67,4 +67,4 @@ def test_the_identity_is_found_as_clients_find_it(org: Org, call: Any) -> None:
     shown = org.handle(Request("GET", path, {"format": "json", "oauth_token": call.token}))
     assert shown.status == 200
     assert shown.json()["user_id"] == org.user_id
-    assert org.handle(Request("GET", path, {"oauth_token": "no"})).status == 401
+    assert org.handle(Request("GET", path, {"oauth_token": "no"})).status == 403
