@@ -61,8 +61,8 @@ class Compiled:
     null_marker: str | None
     values: tuple[ValueColumn, ...]
     parents: tuple[ParentColumn, ...]
-    forbidden_insert: tuple[ValueColumn, ...]
-    forbidden_update: tuple[ValueColumn, ...]
+    forbidden_insert: tuple[ValueColumn | ParentColumn, ...]
+    forbidden_update: tuple[ValueColumn | ParentColumn, ...]
     id_place: int | None
     key_place: int | None
     key: Field | None  # of an upsert; None when it is by Id
@@ -104,11 +104,9 @@ def compile_columns(
     given = {found.field.name for found in draft.values} | {found.field.name for found in draft.parents}
     demanded = [] if trusted else [found for found in sobject.fields if found.required]
     audited = audit_fields and operation is Operation.INSERT
-    may_insert = {
-        found.place
-        for found in draft.values
-        if trusted or found.field.createable or (audited and found.field.name.lower() in AUDIT_FIELDS)
-    }
+    if trusted:  # what is computed is not taken from seed data
+        draft.values[:] = [found for found in draft.values if not found.field.calculated]
+    columns_given: list[ValueColumn | ParentColumn] = [*draft.values, *draft.parents]
     return Compiled(
         operation=operation,
         sobject=sobject,
@@ -116,10 +114,16 @@ def compile_columns(
         null_marker=null_marker,
         values=tuple(draft.values),
         parents=tuple(draft.parents),
-        forbidden_insert=tuple(found for found in draft.values if found.place not in may_insert),
+        forbidden_insert=tuple(
+            found
+            for found in columns_given
+            if not (
+                trusted or found.field.createable or (audited and found.field.name.lower() in AUDIT_FIELDS)
+            )
+        ),
         forbidden_update=tuple(
             found
-            for found in draft.values
+            for found in columns_given
             if not (trusted or found.field.updateable or found.place == draft.key_place)
         ),
         id_place=draft.id_place,

@@ -116,6 +116,12 @@ class Dml:
             return self._write(chunk, inserts, updates, context)
         return self._save(chunk, inserts, updates, context, rules, all_or_none=all_or_none)
 
+    def follow(self, saved: Saved) -> None:
+        """Run the effects of records that an effect has changed, whose old cells it gives."""
+        rules = self._rules.get(saved.table.sobject.name)
+        if rules is not None:
+            rules.after_save(saved, saved.before.keys())
+
     def _save(
         self,
         chunk: Chunk,

@@ -21,6 +21,7 @@ Seed data is trusted: it goes through `defaults` and `effects` only. An sObject 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from migrator.simulator.records.chunk import Chunk
@@ -167,6 +168,13 @@ class Effect:
     run: Callable[[Saved], None]
     watches: frozenset[str] | None = None  # an update that gives none of these fields is of no interest
     changes: frozenset[Change] = frozenset(Change)
+    reads: frozenset[str] = (
+        frozenset()
+    )  # fields whose old cells it wants, beside the given ones that it watches
+
+    def wants(self, given: AbstractSet[str]) -> bool:
+        """Whether an update that gives these fields is of interest."""
+        return Change.UPDATED in self.changes and (self.watches is None or not self.watches.isdisjoint(given))
 
 
 Removal = Callable[[Table, int], RowError | None]
@@ -196,22 +204,16 @@ class Rules:
                     step(saving)
                     saving.settle()
 
-    def watched(self, given: set[str]) -> list[str]:
-        """The fields among the given whose old cells an effect will ask for."""
+    def watched(self, given: AbstractSet[str]) -> list[str]:
+        """The fields whose old cells an effect will ask for after an update that gives these fields."""
         names: set[str] = set()
         for effect in self.effects:
-            names |= given if effect.watches is None else effect.watches & given
+            if effect.wants(given):
+                names |= effect.reads | (given if effect.watches is None else effect.watches & given)
         return sorted(names)
 
-    def after_save(self, saved: Saved, given: set[str]) -> None:
+    def after_save(self, saved: Saved, given: AbstractSet[str]) -> None:
         """Stage 6, for records of one kind of change."""
         for effect in self.effects:
-            if saved.change not in effect.changes:
-                continue
-            if (
-                saved.change is Change.UPDATED
-                and effect.watches is not None
-                and effect.watches.isdisjoint(given)
-            ):
-                continue
-            effect.run(saved)
+            if saved.change in effect.changes and (saved.change is not Change.UPDATED or effect.wants(given)):
+                effect.run(saved)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from migrator.simulator import ids
 from migrator.simulator.records.chunk import Chunk
-from migrator.simulator.records.compile import Operation, ValueColumn
+from migrator.simulator.records.compile import Operation, ParentColumn, ValueColumn
 from migrator.simulator.records.references import References
 from migrator.simulator.records.results import RowError
 from migrator.simulator.schema.model import Field, FieldType
@@ -179,7 +179,7 @@ class Judge:
         return {row: updates[row] for row in chunk.good(rows)} if chunk.errors else updates
 
     def _forbidden(
-        self, chunk: Chunk, columns: Sequence[ValueColumn], rows: Sequence[int], *, nulls: bool
+        self, chunk: Chunk, columns: Sequence[ValueColumn | ParentColumn], rows: Sequence[int], *, nulls: bool
     ) -> None:
         given: dict[int, list[str]] = {}
         for column in columns:

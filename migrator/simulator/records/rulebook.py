@@ -4,6 +4,7 @@ from migrator.simulator.records.choices import choice_checks
 from migrator.simulator.records.dml import Dml
 from migrator.simulator.records.personaccounts import add_person_accounts
 from migrator.simulator.records.store import Store
+from migrator.simulator.records.summaries import add_summaries
 from migrator.simulator.records.truth import Truth
 
 
@@ -14,3 +15,4 @@ def add_rules(dml: Dml, store: Store, truth: Truth) -> None:
         if checks:
             dml.rules(sobject.name).checks.extend(checks)
     add_person_accounts(dml, store, truth)
+    add_summaries(dml, store)

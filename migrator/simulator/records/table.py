@@ -16,7 +16,7 @@ from migrator.simulator import ids
 from migrator.simulator.records.columns import Column, cells_of, constant, seal
 from migrator.simulator.records.index import Index
 from migrator.simulator.records.segment import Segment, arranged
-from migrator.simulator.schema.model import FieldType, SObject
+from migrator.simulator.schema.model import Field, FieldType, SObject, SummaryOperation
 
 SEGMENT = 256  # a segment is sealed when it has so many records; Bulk chunks of 200 are sealed at once
 SEAL_AT_ONCE = 100
@@ -62,10 +62,7 @@ class Table:
         self._hot: dict[int, None] = {}
         self._cache: dict[tuple[int, str], Sequence[str]] = {}
         self._indexes: dict[str, Index] = {}
-        self._defaults = {
-            found.name: found.default or ("false" if found.type is FieldType.BOOLEAN else "")
-            for found in sobject.fields
-        }
+        self._defaults = {found.name: _default(found) for found in sobject.fields}
         # fields that an insert may have to fill in, and the name that is the id when nobody gives one
         self.filled = tuple(found for found in sobject.fields if found.auto_number or found.default)
         names = [found for found in sobject.name_fields if sobject.custom and not found.auto_number]
@@ -335,7 +332,7 @@ class Table:
         for row, seq in enumerate(seqs):
             place = row if len(cells) > 1 else 0
             old = self.cell(seq, name)
-            if old != cells[place]:
+            if old != cells[place] and seq not in self.deleted and seq not in self.purged:
                 index.remove(old, seq)
                 index.add(keys[place], seq)
 
@@ -378,3 +375,11 @@ class Table:
     def _take_back(self, seqs: Sequence[int]) -> None:
         for seq in seqs:
             self.purge(seq)
+
+
+def _default(field: Field) -> str:
+    """What a new record has in a field that nobody gives: nothing was counted or summed up yet."""
+    if field.summary is not None:
+        summed = field.summary.operation in {SummaryOperation.COUNT, SummaryOperation.SUM}
+        return "0.0" if summed else ""
+    return field.default or ("false" if field.type is FieldType.BOOLEAN else "")

@@ -6,6 +6,7 @@ from typing import Any
 from migrator.simulator.ids import ALPHABET
 from migrator.simulator.schema.fieldline import label_of, parse_fields
 from migrator.simulator.schema.model import Choice, Field, FieldType, OnDelete, SObject
+from migrator.simulator.schema.summaries import read_summary
 
 # type in the file → field type, default length
 _TYPES: dict[str, tuple[FieldType, int]] = {
@@ -29,6 +30,7 @@ _TYPES: dict[str, tuple[FieldType, int]] = {
     "lookup": (FieldType.REFERENCE, 18),
     "master_detail": (FieldType.REFERENCE, 18),
     "auto_number": (FieldType.STRING, 30),
+    "summary": (FieldType.DOUBLE, 0),
 }
 _KEYS = {
     "type",
@@ -50,6 +52,10 @@ _KEYS = {
     "default",
     "format",
     "reparentable",
+    "of",
+    "operation",
+    "field",
+    "filters",
 }
 LONG_TEXT = 256  # from this length on a text area cannot be filtered or sorted by
 
@@ -121,6 +127,9 @@ def custom_field(sobject: SObject, others: Sequence[Field], name: str, given: Ma
             made |= {"nillable": False, "defaulted": True}
         case "lookup" | "master_detail":
             made |= _reference(sobject, others, name, given, master=kind == "master_detail")
+        case "summary":
+            made |= {"summary": read_summary(given), "calculated": True}
+            made |= {"createable": False, "updateable": False, "nillable": True}
         case "long_text" | "rich_text":
             made |= {
                 "filterable": False,

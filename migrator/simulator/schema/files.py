@@ -28,6 +28,7 @@ from migrator.simulator.schema.model import Field, FieldType, Schema, SObject, m
 from migrator.simulator.schema.objectrules import check_dependencies, record_types
 from migrator.simulator.schema.people import SECTIONS, read_people
 from migrator.simulator.schema.personaccounts import with_person_accounts
+from migrator.simulator.schema.summaries import with_summaries
 
 STANDARD = Path(__file__).parent / "standard"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -106,9 +107,10 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
         place = ours.index(name) if name in ours else 0
         objects[name] = _laid_over(objects.get(name), name, described, place)
     _check_references(objects)
-    if person_accounts:
-        objects = with_person_accounts(objects)
     try:
+        objects = with_summaries(objects)
+        if person_accounts:
+            objects = with_person_accounts(objects)
         people = read_people(sections)
     except ValueError as fault:
         raise SchemaInvalid(str(fault)) from fault

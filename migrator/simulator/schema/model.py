@@ -72,6 +72,51 @@ class Choice:
     valid_for: tuple[str, ...] = ()  # values of the controlling field
 
 
+class SummaryOperation(StrEnum):
+    """What a roll-up summary does with the records it sums up, by the names of the Metadata API."""
+
+    COUNT = "count"
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+
+
+class FilterOperation(StrEnum):
+    """How a roll-up summary compares a field with a value, by the names of the Metadata API."""
+
+    EQUALS = "equals"
+    NOT_EQUAL = "notEqual"
+    LESS_THAN = "lessThan"
+    GREATER_THAN = "greaterThan"
+    LESS_OR_EQUAL = "lessOrEqual"
+    GREATER_OR_EQUAL = "greaterOrEqual"
+    CONTAINS = "contains"
+    NOT_CONTAIN = "notContain"
+    STARTS_WITH = "startsWith"
+    INCLUDES = "includes"
+    EXCLUDES = "excludes"
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryFilter:
+    """Which records count: those with one of the values in the field."""
+
+    field: str
+    operation: FilterOperation
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A roll-up summary: which records of which child it sums up, by which reference."""
+
+    child: str
+    reference: str  # the child's field that names the parent
+    operation: SummaryOperation
+    field: str = ""  # of the child; a count has none
+    filters: tuple[SummaryFilter, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field of an sObject."""
@@ -94,6 +139,7 @@ class Field:
     auto_number: str = ""  # display format, e.g. "C-{00000}"
     name_field: bool = False
     calculated: bool = False
+    summary: Summary | None = None
     permissionable: bool = True
     reference_to: tuple[str, ...] = ()
     relationship: str | None = None  # from the child up: Account of AccountId
