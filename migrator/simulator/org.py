@@ -37,6 +37,7 @@ class Org(OrgState):
         self.faults: list[Fault] = []
         self._router = Router(api.routes())
         add_standard_rules(self)
+        self.background.append(self.dml.recycle_bin)
         furnish(self)
 
     def add_job_fault(self, fault: JobFault) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from migrator.simulator import soap
+from migrator.simulator import soap, soap_records
 from migrator.simulator.auth.grants import knows
 from migrator.simulator.auth.oauth import Tokens
 from migrator.simulator.http import Response
@@ -40,6 +40,12 @@ def _answer(org: OrgState, call: Call, operation: Operation) -> dict[str, Any]:
         case "logout":
             org.part(Tokens).revoke(operation.session)
             return {}
+        case name if name in soap_records.NAMES:
+            user_id = org.part(Tokens).user_of(operation.session)
+            if not user_id or not org.view(user_id).may("ApiEnabled"):
+                raise SoapFault("INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader")
+            org.requests += 1
+            return soap_records.answer(org, user_id, operation)
         case name:
             raise SoapFault("UNKNOWN_EXCEPTION", f"The operation {name} is not available here")
 

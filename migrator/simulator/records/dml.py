@@ -7,12 +7,15 @@ org adds to the platform's own checks, and when its turn comes, is in `execution
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from migrator.simulator.records.chunk import Chunk
 from migrator.simulator.records.compile import Api, Compiled, Operation, compile_columns
 from migrator.simulator.records.context import Context
 from migrator.simulator.records.execution import Rules, Saved, Saving
 from migrator.simulator.records.judge import Judge, Updates
+from migrator.simulator.records.merging import merge
+from migrator.simulator.records.recycling import RecycleBin
 from migrator.simulator.records.references import References
 from migrator.simulator.records.removal import Removal
 from migrator.simulator.records.results import ChunkResult, HeaderFault, RowError
@@ -24,6 +27,13 @@ from migrator.simulator.schema.model import SObject
 from migrator.simulator.schema.view import View
 
 MAX_ROWS = 200  # records of one transaction, in every API
+
+
+class Merged(NamedTuple):
+    """What became of a merge: the ids of the children that moved, or why nothing did."""
+
+    moved: tuple[str, ...]
+    fault: RowError | None
 
 
 class Dml:
@@ -44,7 +54,8 @@ class Dml:
         references = References(store)
         self._judge = Judge(references)
         self._writer = Writer(truth, {} if record_types is None else record_types)
-        self._removal = Removal(store, truth, references.forget, self._rules, view)
+        self.recycle_bin = RecycleBin(store, truth, references.forget, self._rules)
+        self._removal = Removal(store, truth, references.forget, self._rules, view, self.recycle_bin)
         self.forget = references.forget  # after records went away behind the engine's back
 
     def rules(self, sobject: str) -> Rules:
@@ -165,6 +176,18 @@ class Dml:
     ) -> ChunkResult:
         """Delete records of any sObjects."""
         return self._removal.run(record_ids, context, all_or_none=all_or_none)
+
+    def merge(self, master_id: str, merged_ids: Sequence[str], context: Context) -> Merged:
+        """Merge records into a master, all of it or nothing."""
+        with Rollback(self._store, self._truth, self.forget) as transaction:
+            moved, fault = merge(self._store, self._truth, master_id, merged_ids, context)
+            if fault is None:
+                done = self._removal.run(merged_ids, context, all_or_none=True)
+                fault = next((errors[0] for errors in done.errors.values()), None)
+            if fault is not None:
+                transaction.rollback()
+                return Merged((), fault)
+        return Merged(tuple(moved), None)
 
     def _judged(
         self, compiled: Compiled, rows: Sequence[Sequence[str | None]]

@@ -7,6 +7,7 @@ from migrator.simulator import ids
 from migrator.simulator.records.context import Context
 from migrator.simulator.records.execution import Rules, Saved
 from migrator.simulator.records.index import Index
+from migrator.simulator.records.recycling import Cleared, Deletion, Key, RecycleBin
 from migrator.simulator.records.results import ChunkResult, RowError
 from migrator.simulator.records.rollback import ROLLED_BACK
 from migrator.simulator.records.store import Store, Table
@@ -43,12 +44,14 @@ class Removal:
         forget: Callable[[], None],
         rules: Mapping[str, Rules],
         view: Callable[[str], View],
+        recycle_bin: RecycleBin,
     ) -> None:
         self._store = store
         self._truth = truth
         self._forget = forget
         self._rules = rules
         self._view = view
+        self._bin = recycle_bin
         self._links: dict[str, tuple[_Link, ...]] = {}  # by sObject, while one transaction runs
 
     def run(
@@ -64,10 +67,11 @@ class Removal:
         self._links.clear()
         errors: dict[int, tuple[RowError, ...]] = {}
         victims: Victims = {}
+        deletions: dict[Key, Deletion] = {}
         seen: set[str] = set()
         for row, cell in enumerate(cells):
             table = self._store.table(sobject) if sobject else self._store.table_of_id(cell)
-            fault = self._not_allowed(table, context) or self._judge(table, cell, seen, victims)
+            fault = self._not_allowed(table, context) or self._judge(table, cell, seen, victims, deletions)
             if fault:
                 errors[row] = (fault,)
         made = [ids.to_18(cell) if ids.is_id(cell) else cell for cell in cells]
@@ -76,7 +80,7 @@ class Removal:
             return ChunkResult(
                 made, created, {row: errors.get(row, (ROLLED_BACK,)) for row in range(len(cells))}
             )
-        self._write(victims, context, hard=hard)
+        self._write(victims, deletions, context, hard=hard)
         return ChunkResult(made, created, errors)
 
     def _not_allowed(self, table: Table | None, context: Context) -> RowError | None:
@@ -85,7 +89,14 @@ class Removal:
         seen = self._view(context.actor).schema.sobject(table.sobject.name)
         return None if seen is not None and seen.deletable else NO_ACCESS
 
-    def _judge(self, table: Table | None, cell: str, seen: set[str], victims: Victims) -> RowError | None:
+    def _judge(
+        self,
+        table: Table | None,
+        cell: str,
+        seen: set[str],
+        victims: Victims,
+        deletions: dict[Key, Deletion],
+    ) -> RowError | None:
         if not cell:
             return RowError("MISSING_ARGUMENT", "Id not specified in a delete call")
         if table is None or not ids.is_id(cell) or cell[:3] != table.sobject.prefix:
@@ -107,6 +118,7 @@ class Removal:
         cascade: Victims = {}
         fault = self._collect(table, seq, cascade, DEPTH)
         if fault is None:
+            deletions[table.sobject.name, seq] = Deletion(tuple(cascade))
             victims.update(cascade)
         return fault
 
@@ -143,7 +155,9 @@ class Removal:
         )
         return RowError("DELETE_FAILED", text)
 
-    def _write(self, victims: Victims, context: Context, *, hard: bool) -> None:
+    def _write(
+        self, victims: Victims, deletions: Mapping[Key, Deletion], context: Context, *, hard: bool
+    ) -> None:
         if not victims:
             return
         by_sobject: dict[str, list[int]] = {}
@@ -152,21 +166,30 @@ class Removal:
         stamp = moment(context.now)
         for name, seqs in by_sobject.items():
             table = self._store.table(name)
+            final = hard or table.sobject.field("IsDeleted") is None
             for seq in seqs:
-                self._clear_children(table, seq, victims, stamp)
+                cleared = self._clear_children(table, seq, victims, stamp)
+                if (name, seq) in deletions:
+                    deletions[name, seq].cleared.extend(cleared)
             for seq in seqs:
-                if hard:
+                if final:
                     table.purge(seq)
                 else:
                     table.update(seq, {"SystemModstamp": stamp})
                     table.delete(seq)
+            if not final:
+                self._bin.date(context.now, name, seqs)
             self._truth.append(
                 time=context.now,
                 origin=context.origin,
                 actor=context.actor,
-                change=Change.PURGED if hard else Change.DELETED,
+                change=Change.PURGED if final else Change.DELETED,
                 sobject=name,
                 seqs=seqs,
+            )
+        if not hard:
+            self._bin.keep(
+                {key: each for key, each in deletions.items() if each.cleared or len(each.members) > 1}
             )
         self._forget()
         for name, seqs in by_sobject.items():
@@ -175,13 +198,17 @@ class Removal:
                 change = Change.PURGED if hard else Change.DELETED
                 rules.after_save(Saved(self._store.table(name), change, seqs, context), set())
 
-    def _clear_children(self, table: Table, seq: int, victims: Victims, stamp: str) -> None:
-        """Clear the lookups of records that stay."""
+    def _clear_children(self, table: Table, seq: int, victims: Victims, stamp: str) -> list[Cleared]:
+        """Clear the lookups of records that stay; which."""
         record_id = table.id_of(seq)
+        cleared: list[Cleared] = []
         for link in self._links_to(table):
             for each in [] if link.keeps else link.index.find(record_id):
                 if (link.table.sobject.name, each) not in victims:
-                    link.table.update(each, {link.child.field.name: "", "SystemModstamp": stamp})
+                    name = link.child.field.name
+                    link.table.update(each, {name: "", "SystemModstamp": stamp})
+                    cleared.append(Cleared(link.table.sobject.name, each, name, record_id))
+        return cleared
 
     def _links_to(self, table: Table) -> tuple[_Link, ...]:
         name = table.sobject.name

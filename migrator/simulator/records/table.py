@@ -369,8 +369,15 @@ class Table:
         """Remove a record for good."""
         if seq not in self.deleted:
             self.delete(seq)
+        self.version += 1
+        if self.journal is not None:
+            self.journal.append(partial(self._unpurge, seq))
         self.deleted.discard(seq)
         self.purged.add(seq)
+
+    def _unpurge(self, seq: int) -> None:
+        self.purged.discard(seq)
+        self.deleted.add(seq)
 
     def _take_back(self, seqs: Sequence[int]) -> None:
         for seq in seqs:

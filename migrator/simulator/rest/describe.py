@@ -104,7 +104,7 @@ def describe_brief(sobject: SObject, base: str) -> dict[str, Any]:
         "retrieveable": True,
         "searchable": True,
         "triggerable": True,
-        "undeletable": sobject.deletable,
+        "undeletable": sobject.deletable and sobject.field("IsDeleted") is not None,
         "updateable": sobject.updateable,
         "urls": _urls(sobject, base),
     }
