@@ -24,7 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
 
 EPILOG = (
     "A migration is: validate → plan → run → verify → report. Exit codes: 0 all rows succeeded · 1 some rows "
-    "failed · 2 usage or invalid plan · 3 the org refused · 8 another process has the run · 75 paused and 130 "
+    "failed · 2 usage or invalid plan · 3 the org refused · 4 stopped by the error budget · 8 another process has the run · 75 paused and 130 "
     "interrupted, both resumable · 70 a bug of ours."
 )
 

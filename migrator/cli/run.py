@@ -1,7 +1,9 @@
 """`migrator run`, `resume` and `verify`: the same executor, begun or taken up."""
 
+import getpass
 import secrets
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -110,9 +112,22 @@ def run(
 @options.run_argument
 @options.orgs_file
 @options.state_dir
+@click.option(
+    "--accept-failures",
+    is_flag=True,
+    help="Send the rest although the error budget is exceeded; budgets count anew from here. Goes into the log with your name.",
+)
 @_driving
 @options.as_json
-def resume(run_name: str, orgs_path: Path, state_dir: Path, workers: int, memory: int, as_json: bool) -> int:
+def resume(
+    run_name: str,
+    orgs_path: Path,
+    state_dir: Path,
+    accept_failures: bool,
+    workers: int,
+    memory: int,
+    as_json: bool,
+) -> int:
     """Go on with RUN (the newest, when none is named) from what its ledger holds.
 
     Neither loses nor doubles a record, whatever ended the run before and however often.
@@ -121,9 +136,8 @@ def resume(run_name: str, orgs_path: Path, state_dir: Path, workers: int, memory
     Example:
       migrator resume
     """
-    return _take_up(
-        Goal.LOAD, run_name, orgs_path, state_dir, workers=workers, memory=memory, as_json=as_json
-    )
+    taken = _TakenUp(Goal.LOAD, run_name, orgs_path, state_dir, who() if accept_failures else "")
+    return _take_up(taken, workers=workers, memory=memory, as_json=as_json)
 
 
 @click.command()
@@ -141,33 +155,47 @@ def verify(run_name: str, orgs_path: Path, state_dir: Path, workers: int, memory
     Example:
       migrator verify
     """
-    return _take_up(
-        Goal.VERIFY, run_name, orgs_path, state_dir, workers=workers, memory=memory, as_json=as_json
-    )
+    taken = _TakenUp(Goal.VERIFY, run_name, orgs_path, state_dir)
+    return _take_up(taken, workers=workers, memory=memory, as_json=as_json)
 
 
-def _take_up(
-    goal: Goal, run_name: str, orgs_path: Path, state_dir: Path, *, workers: int, memory: int, as_json: bool
-) -> int:
+@dataclass(frozen=True, slots=True)
+class _TakenUp:
+    """Which run is taken up, to which goal, and who accepted what failed before (empty: nobody)."""
+
+    goal: Goal
+    run_name: str
+    orgs_path: Path
+    state_dir: Path
+    accepted_by: str = ""
+
+
+def _take_up(taken: _TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
     clock = SystemClock()
-    folder = options.find_run(state_dir, run_name)
+    folder = options.find_run(taken.state_dir, taken.run_name)
     row = peek(folder).run
     source = None if row.source.startswith("files:") else row.source
-    orgs = Orgs(orgs_path, options.environment(), clock, api_version=row.api_version)
+    orgs = Orgs(taken.orgs_path, options.environment(), clock, api_version=row.api_version)
     with orgs.ends(source, row.target) as ends:
         if not as_json:
             click.echo(f"run {row.run_id}")
-        told = _Told(as_json, orgs_path, state_dir)
-        return _drive(folder, ends, clock, goal, workers=workers, memory=memory, told=told)
+        told = _Told(as_json, taken.orgs_path, taken.state_dir, taken.accepted_by)
+        return _drive(folder, ends, clock, taken.goal, workers=workers, memory=memory, told=told)
+
+
+def who() -> str:
+    """Who decides, for the log: the user and the machine."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """How the end is told: as JSON or as text, and with which options the next command finds the same run."""
+    """How the end is told: as JSON or as text, and with which options the next command finds the same run; who accepted what failed."""
 
     as_json: bool
     orgs_path: Path
     state_dir: Path
+    accepted_by: str = ""
 
 
 def _drive(
@@ -181,12 +209,13 @@ def _drive(
         policy=Policy(),
         memory_mb=memory,
         fuse=make_fuse(options.environment()),
+        chance=secrets.SystemRandom().random,
     )
     restore = _catch_signals(drive.interrupt)
     console = make_console(sys.stderr if told.as_json else sys.stdout, clock)
     try:
         with console:
-            result = drive.go(goal, console.update)
+            result = drive.go(goal, console.update, accepted_by=told.accepted_by)
     finally:
         restore()
     if told.as_json:

@@ -76,6 +76,7 @@ class LoadJob:
     `follow`: target name of the lookup whose record must have been selected; other rows are skipped.
     `group_by`: sent field whose equal values stay in one slice. `max_slice_rows`: 0 means no limit.
     `clear_nulls`: update and upsert send `#N/A` for a null (else they leave the field alone).
+    `canary_rows`: that many go into a first slice of their own when there are ten times as many (0: no such slice).
     """
 
     step: str
@@ -92,6 +93,7 @@ class LoadJob:
     max_slice_bytes: int = 100_000_000
     clear_nulls: bool = False
     first_no: int = 1
+    canary_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class CutSlice:
 class Prepared:
     """`rows`: the rows to send, parquet. `outcomes`: rows that got their outcome without being sent (None: there are none).
 
-    `total` = sum of `tallies` + rows of all slices. `faults` counts the codes in `outcomes`.
+    `total` = sum of `tallies` + rows of all slices. `faults` counts the codes in `outcomes`. `canary`: the number of the slice that goes first.
     """
 
     rows: FileRef
@@ -153,6 +155,7 @@ class Prepared:
     tallies: Mapping[Outcome, int] = field(default_factory=dict)
     faults: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    canary: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

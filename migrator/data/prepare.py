@@ -21,6 +21,8 @@ from migrator.model.run import FileRef, Outcome
 
 #: the order of rows in a slice; the source key is unique, so no two runs can differ
 SLICE_ORDER = "grp NULLS FIRST, source_key"
+#: there is no canary unless there are so many times its rows
+CANARY_SHARE = 10
 
 
 def prepare_load(session: Session, workspace: Workspace, job: LoadJob) -> Prepared:
@@ -48,11 +50,14 @@ def _prepare(session: Session, workspace: Workspace, staged: Staged, job: LoadJo
     limits = _limits(job, staged.names)
     _exclude_oversized(session, limits)
     outcomes = _write_outcomes(session, workspace, f"outcomes/{folder}/prepared.parquet")
-    rows, slices = _write(session, workspace, staged.names, folder, 1, limits, job.first_no)
+    wanted = job.canary_rows if isinstance(job, LoadJob) else 0
+    canary = job.first_no if wanted and _set_apart(session, wanted) else None
+    rows, slices = _write(session, workspace, staged.names, folder, 1, limits, job.first_no, canary=canary)
     notes = []
     if dropped:
         notes.append(f"{dropped} rows came twice in the extract and count once")
-    (returns,) = session.one("SELECT count(*) FROM sendable WHERE returns")
+    every = "sendable" if canary is None else "every_sendable"
+    (returns,) = session.one(f"SELECT count(*) FROM {every} WHERE returns")
     if returns:
         notes.append(f"{returns} rows had their line ends inside values changed to LF")
     return Prepared(
@@ -66,7 +71,26 @@ def _prepare(session: Session, workspace: Workspace, staged: Staged, job: LoadJo
         },
         faults=dict(session.rows("SELECT code, count(*) FROM unsent GROUP BY 1 ORDER BY 1")),
         notes=tuple(notes),
+        canary=canary,
     )
+
+
+def _set_apart(session: Session, wanted: int) -> bool:
+    """Take the canary's rows out of `sendable` into `canary`, picked by the hash of their keys; False: there are too few rows.
+
+    It travels alone, so that rows of one group in it and in another slice never wait for each other's locks.
+    """
+    (count,) = session.one("SELECT count(*) FROM sendable")
+    if count < wanted * CANARY_SHARE:
+        return False
+    session.run(
+        f"CREATE TEMP TABLE canary AS SELECT * FROM sendable ORDER BY hash(source_key), source_key LIMIT {wanted}"
+    )
+    session.run("ALTER VIEW sendable RENAME TO every_sendable")
+    session.run(
+        "CREATE TEMP VIEW sendable AS SELECT * FROM every_sendable ANTI JOIN canary USING (source_key)"
+    )
+    return True
 
 
 def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared:
@@ -179,16 +203,17 @@ def _write(
     round_no: int,
     limits: Limits,
     first_no: int,
+    *,
+    canary: int | None = None,
 ) -> tuple[FileRef, tuple[CutSlice, ...]]:
-    """The rows file and the slice files of what is `sendable`."""
-    decided = cut(session, limits, first_no)
+    """The rows file and the slice files of what is `sendable`, and of the `canary` before it."""
+    decided = cut(session, limits, first_no if canary is None else first_no + 1)
     join = " LEFT JOIN packed USING (grp)" if decided.joined else ""
     columns = ", ".join(cell(name) for name in names)
-    made = session.write_parquet(
-        f'SELECT "row", source_key, ({decided.slice_sql})::INTEGER AS slice, grp, bytes, {columns} FROM sendable{join} '
-        f"ORDER BY slice, {SLICE_ORDER}",
-        "rows.parquet",
-    )
+    rest = f'SELECT "row", source_key, ({decided.slice_sql})::INTEGER AS slice, grp, bytes, {columns} FROM sendable{join}'
+    if canary is not None:
+        rest += f' UNION ALL SELECT "row", source_key, {canary}::INTEGER, grp, bytes, {columns} FROM canary'
+    made = session.write_parquet(f"{rest} ORDER BY slice, {SLICE_ORDER}", "rows.parquet")
     sent = read_parquet([made])
     sizes = session.rows(f"SELECT slice, count(*) FROM {sent} GROUP BY slice ORDER BY slice")
     slices = tuple(_slice_files(session, workspace, sent, names, folder, sizes, decided))

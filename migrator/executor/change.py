@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from migrator.errors import ExitCode
+from migrator.executor.budget import judge, judge_run
 from migrator.executor.run import Key, Run, Stop, released, with_attempt, with_step
 from migrator.model.run import Attempt, LedgerRow, Outcome, Slice, StepPhase, StepRow
+from migrator.model.schedule import LinkStep, LoadStep
 
 Facts = Mapping[str, str | int | float | bool | None]
 
@@ -69,6 +71,28 @@ def finished(change: Change, step: str, now: float) -> Change:
     if sum(row.tallies.values()) != row.total:
         return change.stopped(unbalanced(row))
     return change.step(replace(row, phase=StepPhase.DONE, finished=now), "step-done", total=row.total)
+
+
+def held(change: Change, step: str) -> Change:
+    """With the step held when its failures are more than its budget allows, or the run when all failures together are."""
+    run = change.run
+    judged = run.schedule.step(step)
+    if not isinstance(judged, LoadStep | LinkStep) or not any(
+        isinstance(one, StepRow) for one in change.rows
+    ):
+        return change
+    found = [
+        judge(judged, run.steps[step], run.settled.get(step, ())),
+        judge_run(run.schedule, run.steps) if run.schedule.run_budget.limited else None,
+    ]
+    for trip in found:
+        if trip is None or trip.step in change.run.trips:
+            continue
+        change = replace(change, run=replace(change.run, trips={**change.run.trips, trip.step: trip}))
+        row = change.run.steps[step]
+        row = replace(row, notes=(*row.notes, f"stopped: {trip.what.partition(': ')[2]}"))
+        change = change.step(row, "budget-exceeded", code=trip.code)
+    return change
 
 
 def unbalanced(row: StepRow) -> Stop:

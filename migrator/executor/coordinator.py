@@ -16,7 +16,7 @@ from migrator.clock import Clock
 from migrator.errors import ExitCode
 from migrator.executor.actions import AttemptAction, BeginQuery, BeginSlice, Reply, StepAction
 from migrator.executor.change import Change
-from migrator.executor.decide import decide, next_due
+from migrator.executor.decide import decide, next_due, stalled
 from migrator.executor.intend import intend
 from migrator.executor.run import Goal, Run, Stop
 from migrator.executor.settle import settle
@@ -104,6 +104,8 @@ class Outside:
     observe: Callable[[Run], None]
     interrupted: threading.Event
     fuse: Callable[[str], None]
+    #: numbers from 0 to 1 that spread out what is tried again
+    chance: Callable[[], float]
 
 
 class Coordinator:
@@ -117,6 +119,7 @@ class Coordinator:
         self._observe = outside.observe
         self._interrupted = outside.interrupted
         self._fuse = outside.fuse
+        self._chance = outside.chance
         self._told = float("-inf")
 
     def drive(self) -> Run:
@@ -161,6 +164,10 @@ class Coordinator:
                 self._settle(done)
             return
         due = next_due(self._run, self._clock.now())
+        stop = stalled(self._run) if due is None else None
+        if stop is not None:
+            self._commit(Change(self._run).stopped(stop), "stop")
+            return
         if due is None:
             raise RuntimeError("nothing to do, nothing under way, and yet not over: " + str(self._run.goal))
         self._clock.wait(
@@ -170,7 +177,7 @@ class Coordinator:
     def _settle(self, done: _Done) -> None:
         if isinstance(done.reply, BaseException):
             raise done.reply
-        change = settle(self._run, done.action, done.reply, self._clock.now())
+        change = settle(self._run, done.action, done.reply, self._clock.now(), self._chance())
         self._commit(change, f"result:{type(done.action).__name__}")
 
     def _drain(self) -> None:

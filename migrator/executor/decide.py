@@ -7,6 +7,7 @@ A first run and a resumed one come through the same function: what an attempt's 
 
 from collections.abc import Iterator
 
+from migrator.errors import ExitCode
 from migrator.executor.actions import (
     AbandonUpload,
     Action,
@@ -28,14 +29,25 @@ from migrator.executor.actions import (
     SendRows,
     Upload,
 )
+from migrator.executor.budget import canary_under_way
 from migrator.executor.jobs import sending
 from migrator.executor.rounds import rung
-from migrator.executor.run import Run
+from migrator.executor.run import Key, Run, Stop
 from migrator.model.run import Attempt, AttemptKind, AttemptState, StepPhase, StepRow
 from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, MatchStep, Step, VerifyStep
 
 #: actions that run on the data plane, whose memory is bounded by doing few at once
 DATA_ACTIONS = (FreezeFile, PairRecords, PrepareStep, CutAgain, CompareTarget, Harvest)
+#: states in which the org has not been told to do anything yet
+_NOT_SENT = frozenset({AttemptState.PLANNED, AttemptState.CREATED, AttemptState.UPLOADED})
+_GO_ON = "then `migrator resume --accept-failures` sends the rest"
+#: what to do about a held step, by code
+HINTS = {
+    "budget-exceeded": f"see `migrator report` for the rows; mend the cause, {_GO_ON}, and `retry` what failed",
+    "canary-failed": f"see `migrator report` for the rows; mend the cause, {_GO_ON}, and `retry` what failed",
+    "rows-quarantined": f"look the rows up in the target; {_GO_ON}",
+    "storage-full": f"make room in the org, {_GO_ON}, and `retry` what failed",
+}
 
 
 def decide(run: Run, now: float, room: int) -> list[Action]:
@@ -60,13 +72,33 @@ def next_due(run: Run, now: float) -> float | None:
 
     What is due already but cannot begin (a next round while slices are under way) is not waited for: that would spin.
     """
-    return min((at for key, at in run.due.items() if key not in run.busy and at > now), default=None)
+    waited = (at for key, at in run.due.items() if key not in run.busy and at > now and not _held(run, key))
+    return min(waited, default=None)
+
+
+def stalled(run: Run) -> Stop | None:
+    """Why the run ends when nothing can begin and nothing is under way: steps are held. None: nothing is held."""
+    if not run.trips:
+        return None
+    first = next(iter(run.trips.values()))
+    more = f" (and {len(run.trips) - 1} more like it)" if len(run.trips) > 1 else ""
+    return Stop(first.code, first.what + more, HINTS[first.code], ExitCode.BUDGET)
+
+
+def _held(run: Run, key: Key) -> bool:
+    """Whether what is due at its time would not begin then."""
+    if isinstance(key, str):
+        return run.held(key)
+    attempt = run.live.get(key)
+    return attempt is not None and run.held(attempt.step) and attempt.state in _NOT_SENT
 
 
 def _candidates(run: Run, now: float) -> Iterator[Action]:
     wanted = {step.id for step in run.wanted_steps}
     for attempt in run.live.values():
         if attempt.step in wanted and attempt.id not in run.busy and run.due.get(attempt.id, now) <= now:
+            if run.trips and _held(run, attempt.id):
+                continue
             yield next_action(run, attempt)
     for step in run.wanted_steps:
         if step.id not in run.busy and _ready(run, step) and run.due.get(step.id, now) <= now:
@@ -103,9 +135,11 @@ def _next_page(run: Run, attempt: Attempt) -> FetchPage:
 
 
 def _ready(run: Run, step: Step) -> bool:
-    if run.steps[step.id].phase is StepPhase.DONE:
+    if run.steps[step.id].phase is StepPhase.DONE or (run.trips and run.held(step.id)):
         return False
-    return all(run.steps[before].phase is StepPhase.DONE for before in run.before[step.id])
+    return all(
+        run.steps[before].phase is StepPhase.DONE and not run.held(before) for before in run.before[step.id]
+    )
 
 
 def _step_actions(run: Run, step: Step) -> Iterator[Action]:
@@ -135,6 +169,10 @@ def _sending_actions(run: Run, row: StepRow) -> Iterator[Action]:
     queue = run.queue.get(row.step, ())
     if not queue and not live and row.waiting:
         yield CutAgain(row.step)
+        return
+    canary = canary_under_way(row, run.settled.get(row.step, ())) if row.counts else None
+    if canary is not None:
+        yield from (BeginSlice(row.step, no) for no in queue if no == canary)
         return
     # two slices of one mega-parent would wait for each other's locks: one at a time
     held = {run.slices[(row.step, one.slice)].group for one in live} - {""}

@@ -4,10 +4,12 @@
 rows that Salesforce returned as unprocessed or with a fault that may pass.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from migrator.errors import ExitCode
 from migrator.executor.actions import AttemptSettled, JobTold, ResultsBroken
+from migrator.executor.budget import MAX_LOST_JOBS, lost_jobs
 from migrator.executor.change import Change, added, finished
 from migrator.executor.run import Run, Stop
 from migrator.model.run import Attempt, AttemptState, Outcome
@@ -114,7 +116,7 @@ def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     return Change(run).attempt(ended, "job-ended", **facts).free(attempt.id)
 
 
-def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float) -> Change:
+def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, chance: float) -> Change:
     """Every row of the attempt has an outcome or waits for the next round, in one commit with the attempt itself."""
     found = reply.settled
     ended = replace(
@@ -133,8 +135,11 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float) -> 
         what = f"{attempt.step}: the org refused job {attempt.job_id}: {attempt.note}"
         hint = "mend the plan or the org, then resume; the rows it did not take wait"
         return change.stopped(Stop("job-refused", what, hint, ExitCode.REFUSED))
+    lost = lost_jobs(change.run.settled[attempt.step])
+    if attempt.job_state in lost[:1] and len(lost) >= MAX_LOST_JOBS:
+        change = change.stopped(_jobs_keep_failing(attempt, lost))
     if row.waiting:
-        due = now + run.policy.next_round_delay(row.rounds)
+        due = now + run.policy.next_round_delay(row.rounds, chance)
         change = replace(change, run=replace(change.run, due={**change.run.due, attempt.step: due}))
     return finished(change, attempt.step, now)
 
@@ -142,6 +147,15 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float) -> 
 def _code(note: str) -> str:
     """The error code of a job's message: `InvalidBatch : Field name not found : X`."""
     return note.partition(":")[0].strip()
+
+
+def _jobs_keep_failing(attempt: Attempt, lost: Sequence[str]) -> Stop:
+    """Why a run stops whose jobs end badly one after the other; somebody who aborts them wants it to pause."""
+    aborted = all(one == JobState.ABORTED.value for one in lost[:MAX_LOST_JOBS])
+    what = f"{attempt.step}: {len(lost)} jobs in a row ended as {' and '.join(sorted(set(lost)))}"
+    why = f": {attempt.note}" if attempt.note else ""
+    hint = "look at the Bulk Data Load Jobs page of the org, then resume; the rows that were not done wait"
+    return Stop("jobs-keep-failing", what + why, hint, ExitCode.PAUSED if aborted else ExitCode.BUDGET)
 
 
 def broken(run: Run, attempt: Attempt, reply: ResultsBroken, now: float) -> Change:
@@ -154,16 +168,14 @@ def broken(run: Run, attempt: Attempt, reply: ResultsBroken, now: float) -> Chan
 
 
 def quarantined(change: Change, attempt: Attempt, why: str, now: float) -> Change:
-    """Rows whose fate cannot be told are never sent again on a guess: the run stops and says so.
+    """Rows whose fate cannot be told are never sent again on a guess. The step's budget says what stops for them.
 
-    They have their outcome, so a resumed run goes on with all others.
+    They have their outcome, so a run that goes on goes on with all others.
     """
     tallies = {Outcome.QUARANTINED: attempt.rows}
     ended = replace(attempt, state=AttemptState.QUARANTINED, note=why, tallies=tallies)
     row = change.run.steps[attempt.step]
     change = change.attempt(ended, "quarantined", job=attempt.job_id, rows=attempt.rows)
-    change = change.step(replace(row, tallies=added(row.tallies, tallies), notes=(*row.notes, why)))
-    what = f"{attempt.step}: {attempt.rows} rows of job {attempt.job_id} are quarantined: {why}"
-    hint = "look the rows up in the target, then resume: it goes on with all others"
-    stop = Stop("rows-quarantined", what, hint, ExitCode.ROWS_FAILED)
-    return finished(change.stopped(stop), attempt.step, now)
+    note = f"{attempt.rows} rows of job {attempt.job_id} are quarantined: {why}"
+    change = change.step(replace(row, tallies=added(row.tallies, tallies), notes=(*row.notes, note)))
+    return finished(change, attempt.step, now)

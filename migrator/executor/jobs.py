@@ -103,6 +103,7 @@ def load(run: Run, step: LoadStep) -> LoadJob:
         group_by=step.group_by,
         max_slice_rows=step.max_slice_rows,
         max_slice_bytes=step.max_slice_bytes,
+        canary_rows=step.canary.rows,
     )
 
 

@@ -17,6 +17,7 @@ from migrator.executor.actions import (
     PrepareStep,
     StepAction,
 )
+from migrator.executor.budget import Trip, trips
 from migrator.model.run import (
     Attempt,
     AttemptState,
@@ -72,9 +73,13 @@ class Policy:
         """How long to wait after `lost` fruitless requests in a row."""
         return float(min(self.poll_max, 2.0 ** max(0, lost - 1)))
 
-    def next_round_delay(self, rounds: int) -> float:
-        """How long to wait before the rows of round `rounds` are sent once more."""
-        return float(min(self.max_round_delay, self.round_delay * 2.0 ** max(0, rounds - 1)))
+    def next_round_delay(self, rounds: int, chance: float) -> float:
+        """How long to wait before the rows of round `rounds` are sent once more; `chance` (0 to 1) is the full jitter.
+
+        Runs that lost the same fight for a lock do not meet again at the same instant
+        (AWS Architecture Blog, "Exponential Backoff And Jitter").
+        """
+        return float(min(self.max_round_delay, self.round_delay * 2.0 ** max(0, rounds - 1)) * chance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,12 @@ class Run:
     #: polls, or fruitless requests, in a row
     tries: Mapping[Key, int] = field(default_factory=dict)
     stop: Stop | None = None
+    #: why steps are held, by step; empty name: the run itself
+    trips: Mapping[str, Trip] = field(default_factory=dict)
+
+    def held(self, step: str) -> bool:
+        """Whether nothing more of the step may be sent, and nothing that waits for it may begin."""
+        return step in self.trips or any(one.everything for one in self.trips.values())
 
     def wanted(self, step: Step) -> bool:
         """Whether the goal asks for this step."""
@@ -166,12 +177,13 @@ def from_ledger(state: LedgerState, schedule: Schedule, goal: Goal, policy: Poli
     pages: dict[int, tuple[Page, ...]] = {}
     for page in sorted(state.pages, key=lambda one: (one.attempt, one.seq)):
         pages[page.attempt] = (*pages.get(page.attempt, ()), page)
+    steps = {step.id: state.steps.get(step.id, StepRow(step.id)) for step in schedule.steps}
     return Run(
         row=state.run,
         schedule=schedule,
         goal=goal,
         policy=policy,
-        steps={step.id: state.steps.get(step.id, StepRow(step.id)) for step in schedule.steps},
+        steps=steps,
         slices={(one.step, one.no): one for one in state.slices},
         live=live,
         settled=settled,
@@ -179,6 +191,7 @@ def from_ledger(state: LedgerState, schedule: Schedule, goal: Goal, policy: Poli
         pages=pages,
         before=_before(schedule),
         next_attempt=max((one.id for one in state.attempts), default=0) + 1,
+        trips={one.step: one for one in trips(schedule, steps, settled)},
     )
 
 

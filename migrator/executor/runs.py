@@ -5,7 +5,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from migrator import __version__
 from migrator.clock import Clock
 from migrator.data import Engine, Workspace
 from migrator.errors import Diagnostic, ExitCode, MigratorError, PlanInvalid, has_errors
+from migrator.executor.budget import accepted
 from migrator.executor.change import Change
 from migrator.executor.coordinator import Coordinator, Outside, Workers
 from migrator.executor.ends import Checked, Ends
@@ -97,6 +98,11 @@ def _no_fuse(_point: str) -> None:
     """Let the run go on."""
 
 
+def _no_chance() -> float:
+    """Wait as long as there may be to wait."""
+    return 1.0
+
+
 class Drive:
     """One process's work on one run. `go` may be called once; `interrupt` from a signal handler at any time."""
 
@@ -110,6 +116,7 @@ class Drive:
         policy: Policy,
         memory_mb: int,
         fuse: Callable[[str], None] = _no_fuse,
+        chance: Callable[[], float] = _no_chance,
     ) -> None:
         self._folder = folder
         self._ends = ends
@@ -118,16 +125,17 @@ class Drive:
         self._policy = policy
         self._memory_mb = memory_mb
         self._fuse = fuse
+        self._chance = chance
         self._interrupted = threading.Event()
 
     def interrupt(self) -> None:
         """Ask for an orderly stop."""
         self._interrupted.set()
 
-    def go(self, goal: Goal, observe: Observer) -> Result:
+    def go(self, goal: Goal, observe: Observer, *, accepted_by: str = "") -> Result:
         """Drive the run to its goal. The same call begins a run and resumes one.
 
-        Raises MigratorError when another process has the run, an org is not the one the run began with, or the disk refuses.
+        `accepted_by`: who has looked at what failed so far, and wants the run to go on in spite of it. Raises MigratorError when another process has the run, an org is not the one the run began with, or the disk refuses.
         """
         ledger = open_ledger(self._folder, self._clock)
         try:
@@ -138,6 +146,8 @@ class Drive:
                 ledger.hold(state.run.target_org_id, written(run.schedule))
             if goal is Goal.VERIFY:
                 run = _verify_anew(run, ledger)
+            if accepted_by:
+                run = _accepted(run, ledger, accepted_by)
             return self._drive(run, ledger, observe)
         finally:
             ledger.close()
@@ -154,7 +164,7 @@ class Drive:
         def tell(at: Run) -> None:
             observe(watch(at, self._clock.monotonic() - began, self._ends.requests - requests))
 
-        outside = Outside(self._clock, tell, self._interrupted, self._fuse)
+        outside = Outside(self._clock, tell, self._interrupted, self._fuse, self._chance)
         try:
             ended = Coordinator(run, ledger, workers, outside).drive()
         finally:
@@ -164,12 +174,28 @@ class Drive:
         if ended.stop is not None:
             return Result(summary, ended.stop, ended.stop.exit_code)
         code = summary.load_exit if ended.goal is Goal.LOAD else summary.verify_exit
+        if ended.goal is Goal.LOAD and ended.trips:
+            code = ExitCode.BUDGET  # there was nothing left to stop
         return Result(summary, None, code)
 
 
 def written(schedule: Schedule) -> tuple[str, ...]:
     """The sObjects that the schedule writes."""
     return tuple(sorted({one.sobject for one in schedule.steps if isinstance(one, LoadStep | LinkStep)}))
+
+
+def _accepted(run: Run, ledger: Ledger, who: str) -> Run:
+    """The run with everything that holds it accepted, for good: a decision in the log, with a name."""
+    change = Change(run)
+    for trip in run.trips.values():
+        change = Change(
+            change.run, change.rows, (*change.events, ("failures-accepted", {"code": trip.code, "by": who}))
+        )
+    for row in run.steps.values():
+        if row.phase is not StepPhase.PENDING and run.trips:
+            change = change.step(accepted(row, run.next_attempt - 1))
+    ledger.commit(change.rows, change.events)
+    return replace(change.run, trips={})
 
 
 def check_identities(row: RunRow, ends: Ends) -> None:

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from migrator.data.jobs import Comparison
+from migrator.data.jobs import Comparison, Prepared
 from migrator.executor import ingest, query
 from migrator.executor.actions import (
     AbandonUpload,
@@ -39,7 +39,8 @@ from migrator.executor.actions import (
     Upload,
     UploadTaken,
 )
-from migrator.executor.change import Change, added, finished
+from migrator.executor.budget import CANARY
+from migrator.executor.change import Change, added, finished, held
 from migrator.executor.lost import lost
 from migrator.executor.rounds import rung
 from migrator.executor.run import Run, Stop, key_of
@@ -51,21 +52,24 @@ class UnexpectedReply(Exception):  # noqa: N818 - it is the reply that is unexpe
     """An action got a reply of another kind: a bug of ours."""
 
 
-def settle(run: Run, action: StepAction | AttemptAction, reply: Reply, now: float) -> Change:
-    """The run after `action` got `reply` at `now`."""
+def settle(
+    run: Run, action: StepAction | AttemptAction, reply: Reply, now: float, chance: float = 1.0
+) -> Change:
+    """The run after `action` got `reply` at `now`. `chance` (0 to 1) spreads out what is tried again."""
     if isinstance(reply, GaveUp):
         stop = Stop(reply.code, reply.what, reply.hint, reply.exit_code)
         return Change(run).free(key_of(action)).stopped(stop)
     match action:
         case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | CompareTarget():
-            return _settle_step(run, action, reply, now)
+            return held(_settle_step(run, action, reply, now), action.step)
         case _:
+            step = run.live[action.attempt].step
             if isinstance(reply, RequestLost):
-                return lost(run, action, reply, now)
-            return _settle_attempt(run, action, reply, now)
+                return held(lost(run, action, reply, now), step)
+            return held(_settle_attempt(run, action, reply, now, chance), step)
 
 
-def _settle_attempt(run: Run, action: AttemptAction, reply: Reply, now: float) -> Change:
+def _settle_attempt(run: Run, action: AttemptAction, reply: Reply, now: float, chance: float) -> Change:
     attempt = run.live[action.attempt]
     match action, reply:
         case CreateJob(), JobTold():
@@ -83,7 +87,7 @@ def _settle_attempt(run: Run, action: AttemptAction, reply: Reply, now: float) -
                 return query.polled(run, attempt, reply, now)
             return ingest.polled(run, attempt, reply, now)
         case Harvest() | SendRows(), AttemptSettled():
-            return ingest.harvested(run, attempt, reply, now)
+            return ingest.harvested(run, attempt, reply, now, chance)
         case Harvest() | SendRows() | FenceBatch() | Poll(), ResultsBroken():
             return ingest.broken(run, attempt, reply, now)
         case FetchPage(), PageStored():
@@ -150,16 +154,17 @@ def _prepared(change: Change, action: StepAction, reply: StepPrepared, now: floa
         waiting=0,
         rounds=row.rounds + 1,
         files=(*row.files, prepared.rows, *((prepared.outcomes,) if prepared.outcomes else ())),
-        counts=_with_faults(row.counts, prepared.faults),
+        counts=_with_facts(row.counts, prepared),
         notes=(*row.notes, *prepared.notes),
     )
     facts = {"rows": prepared.total, "slices": len(slices), "lane": lane.value, "round": row.rounds}
     return finished(change.step(row, "step-cut", **facts).slices(row.step, slices), row.step, now)
 
 
-def _with_faults(counts: Mapping[str, int], faults: Mapping[str, int]) -> dict[str, int]:
-    more = {f"fault.{code}": count for code, count in faults.items()}
-    return {key: counts.get(key, 0) + more.get(key, 0) for key in (*counts, *more)}
+def _with_facts(counts: Mapping[str, int], prepared: Prepared) -> dict[str, int]:
+    more = {f"fault.{code}": count for code, count in prepared.faults.items()}
+    canary = {CANARY: prepared.canary} if prepared.canary is not None else {}
+    return {key: counts.get(key, 0) + more.get(key, 0) for key in (*counts, *more)} | canary
 
 
 def _compared(comparison: Comparison, *, counted: bool) -> dict[str, int]:

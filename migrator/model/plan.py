@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from migrator.errors import Where
+from migrator.model.budget import NO_BUDGET, NO_CANARY, Canary, ErrorBudget
 
 #: where a value stands in the document, e.g. `("objects", 2, "external_id")`
 DocumentPath = tuple[str | int, ...]
@@ -172,6 +173,8 @@ class ObjectPlan:
     locks: Locks = Locks()
     after: tuple[str, ...] = ()
     match: Match | None = None
+    budget: ErrorBudget = NO_BUDGET
+    canary: Canary = NO_CANARY
 
     @property
     def path(self) -> DocumentPath:
@@ -201,6 +204,8 @@ class Plan:
     expect: Expect = Expect()
     variables: Mapping[str, str] = field(default_factory=dict)
     verify: VerifyRule = VerifyRule()
+    #: for all rows of the run together
+    run_budget: ErrorBudget = NO_BUDGET
     digest: str = ""
     places: Mapping[DocumentPath, Where] = field(default_factory=dict, compare=False)
 

@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from migrator.model.budget import NO_BUDGET, NO_CANARY, Canary, ErrorBudget
 from migrator.model.plan import FieldRule, Match, OnLock, Operation, RelationshipRule, WhenMissing
 
 
@@ -123,6 +124,8 @@ class LoadStep:
     max_slice_rows: int = 0
     max_slice_bytes: int = 100_000_000
     expected: int | None = None
+    budget: ErrorBudget = NO_BUDGET
+    canary: Canary = NO_CANARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ class LinkStep:
     max_slice_rows: int = 10_000
     max_slice_bytes: int = 100_000_000
     expected: int | None = None
+    budget: ErrorBudget = NO_BUDGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,8 @@ class Schedule:
     #: cycles that were broken, each as a sentence ("Account → Account.ParentId: filled by link Account.ParentId")
     decisions: tuple[str, ...] = ()
     estimate: Estimate = Estimate(None, 0, 0)
+    #: for all rows of the run together
+    run_budget: ErrorBudget = NO_BUDGET
 
     def step(self, step_id: str) -> Step:
         """The step of that id. Raises KeyError when there is none."""

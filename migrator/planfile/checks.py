@@ -16,7 +16,10 @@ from migrator.planfile.sentences import near
 from migrator.soql import ProblemKind, Query, SoqlError, conditions, lint_bulk
 
 #: what an entry that only matches has no use for
-_WRITING_KEYS = ("operation", "external_id", "fields", "map", "relationships", "follow", "locks")
+_WRITING_KEYS = (
+    *("operation", "external_id", "fields", "map", "relationships", "follow", "locks"),
+    *("error_budget", "on_budget_exceeded", "canary"),
+)
 
 
 def cross_checks(plan: Plan, document: Document) -> None:

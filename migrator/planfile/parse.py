@@ -7,6 +7,7 @@ diagnostics that say so.
 from collections.abc import Mapping
 from typing import Any
 
+from migrator.model.budget import Allowance, Canary, ErrorBudget, OnExceeded
 from migrator.model.plan import (
     DocumentPath,
     Expect,
@@ -38,6 +39,13 @@ DEFAULT_WHEN_MISSING = "fail"
 DEFAULT_LANE = "auto"
 DEFAULT_ON_LOCK = ("regroup", "shrink", "serial_v1")
 DEFAULT_IN_FLIGHT = "auto"
+DEFAULT_MAX_FAILED = "1%"
+DEFAULT_MAX_QUARANTINED = 0
+DEFAULT_MIN_SAMPLE = 1_000
+DEFAULT_ON_EXCEEDED = "stop_object"
+DEFAULT_CANARY_ROWS = 200
+DEFAULT_CANARY_FAILED = "20%"
+DEFAULT_CANARY_SAME = "50%"
 ORG_KEY = ("Id",)
 #: a file may have an `Id` column or not; the planner, which sees the header, decides when no key is given
 FILES_KEY: tuple[str, ...] = ()
@@ -45,7 +53,7 @@ FILES_KEY: tuple[str, ...] = ()
 
 def parse_plan(value: Mapping[str, Any], document: Document, variables: Mapping[str, str]) -> Plan:
     """The plan in a checked value whose variables have been substituted."""
-    parser = _Parser(document)
+    parser = _Parser(document, value.get("defaults") or {})
     source = _source(value.get("source") or {})
     from_files = isinstance(source, FilesEnd)
     target = value.get("target") or {}
@@ -66,6 +74,7 @@ def parse_plan(value: Mapping[str, Any], document: Document, variables: Mapping[
         expect=Expect(expect.get("organization_id"), expect.get("production")),
         variables=dict(sorted(variables.items())),
         verify=_verify(value.get("verify") or {}),
+        run_budget=_run_budget(value.get("run_budget")),
         places=document.places,
     )
 
@@ -102,11 +111,57 @@ def _locks(value: Mapping[str, Any]) -> Locks:
     )
 
 
-class _Parser:
-    """Parses objects; knows how numbers and booleans were typed."""
+def _run_budget(value: Mapping[str, Any] | None) -> ErrorBudget:
+    """The budget of the run: without one the run has no limit of its own, and what it does not name has none either."""
+    if value is None:
+        return ErrorBudget()
+    return ErrorBudget(
+        max_failed=_allowance(value.get("max_failed")),
+        max_quarantined=_allowance(value.get("max_quarantined")),
+        min_sample=int(value.get("min_sample", DEFAULT_MIN_SAMPLE)),
+        on_exceeded=OnExceeded.STOP_RUN,
+    )
 
-    def __init__(self, document: Document) -> None:
+
+def _budget(value: Mapping[str, Any], on_exceeded: str) -> ErrorBudget:
+    return ErrorBudget(
+        max_failed=_allowance(value.get("max_failed", DEFAULT_MAX_FAILED)),
+        max_quarantined=_allowance(value.get("max_quarantined", DEFAULT_MAX_QUARANTINED)),
+        min_sample=int(value.get("min_sample", DEFAULT_MIN_SAMPLE)),
+        on_exceeded=OnExceeded(on_exceeded),
+    )
+
+
+def _allowance(value: int | str | None) -> Allowance:
+    if isinstance(value, str):
+        return Allowance(share=_share(value))
+    return Allowance() if value is None else Allowance(rows=value)
+
+
+def _share(value: str) -> float:
+    return float(value.removesuffix("%")) / 100
+
+
+def _canary(value: Mapping[str, Any] | str) -> Canary:
+    if isinstance(value, str):
+        return Canary()
+    return Canary(
+        rows=int(value.get("rows", DEFAULT_CANARY_ROWS)),
+        max_failed=_share(value.get("max_failed", DEFAULT_CANARY_FAILED)),
+        max_same_code=_share(value.get("max_same_code", DEFAULT_CANARY_SAME)),
+    )
+
+
+class _Parser:
+    """Parses objects; knows how numbers and booleans were typed, and what holds where an entry says nothing."""
+
+    def __init__(self, document: Document, defaults: Mapping[str, Any]) -> None:
         self._document = document
+        self._defaults = defaults
+
+    def _said(self, entry: Mapping[str, Any], key: str, otherwise: Any) -> Any:
+        """What the entry says, or the plan's defaults, or nobody."""
+        return entry.get(key, self._defaults.get(key, otherwise))
 
     def object_plan(self, value: Mapping[str, Any], position: int, *, from_files: bool) -> ObjectPlan:
         path: DocumentPath = ("objects", position)
@@ -142,6 +197,11 @@ class _Parser:
             match=Match(on=_names(match["on"]), transform=match.get("transform"))
             if match and "on" in match
             else None,
+            budget=_budget(
+                {**self._defaults.get("error_budget", {}), **value.get("error_budget", {})},
+                self._said(value, "on_budget_exceeded", DEFAULT_ON_EXCEEDED),
+            ),
+            canary=_canary(self._said(value, "canary", {})),
         )
 
     def _rule(self, target: str, rule: str | Mapping[str, Any], path: DocumentPath) -> FieldRule:

@@ -5,6 +5,7 @@ from textwrap import wrap
 from typing import Any
 
 from migrator.errors import Diagnostic
+from migrator.model.budget import Allowance, Canary, ErrorBudget
 from migrator.model.plan import OnLock
 from migrator.model.schedule import (
     Edge,
@@ -116,9 +117,40 @@ def _lines(schedule: Schedule, diagnostics: Sequence[Diagnostic]) -> Iterator[st
     used = {_guarantee(step) for step in schedule.steps} - {None}
     yield from ("", "Classes")
     yield from (f"  {one.value:<2}  {PROMISES[one]}" for one in Guarantee if one in used)
+    stops = list(_stops(schedule))
+    if stops:
+        yield from ("", "Stops")
+        yield from (f"  - {one}" for one in stops)
     if diagnostics:
         yield from ("", "To mind")
         yield from (f"  - {one}" for one in diagnostics)
+
+
+def _stops(schedule: Schedule) -> Iterator[str]:
+    """What the error budgets and canaries stop, each kind in a line with the steps that have it."""
+    kinds: dict[str, list[str]] = {}
+    for step in schedule.steps:
+        if isinstance(step, LoadStep | LinkStep):
+            for line in _policy(step.budget, step.canary if isinstance(step, LoadStep) else Canary()):
+                kinds.setdefault(line, []).append(step.id)
+    for line, steps in kinds.items():
+        yield f"{', '.join(steps)}: {line}"
+    yield from (f"the whole run: {line}" for line in _policy(schedule.run_budget, Canary()))
+
+
+def _policy(budget: ErrorBudget, canary: Canary) -> Iterator[str]:
+    limits = []
+    if budget.max_failed != Allowance():
+        sample = f" (judged from {budget.min_sample:,} on)" if budget.max_failed.share is not None else ""
+        limits.append(f"more than {budget.max_failed} of the rows fail{sample}")
+    if budget.max_quarantined != Allowance():
+        limits.append(f"more than {budget.max_quarantined} are quarantined")
+    if limits:
+        yield f"{budget.on_exceeded.value} when {' or '.join(limits)}"
+    if canary.rows:
+        yield (
+            f"a canary of {canary.rows:,} rows goes before ten times as many, and stops them when {canary.max_failed:.0%} fail"
+        )
 
 
 def _summary(schedule: Schedule) -> str:

@@ -67,6 +67,7 @@ def make_schedule(
         edges=tuple(sorted(edges, key=lambda edge: (place[edge.after], place[edge.before]))),
         decisions=tuple(_decisions(objects, broken)),
         estimate=estimate(ordered),
+        run_budget=plan.run_budget,
     )
     return schedule, diagnostics
 

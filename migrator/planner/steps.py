@@ -6,6 +6,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from migrator.model.budget import Canary
 from migrator.model.plan import FilesEnd, Plan, WhenMissing
 from migrator.model.schedule import (
     Edge,
@@ -142,6 +143,9 @@ def _load(one: Resolved, wiring: Wiring) -> LoadStep:
         max_slice_rows=slice_rows(lane, lock),
         max_slice_bytes=slice_bytes(lane),
         expected=rows,
+        budget=one.plan.budget,
+        # a series of REST requests is small, and answered one by one
+        canary=one.plan.canary if lane is Lane.BULK2 else Canary(),
     )
 
 
@@ -167,6 +171,7 @@ def _link(one: Resolved, linked: tuple[LookupSpec, ...], wiring: Wiring) -> Link
         max_slice_rows=slice_rows(lane, linked[0].rule.target),
         max_slice_bytes=slice_bytes(lane),
         expected=rows,
+        budget=one.plan.budget,
     )
 
 

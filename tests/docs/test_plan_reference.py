@@ -40,6 +40,9 @@ SECTIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ),
     ("`objects[].relationships.<field>`", DEFINITIONS["relationship"]),
     ("`objects[].locks`", DEFINITIONS["object"]["properties"]["locks"]),
+    ("`error_budget`", DEFINITIONS["error_budget"]),
+    ("`canary`", DEFINITIONS["canary"]["anyOf"][1] | {"description": DEFINITIONS["canary"]["description"]}),
+    ("`defaults`", SCHEMA["properties"]["defaults"]),
     ("`verify`", SCHEMA["properties"]["verify"]),
 )
 

@@ -11,10 +11,12 @@ from migrator.clock import Clock, VirtualClock
 from migrator.errors import has_errors
 from migrator.executor import Drive, Ends, Goal, Policy, Progress, Result, check, load, start
 from migrator.model.plan import FilesEnd
+from migrator.model.run import Event
 from migrator.model.schedule import LoadStep
 from migrator.salesforce import ClientCredentials, ConnectionSettings, Org, Secret, connect
 from migrator.simulator import Org as SimulatedOrg
 from migrator.simulator import OrgSettings, load_schema, wsgi_app
+from migrator.state import open_ledger
 
 SOURCE_ID = "00D000000000001EAA"
 TARGET_ID = "00D000000000002EAA"
@@ -65,7 +67,7 @@ class Lab:
             checked = replace(checked, schedule=replace(checked.schedule, steps=steps))
         start(checked, self.folder, run_id="test-run", api_version="66.0", clock=self.clock)
 
-    def drive(self, goal: Goal = Goal.LOAD, policy: Policy | None = None) -> Result:
+    def drive(self, goal: Goal = Goal.LOAD, policy: Policy | None = None, *, accepted_by: str = "") -> Result:
         """Drive the run as one process does, without threads."""
         drive = Drive(
             self.folder,
@@ -75,17 +77,22 @@ class Lab:
             policy=policy or Policy(),
             memory_mb=256,
         )
-        return drive.go(goal, self.watch)
+        return drive.go(goal, self.watch, accepted_by=accepted_by)
+
+    def events(self) -> tuple[Event, ...]:
+        """The log of the run."""
+        with open_ledger(self.folder, self.clock) as ledger:
+            return ledger.events()
 
     def watch(self, progress: Progress) -> None:
         """Nobody watches."""
 
 
-def make_lab(tmp_path: Path, schema: str) -> Lab:
-    """A lab whose orgs have the same schema."""
+def make_lab(tmp_path: Path, schema: str, target: OrgSettings | None = None) -> Lab:
+    """A lab whose orgs have the same schema; the target with settings of its own."""
     path = tmp_path / "org.yaml"
     path.write_text(schema, encoding="utf-8")
     clock = VirtualClock()
     source = SimulatedOrg(load_schema(path), OrgSettings(organization_id=SOURCE_ID), clock)
-    target = SimulatedOrg(load_schema(path), OrgSettings(organization_id=TARGET_ID, sandbox=True), clock)
-    return Lab(source, target, clock, tmp_path / "run")
+    settings = replace(target or OrgSettings(), organization_id=TARGET_ID, sandbox=True)
+    return Lab(source, SimulatedOrg(load_schema(path), settings, clock), clock, tmp_path / "run")

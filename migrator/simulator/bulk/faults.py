@@ -6,7 +6,11 @@ from enum import StrEnum
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.results import ChunkResult, RowError
 
-_LOCKED = RowError("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
+#: what the platform says with a code
+_SAYS = {
+    "UNABLE_TO_LOCK_ROW": "unable to obtain exclusive access to this record",
+    "STORAGE_LIMIT_EXCEEDED": "storage limit exceeded",
+}
 
 
 class JobFaultKind(StrEnum):
@@ -14,7 +18,7 @@ class JobFaultKind(StrEnum):
 
     FAIL = "fail_job_after_rows"
     ABORT = "abort_job_after_rows"  # as an administrator does
-    LOCK = "lock_rows"  # all rows of a transaction are refused
+    LOCK = "lock_rows"  # all rows of a transaction are refused, with `code`
 
 
 @dataclass(slots=True)
@@ -26,6 +30,7 @@ class JobFault:
     sobject: str = ""
     times: int = 1
     message: str = "InternalServerError : Unable to process the job. Please try again."
+    code: str = "UNABLE_TO_LOCK_ROW"  # of LOCK
 
     def fits(self, sobject: str, processed: int) -> bool:
         """Whether it strikes a job of this sObject now."""
@@ -50,9 +55,11 @@ class JobFaults:
 
     def locked(self, sobject: str, processed: int, ids: list[str]) -> ChunkResult | None:
         """The result of a transaction whose rows are locked, when this one's are."""
-        if not self._faults or self._take(sobject, processed, lock=True) is None:
+        fault = self._take(sobject, processed, lock=True) if self._faults else None
+        if fault is None:
             return None
-        return ChunkResult(ids, [False] * len(ids), dict.fromkeys(range(len(ids)), (_LOCKED,)))
+        error = RowError(fault.code, _SAYS.get(fault.code, ""))
+        return ChunkResult(ids, [False] * len(ids), dict.fromkeys(range(len(ids)), (error,)))
 
     def _take(self, sobject: str, processed: int, *, lock: bool) -> JobFault | None:
         for fault in self._faults:

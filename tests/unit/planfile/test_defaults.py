@@ -68,9 +68,23 @@ def test_a_plan_that_says_nothing_gets_what_the_schema_says() -> None:
     assert entry.relationships == (RelationshipRule("D__c"),)
 
 
+BUDGET = {"max_failed": "1%", "max_quarantined": 0, "min_sample": 1000}
+POLICY = {
+    **{f"error_budget.{key}": value for key, value in BUDGET.items()},
+    "on_budget_exceeded": "stop_object",
+    "canary": {"rows": 200},
+    "canary.rows": 200,
+    "canary.max_failed": "20%",
+    "canary.max_same_code": "50%",
+}
+
+
 def test_saying_the_defaults_changes_nothing() -> None:
     told = defaults(inlined(plan_schema()))
     assert told == {
+        "defaults": {},
+        **{f"run_budget.{key}": value for key, value in BUDGET.items()},
+        **{f"{holder}.{key}": value for holder in ("defaults", "objects") for key, value in POLICY.items()},
         "description": "",
         "source.delimiter": ",",
         "source.encoding": "utf-8",
@@ -94,7 +108,10 @@ def test_saying_the_defaults_changes_nothing() -> None:
     }
     text = (
         "version: 1\nname: p\ndescription: ''\nsource: {files: ., delimiter: ',', encoding: utf-8}\n"
-        "target: {org: b, expect: {}}\nvariables: {}\nverify: {counts: exact, fields: {sample: 10000}}\n"
+        "target: {org: b, expect: {}}\n"
+        "defaults: {error_budget: {max_failed: 1%, max_quarantined: 0, min_sample: 1000},\n"
+        "  on_budget_exceeded: stop_object, canary: {rows: 200, max_failed: 20%, max_same_code: 50%}}\n"
+        "variables: {}\nverify: {counts: exact, fields: {sample: 10000}}\n"
         "objects:\n  - object: A__c\n    operation: insert\n    fields: {include: [all], exclude: []}\n    after: []\n"
         "    lane: auto\n    locks: {max_in_flight: auto, on_lock: [regroup, shrink, serial_v1]}\n    map: {B__c: {from: C, otherwise: keep}}\n    relationships: {D__c: {when_missing: fail}}\n"
     )
