@@ -23,6 +23,8 @@ from migrator.model.run import FileRef, Outcome
 _FAULT = r"^([A-Za-z][A-Za-z0-9_]*):(.*):([^:]*)--\s*$"
 #: the code of a row that the org never looked at, in the last round
 UNPROCESSED = "UNPROCESSED"
+#: the code of a row whose record was deleted before (SOAP API guide, "StatusCode")
+GONE = "ENTITY_IS_DELETED"
 REPLY_COLUMNS = ("position", "id", "success", "created", "code", "message", "fields")
 
 
@@ -120,7 +122,8 @@ def _pair(session: Session, *, single: bool) -> None:
 
 def _key(job: SettleJob) -> str:
     """SQL by which a row is known: its external id (or record id), else a digest of all its cells."""
-    field = {Operation.UPSERT: job.external_id, Operation.UPDATE: job.external_id or "Id"}.get(job.operation)
+    by_id = job.external_id or "Id" if job.operation.by_id else None
+    field = job.external_id if job.operation is Operation.UPSERT else by_id
     for n, column in enumerate(job.columns):
         if column.name.casefold() == (field or "").casefold():
             return f"coalesce(trim(k{n}), '')"
@@ -237,13 +240,17 @@ def _write(session: Session, workspace: Workspace, job: SettleJob | RestJob, not
     succeeded = {
         Operation.INSERT: text(Outcome.CREATED.value),
         Operation.UPDATE: text(Outcome.UPDATED.value),
+        Operation.DELETE: text(Outcome.DELETED.value),
+        Operation.HARD_DELETE: text(Outcome.DELETED.value),
     }.get(
         job.operation,
         f"CASE WHEN created THEN {text(Outcome.CREATED.value)} ELSE {text(Outcome.UPDATED.value)} END",
     )
+    # the record is gone, which is what was wanted: by this job, by one whose answer was lost, or by somebody else
+    gone = f"(kind = 'bad' AND code = {text(GONE)})" if job.operation.deletes else "false"
     session.run(
         f"CREATE TEMP TABLE settled AS SELECT \"row\", source_key, CASE WHEN kind = 'ok' THEN id ELSE '' END AS target_id, "
-        f"CASE WHEN kind = 'ok' THEN {succeeded} WHEN {waits} THEN '' ELSE {text(Outcome.FAILED.value)} END AS outcome, "
+        f"CASE WHEN kind = 'ok' OR {gone} THEN {succeeded} WHEN {waits} THEN '' ELSE {text(Outcome.FAILED.value)} END AS outcome, "
         f"CASE WHEN kind = 'un' THEN {text(UNPROCESSED)} ELSE code END AS code, message, fields, NOT {waits} AS final FROM replies"
     )
     return _publish(session, workspace, job, notes)

@@ -61,7 +61,7 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
     """Stage the rows of a load step."""
     resolved = resolve(session, workspace, job.lookups)
     names = tuple(one.target for one in job.columns) + tuple(one.target for one in job.lookups)
-    key_field = job.external_id or ("Id" if job.operation is Operation.UPDATE else None)
+    key_field = job.external_id or ("Id" if job.operation.by_id else None)
     if job.operation is Operation.INSERT:
         key_field = None
     keyed = [

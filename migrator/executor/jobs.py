@@ -202,7 +202,7 @@ def external_id(step: LoadStep | LinkStep) -> str | None:
 def rest_target(step: LoadStep | LinkStep) -> RestTarget:
     """How the rows of the step go over REST."""
     types = {one.name: one.type for one in sent_columns(step)}
-    return RestTarget(step.sobject, operation(step).value, external_id(step), types)
+    return RestTarget(step.sobject, operation(step).wire, external_id(step), types)
 
 
 def replies(answers: Sequence[RowReply]) -> list[Reply]:

@@ -41,7 +41,7 @@ def perform_serial(org: Org, engine: Engine, run: Run, action: AttemptAction, at
     match action:
         case CreateJob():
             step = jobs.sending(run.schedule.step(attempt.step))
-            operation, external_id = jobs.operation(step).value, jobs.external_id(step)
+            operation, external_id = jobs.operation(step).wire, jobs.external_id(step)
             return JobTold(bulk1.create(step.sobject, operation, external_id))
         case Upload():
             bulk1.add_batch(attempt.job_id, engine.workspace.verify(_slice(run, attempt)))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from migrator.data.jobs import Comparison, Prepared
+from migrator.errors import ExitCode
 from migrator.executor import ingest, query
 from migrator.executor.actions import (
     AbandonUpload,
@@ -157,6 +158,10 @@ def _prepared(change: Change, action: StepAction, reply: StepPrepared, now: floa
         counts=_with_facts(row.counts, prepared),
         notes=(*row.notes, *prepared.notes),
     )
+    if isinstance(step, LoadStep) and 0 < step.max_deletes < prepared.rows.rows:
+        what = f"{row.step}: {prepared.rows.rows:,} records would be deleted, and the plan allows {step.max_deletes:,}"
+        hint = "nothing was deleted; mend the filter or the file, or raise `max_deletes`, and begin a new run"
+        return change.stopped(Stop("too-many-deletes", what, hint, ExitCode.REFUSED))
     facts = {"rows": prepared.total, "slices": len(slices), "lane": lane.value, "round": row.rounds}
     return finished(change.step(row, "step-cut", **facts).slices(row.step, slices), row.step, now)
 

@@ -168,7 +168,7 @@ def _create(tools: Tools, run: Run, attempt: Attempt) -> Reply:
         case ExtractStep() | VerifyStep():
             return JobTold(_org(tools, run, attempt).create_query(step.soql))
         case LoadStep():
-            return JobTold(tools.target.create_ingest(step.sobject, step.operation.value, step.external_id))
+            return JobTold(tools.target.create_ingest(step.sobject, step.operation.wire, step.external_id))
         case LinkStep():
             return JobTold(tools.target.create_ingest(step.sobject, "update", None))
         case MatchStep():

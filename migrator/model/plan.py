@@ -20,7 +20,24 @@ class Operation(StrEnum):
     INSERT = "insert"
     UPDATE = "update"
     UPSERT = "upsert"
+    DELETE = "delete"
+    HARD_DELETE = "hard_delete"
     REFERENCE = "reference"
+
+    @property
+    def wire(self) -> str:
+        """What Salesforce calls it (Bulk API guide, "Create a Job")."""
+        return "hardDelete" if self is Operation.HARD_DELETE else self.value
+
+    @property
+    def by_id(self) -> bool:
+        """Whether it names records by their id."""
+        return self in {Operation.UPDATE, Operation.DELETE, Operation.HARD_DELETE}
+
+    @property
+    def deletes(self) -> bool:
+        """Whether records are gone afterwards."""
+        return self in {Operation.DELETE, Operation.HARD_DELETE}
 
 
 class WhenMissing(StrEnum):
@@ -175,6 +192,8 @@ class ObjectPlan:
     match: Match | None = None
     budget: ErrorBudget = NO_BUDGET
     canary: Canary = NO_CANARY
+    #: how many records may be deleted at most; 0 in an entry that deletes nothing
+    max_deletes: int = 0
 
     @property
     def path(self) -> DocumentPath:

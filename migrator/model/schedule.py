@@ -23,13 +23,14 @@ class Guarantee(StrEnum):
 
     UPSERT: unique external id, exactly one record. INSERT: exactly once by the UploadComplete gate. SERIAL_INSERT: exactly
     once, because a doubtful job is closed and looked at.
-    UPDATE: by record id, applied at least once. READ: nothing is written.
+    UPDATE: by record id, applied at least once. DELETE: by record id; what is gone already counts as done. READ: nothing is written.
     """
 
     UPSERT = "U"
     INSERT = "I2"
     SERIAL_INSERT = "I1"
     UPDATE = "M"
+    DELETE = "D"
     READ = "R"
 
 
@@ -126,6 +127,8 @@ class LoadStep:
     expected: int | None = None
     budget: ErrorBudget = NO_BUDGET
     canary: Canary = NO_CANARY
+    #: how many records a step that deletes may delete at most (0: no limit)
+    max_deletes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

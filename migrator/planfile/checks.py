@@ -4,6 +4,7 @@
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -18,8 +19,10 @@ from migrator.soql import ProblemKind, Query, SoqlError, conditions, lint_bulk
 #: what an entry that only matches has no use for
 _WRITING_KEYS = (
     *("operation", "external_id", "fields", "map", "relationships", "follow", "locks"),
-    *("error_budget", "on_budget_exceeded", "canary"),
+    *("error_budget", "on_budget_exceeded", "canary", "max_deletes"),
 )
+#: what an entry that only names records to delete has no use for
+_SENDING_KEYS = ("external_id", "fields", "relationships", "follow", "locks")
 
 
 def cross_checks(plan: Plan, document: Document) -> None:
@@ -87,6 +90,7 @@ def _operation(one: ObjectPlan, document: Document) -> None:
         return
     if entry.get("operation") != one.operation:
         return  # what was given is no operation, and has been told
+    _deletes(one, entry, document)
     if one.operation is Operation.UPSERT and "external_id" not in entry:
         document.refuse(
             "external-id-missing",
@@ -94,13 +98,48 @@ def _operation(one: ObjectPlan, document: Document) -> None:
             hint="name the target field that identifies a record, or use operation: insert",
             where=document.place((*one.path, "operation")),
         )
-    elif one.operation is not Operation.UPSERT and one.external_id is not None:
+    elif not (one.operation is Operation.UPSERT or one.operation.deletes) and one.external_id is not None:
         document.refuse(
             "external-id-unused",
             f"'external_id' has no meaning in an {one.operation}",
             hint="use operation: upsert, or remove it",
             where=document.key_place((*one.path, "external_id")),
         )
+
+
+def _deletes(one: ObjectPlan, entry: Mapping[str, Any], document: Document) -> None:
+    """Deleting takes ids, and a number that says how much of it is meant."""
+    if not one.operation.deletes:
+        if "max_deletes" in entry:
+            document.refuse(
+                "delete-only",
+                f"'max_deletes' has no meaning in an {one.operation}",
+                hint="remove it",
+                where=document.key_place((*one.path, "max_deletes")),
+            )
+        return
+    if "max_deletes" not in entry:
+        document.refuse(
+            "delete-unguarded",
+            f"'{one.name}' deletes records and does not say how many at most",
+            hint="add 'max_deletes', a little more than you expect",
+            where=document.place((*one.path, "operation")),
+        )
+    for key in (each for each in _SENDING_KEYS if each in entry):
+        document.refuse(
+            "delete-only",
+            f"'{key}' has no meaning in a {one.operation}: it sends record ids and nothing else",
+            hint=f"remove '{key}'",
+            where=document.key_place((*one.path, key)),
+        )
+    for rule in one.map:
+        if rule.target.casefold() != "id":
+            document.refuse(
+                "delete-only",
+                f"'{rule.target}' cannot be sent in a {one.operation}: it sends record ids and nothing else",
+                hint="map 'Id' only",
+                where=document.key_place((*one.path, "map", rule.target)),
+            )
 
 
 def _source_kind(one: ObjectPlan, plan: Plan, document: Document) -> None:

@@ -202,6 +202,7 @@ class _Parser:
                 self._said(value, "on_budget_exceeded", DEFAULT_ON_EXCEEDED),
             ),
             canary=_canary(self._said(value, "canary", {})),
+            max_deletes=int(value.get("max_deletes", 0)),
         )
 
     def _rule(self, target: str, rule: str | Mapping[str, Any], path: DocumentPath) -> FieldRule:

@@ -28,6 +28,7 @@ PROMISES = {
     Guarantee.INSERT: "insert by Bulk API 2.0: exactly once, nothing is processed before its upload is complete",
     Guarantee.SERIAL_INSERT: "insert by Bulk API v1: exactly once, a doubtful job is closed and looked at before anything is sent again",
     Guarantee.UPDATE: "update by record id: applied at least once, triggers may fire again",
+    Guarantee.DELETE: "delete by record id: once, and what is gone already counts as done",
     Guarantee.READ: "nothing is written",
 }
 #: what is done with rows that met locks
@@ -231,7 +232,7 @@ def _what(step: Step) -> str:
         case LoadStep(external_id=key) if key:
             return f"{step.operation.value} {step.sobject} by {key}"
         case LoadStep():
-            return f"{step.operation.value} {step.sobject}"
+            return f"{step.operation.value.replace('_', ' ')} {step.sobject}"
         case LinkStep():
             return f"fill {', '.join(one.rule.target for one in step.lookups)} of {step.sobject}"
         case VerifyStep():
@@ -244,6 +245,8 @@ def _details(step: Step) -> Iterator[str]:
             yield soql
         case LoadStep():
             yield "sends " + ", ".join(sorted(_sent(step)))
+            if step.max_deletes:
+                yield f"deletes nothing at all when there are more than {step.max_deletes:,} rows"
             if step.follow:
                 yield f"only rows whose {step.follow} is selected by this plan"
             if step.group_by:

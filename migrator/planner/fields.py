@@ -48,6 +48,9 @@ class Chosen:
 
 def choose_fields(one: ObjectPlan, target: SObjectSchema, source: Readable, found: Findings) -> Chosen:
     """The fields of `one` that travel, its rules applied."""
+    if one.operation.deletes:
+        columns = dict(_mapped(one, target, source, found)) or dict(_record_id(one, target, source))
+        return Chosen(tuple(columns.values()), ())
     wanted = {field.name: field for field in _included(one, target, source, found)}
     for position, name in enumerate(one.fields.exclude):
         excluded = target.field_named(name)
@@ -73,7 +76,7 @@ def choose_fields(one: ObjectPlan, target: SObjectSchema, source: Readable, foun
             lookups[name] = LookupDraft(field, RelationshipRule(target=name, source=column), ruled=False)
         else:
             columns[name] = column_spec(field, FieldRule(name, source=column, reads=(column,)), one)
-    if one.operation is Operation.UPDATE and source.schema is None and "Id" not in columns:
+    if one.operation is Operation.UPDATE and "Id" not in columns:
         columns.update(_record_id(one, target, source))
     return Chosen(
         tuple(columns[name] for name in sorted(columns)), tuple(lookups[name] for name in sorted(lookups))
@@ -81,7 +84,9 @@ def choose_fields(one: ObjectPlan, target: SObjectSchema, source: Readable, foun
 
 
 def _record_id(one: ObjectPlan, target: SObjectSchema, source: Readable) -> Iterator[tuple[str, ColumnSpec]]:
-    """A file's own `Id` column names the records to update; an org's would name records of the wrong org."""
+    """A file's own `Id` column names the target's records; an org's would name records of the wrong org."""
+    if source.schema is not None:
+        return
     field, column = target.field_named("Id"), source.find("Id")
     if field is not None and column is not None:
         yield "Id", column_spec(field, FieldRule("Id", source=column, reads=(column,)), one)
@@ -89,7 +94,7 @@ def _record_id(one: ObjectPlan, target: SObjectSchema, source: Readable) -> Iter
 
 def column_spec(field: FieldSchema, rule: FieldRule, one: ObjectPlan) -> ColumnSpec:
     """A sent field with the facts of its target."""
-    required = not field.nillable if one.operation is Operation.UPDATE else field.required_on_insert
+    required = not field.nillable if one.operation.by_id else field.required_on_insert
     return ColumnSpec(
         rule=rule,
         type=field.type,
@@ -216,7 +221,7 @@ def _named_field(
     if field is None:
         _unknown_field(one, name, target, found, place)
         return None
-    if field.name == "Id" and (one.operation is Operation.UPDATE or _is(one.external_id, "Id")):
+    if field.name == "Id" and (one.operation.by_id or _is(one.external_id, "Id")):
         return field
     reason = _why_not(field, one.operation)
     if reason is None:

@@ -16,15 +16,16 @@ def guarantee_of(
     match one.operation:
         case Operation.UPSERT:
             return _upsert(one, target, sent, found)
-        case Operation.UPDATE:
+        case Operation.UPDATE | Operation.DELETE | Operation.HARD_DELETE:
             if "Id" not in sent:
+                instead = ", or use `upsert`" if one.operation is Operation.UPDATE else ""
                 found.error(
                     "external-id-not-sent",
-                    f"{one.name} updates records and sends no Id",
+                    f"{one.name} {'deletes' if one.operation.deletes else 'updates'} records and sends no Id",
                     one,
-                    hint="give the target record's id: `map: {Id: {from: …}}`, or use `upsert`",
+                    hint=f"give the target record's id: `map: {{Id: {{from: …}}}}`{instead}",
                 )
-            return None, Guarantee.UPDATE
+            return None, Guarantee.DELETE if one.operation.deletes else Guarantee.UPDATE
         case _:
             return None, Guarantee.INSERT
 

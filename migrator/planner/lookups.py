@@ -22,6 +22,8 @@ def answerers(plan: Plan) -> Answerers:
     """The index of a plan."""
     by_sobject: dict[str, tuple[str, ...]] = {}
     for one in plan.objects:
+        if one.operation.deletes:
+            continue  # what is deleted answers no lookup
         key = one.object.casefold()
         by_sobject[key] = (*by_sobject.get(key, ()), one.name)
     return Answerers({one.name: one for one in plan.objects}, by_sobject)

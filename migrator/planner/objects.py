@@ -80,6 +80,7 @@ def _target(one: ObjectPlan, target: OrgSchema, found: Findings) -> SObjectSchem
     refused = {
         "created": one.operation in {Operation.INSERT, Operation.UPSERT} and not schema.createable,
         "updated": one.operation in {Operation.UPDATE, Operation.UPSERT} and not schema.updateable,
+        "deleted": one.operation.deletes and not schema.deletable,
         "queried": one.operation is Operation.REFERENCE and not schema.queryable,
     }
     for verb in (verb for verb, wrong in refused.items() if wrong):

@@ -42,6 +42,7 @@ def make_schedule(
     tried = [resolve_object(one, ends, found) for one in plan.objects]
     objects = {one.name: one for one in tried if one is not None}
     _check_parent_keys(objects, found)
+    _check_deletes(objects, counts, found)
     arcs = list(_arcs(objects, counts))
     for name, cycle in unbreakable(arcs):
         found.error(
@@ -55,7 +56,7 @@ def make_schedule(
     if has_errors(diagnostics):
         return None, diagnostics
     broken = break_cycles(arcs)
-    wiring = Wiring(plan, objects, _links(objects, broken), counts)
+    wiring = Wiring(plan, objects, _links(objects, broken), counts, _deleted_later(objects))
     steps = [step for one in objects.values() for step in steps_of(one, wiring)]
     edges = merged(edge for one in objects.values() for edge in edges_of(one, wiring))
     ordered = _ordered(steps, edges, plan)
@@ -88,6 +89,18 @@ def _check_parent_keys(objects: Mapping[str, Resolved], found: Findings) -> None
                     )
 
 
+def _check_deletes(objects: Mapping[str, Resolved], counts: Mapping[str, int], found: Findings) -> None:
+    for one in objects.values():
+        if one.plan.operation.deletes and counts.get(one.name, 0) > one.plan.max_deletes > 0:
+            found.error(
+                "too-many-deletes",
+                f"{one.name} would delete {counts[one.name]:,} records, and `max_deletes` is {one.plan.max_deletes:,}",
+                one.plan,
+                "max_deletes",
+                hint="mend the filter or the file, or raise it if you mean it",
+            )
+
+
 def _arcs(objects: Mapping[str, Resolved], counts: Mapping[str, int]) -> Iterable[Arc]:
     """What waits for what; a field that the plan marks `link` waits for nothing."""
     for one in objects.values():
@@ -99,6 +112,27 @@ def _arcs(objects: Mapping[str, Resolved], counts: Mapping[str, int]) -> Iterabl
         for name in one.plan.after:
             if name in objects:
                 yield Arc(one.name, "", (name,), pin=True)
+
+
+def _deleted_later(objects: Mapping[str, Resolved]) -> dict[str, tuple[str, ...]]:
+    """Children are deleted before their parents; sObjects that look up each other in a circle have no such order."""
+    deleting = {name: one for name, one in objects.items() if one.plan.operation.deletes}
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(sorted(deleting))
+    for child, one in sorted(deleting.items()):
+        looked_up = {name for field in one.target.fields.values() for name in field.reference_to}
+        graph.add_edges_from(
+            (child, parent)
+            for parent, each in sorted(deleting.items())
+            if each.target.name in looked_up and each.target.name != one.target.name
+        )
+    circles = {
+        name: number for number, part in enumerate(nx.strongly_connected_components(graph)) for name in part
+    }
+    return {
+        child: tuple(parent for parent in graph.successors(child) if circles[parent] != circles[child])
+        for child in graph
+    }
 
 
 def _links(objects: Mapping[str, Resolved], broken: Sequence[Broken]) -> dict[str, frozenset[str]]:

@@ -6,7 +6,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from migrator.model.budget import Canary
+from migrator.model.budget import NO_CANARY
 from migrator.model.plan import FilesEnd, Plan, WhenMissing
 from migrator.model.schedule import (
     Edge,
@@ -37,6 +37,8 @@ class Wiring:
     objects: Mapping[str, Resolved]
     links: Mapping[str, frozenset[str]]
     counts: Mapping[str, int]
+    #: of entries that delete: which other ones delete what their records look up
+    deleted_later: Mapping[str, tuple[str, ...]]
 
     def made_by(self, name: str) -> str:
         """The step that makes the id map of that object."""
@@ -70,8 +72,14 @@ def steps_of(one: Resolved, wiring: Wiring) -> Iterator[Step]:
     linked = wiring.linked(one)
     if linked:
         yield _link(one, linked, wiring)
-    if wiring.plan.verify.counts or wiring.plan.verify.sample != 0:
+    if _verified(one, wiring):
         yield _verify(one, linked, wiring.plan)
+
+
+def _verified(one: Resolved, wiring: Wiring) -> bool:
+    """Whether what was sent is read back: not when nothing may be left of it."""
+    wanted = wiring.plan.verify.counts or wiring.plan.verify.sample != 0
+    return wanted and not one.plan.operation.deletes
 
 
 def _source_extract(one: Resolved, wiring: Wiring) -> ExtractStep:
@@ -145,7 +153,8 @@ def _load(one: Resolved, wiring: Wiring) -> LoadStep:
         expected=rows,
         budget=one.plan.budget,
         # a series of REST requests is small, and answered one by one
-        canary=one.plan.canary if lane is Lane.BULK2 else Canary(),
+        canary=one.plan.canary if lane is Lane.BULK2 else NO_CANARY,
+        max_deletes=one.plan.max_deletes,
     )
 
 
@@ -209,6 +218,10 @@ def edges_of(one: Resolved, wiring: Wiring) -> Iterator[Edge]:
             if wiring.objects[name].source.schema is not None:
                 yield Edge(extract, f"extract.{name}", f"{reason} (children are extracted first)")
     yield from (Edge(wiring.made_by(name), load, PINNED) for name in one.plan.after)
+    yield from (
+        Edge(load, wiring.made_by(name), f"{one.name} goes before {name}, which it looks up")
+        for name in wiring.deleted_later.get(one.name, ())
+    )
     linked = wiring.linked(one)
     link = f"link.{one.name}"
     if linked:
@@ -217,7 +230,7 @@ def edges_of(one: Resolved, wiring: Wiring) -> Iterator[Edge]:
         for name in lookup.via:
             if name != one.name:
                 yield Edge(wiring.made_by(name), link, f"{one.name}.{lookup.rule.target} looks up {name}")
-    if wiring.plan.verify.counts or wiring.plan.verify.sample != 0:
+    if _verified(one, wiring):
         verify = f"verify.{one.name}"
         yield Edge(load, verify, "compares what was sent")
         if linked:

@@ -1,0 +1,103 @@
+"""Plans that delete: records go by their ids, children first, and what is gone already counts as done."""
+
+from pathlib import Path
+
+import pytest
+
+from migrator.errors import ExitCode
+from migrator.executor import check, load
+from migrator.model.run import Outcome
+from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
+from tests.executor.orgs import Lab, make_lab
+
+SCHEMA = """
+name: Deletes
+objects:
+  Parent__c:
+    label: Parent
+  Child__c:
+    label: Child
+    fields:
+      Parent__c: {type: lookup, to: Parent__c}
+"""
+PLAN = """
+version: 1
+name: deletes
+source: {files: ./data}
+target: {org: merged}
+objects:
+  - {object: Parent__c, operation: %s, max_deletes: 50}
+  - {object: Child__c, operation: %s, max_deletes: 50}
+"""
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    """A target with thirty records of each kind, and the files that name them."""
+    made = make_lab(tmp_path, SCHEMA)
+    made.from_files = True
+    target = made.ends().target
+    parents = target.send_rows("Parent__c", "insert", None, [{"Name": f"P{n}"} for n in range(30)], {})
+    children = target.send_rows(
+        "Child__c", "insert", None, [{"Name": "C", "Parent__c": one.id} for one in parents], {}
+    )
+    (tmp_path / "data").mkdir()
+    for name, replies in (("Parent__c", parents), ("Child__c", children)):
+        text = "Id\n" + "".join(f"{one.id}\n" for one in replies)
+        (tmp_path / "data" / f"{name}.csv").write_text(text, encoding="utf-8")
+    return made
+
+
+def _left(lab: Lab, sobject: str) -> int:
+    return lab.ends().target.count(f"SELECT COUNT() FROM {sobject}")
+
+
+@pytest.mark.parametrize("operation", ["delete", "hard_delete"])
+def test_records_are_deleted_children_first(lab: Lab, operation: str) -> None:
+    lab.begin(PLAN % (operation, operation))
+    result = lab.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    assert [one.step for one in result.summary.steps] == ["load.Child__c", "load.Parent__c"]
+    assert all(one.tallies == {Outcome.DELETED: 30} for one in result.summary.steps)
+    assert (_left(lab, "Child__c"), _left(lab, "Parent__c")) == (0, 0)
+
+
+def test_what_is_gone_already_is_deleted_too(lab: Lab) -> None:
+    lab.begin(PLAN % ("delete", "delete"))
+    lab.target.add_job_fault(JobFault(JobFaultKind.ABORT, sobject="Child__c", times=1))
+    first = (lab.folder.parent / "data" / "Parent__c.csv").read_text(encoding="utf-8").split()[1]
+    org = lab.ends().target
+    job = org.create_ingest("Parent__c", "delete")
+    by_hand = lab.folder.parent / "one.csv"
+    by_hand.write_text(f"Id\n{first}\n", encoding="utf-8")
+    org.upload(job.id, by_hand)
+    org.close_upload(job.id)
+    lab.target.faults.append(
+        Fault(kind=FaultKind.DROP_AFTER_EFFECT, method="PATCH", path=r".*/jobs/ingest/[^/]+$")
+    )
+    result = lab.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    parents = next(one for one in result.summary.steps if one.step == "load.Parent__c")
+    assert parents.tallies == {Outcome.DELETED: 30}
+    assert parents.faults == {"ENTITY_IS_DELETED": 1}
+    assert (_left(lab, "Child__c"), _left(lab, "Parent__c")) == (0, 0)
+
+
+def test_more_records_than_the_plan_allows_are_found_before_anything_is_sent(lab: Lab) -> None:
+    path = lab.folder.parent / "plan.yaml"
+    path.write_text((PLAN % ("delete", "delete")).replace("50}", "29}"), encoding="utf-8")
+    plan, found = load(path, {})
+    assert plan is not None, found
+    codes = [one.code for one in check(plan, lab.ends()).diagnostics]
+    assert codes == ["too-many-deletes", "too-many-deletes"]
+
+
+def test_a_file_that_grew_after_the_check_deletes_nothing(lab: Lab) -> None:
+    lab.begin(PLAN % ("delete", "delete"))
+    file = lab.folder.parent / "data" / "Child__c.csv"
+    more = "".join(f"a0000000000{n:04d}AAA\n" for n in range(21))
+    file.write_text(file.read_text(encoding="utf-8") + more, encoding="utf-8")
+    result = lab.drive()
+    assert result.stop is not None
+    assert (result.stop.code, result.exit_code) == ("too-many-deletes", ExitCode.REFUSED)
+    assert _left(lab, "Child__c") == 30
