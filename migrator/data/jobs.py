@@ -192,6 +192,7 @@ class SettleJob:
 
     `rows`: the rows file of the slice's round. `columns`: what the slice's columns are (name as sent).
     `processed`/`failed`: the job's counters. `last_round`: what waits otherwise fails for good.
+    `first_round`: rows that ran out of Apex CPU time wait too, once, to travel in a smaller job.
     """
 
     step: str
@@ -208,6 +209,7 @@ class SettleJob:
     external_id: str | None = None
     key_prefix: str = ""
     retryable: frozenset[str] = frozenset()
+    first_round: bool = False
     last_round: bool = False
 
 
@@ -236,6 +238,7 @@ class RestJob:
     replies: FileRef
     key_prefix: str = ""
     retryable: frozenset[str] = frozenset()
+    first_round: bool = False
     last_round: bool = False
 
 

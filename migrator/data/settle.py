@@ -23,6 +23,8 @@ from migrator.model.run import FileRef, Outcome
 _FAULT = r"^([A-Za-z][A-Za-z0-9_]*):(.*):([^:]*)--\s*$"
 #: the code of a row that the org never looked at, in the last round
 UNPROCESSED = "UNPROCESSED"
+#: what triggers and flows that took too long say, with one of several codes: fewer rows at once may succeed (Apex guide, "Execution Governors")
+CPU_LIMIT = "Apex CPU time limit exceeded"
 #: the code of a row whose record was deleted before (SOAP API guide, "StatusCode")
 GONE = "ENTITY_IS_DELETED"
 REPLY_COLUMNS = ("position", "id", "success", "created", "code", "message", "fields")
@@ -232,10 +234,11 @@ def settle_whole(session: Session, workspace: Workspace, job: WholeJob) -> Settl
 def _write(session: Session, workspace: Workspace, job: SettleJob | RestJob, notes: Sequence[str]) -> Settled:
     """From `replies` to outcomes: what may be tried again waits, unless there is no other round."""
     retryable = ", ".join(text(code) for code in sorted(job.retryable)) or "NULL"
+    slow = f"contains(message, {text(CPU_LIMIT)})" if job.first_round else "false"
     waits = (
         "false"
         if job.last_round
-        else f"(kind = 'un' OR (kind = 'bad' AND coalesce(code IN ({retryable}), false)))"
+        else f"(kind = 'un' OR (kind = 'bad' AND (coalesce(code IN ({retryable}), false) OR {slow})))"
     )
     succeeded = {
         Operation.INSERT: text(Outcome.CREATED.value),

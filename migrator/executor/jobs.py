@@ -173,6 +173,7 @@ def settle(run: Run, attempt: Attempt, results: Mapping[str, FileRef]) -> Settle
         external_id=_match_key(step),
         key_prefix=step.key_prefix,
         retryable=RETRYABLE_FAULTS,
+        first_round=slice_.round == 1,
         last_round=slice_.round >= run.policy.max_rounds,
     )
 
@@ -190,6 +191,7 @@ def settle_rest(run: Run, attempt: Attempt, replies: FileRef) -> RestJob:
         replies=replies,
         key_prefix=step.key_prefix,
         retryable=RETRYABLE_FAULTS | {UNPROCESSED},
+        first_round=slice_.round == 1,
         last_round=slice_.round >= run.policy.max_rounds,
     )
 

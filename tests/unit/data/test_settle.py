@@ -75,6 +75,16 @@ def test_error_grammar(bench: Bench, error: str, expected: tuple[str, str, str])
     assert (row["code"], row["message"], row["fields"]) == expected
 
 
+def test_rows_that_ran_out_of_cpu_time_wait_once(bench: Bench) -> None:
+    slow = (
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY:Rollup: System.LimitException: Apex CPU time limit exceeded:--"
+    )
+    job = bench.answer(prepared(bench), COLUMNS, bad={0: slow})
+    assert bench.engine.settle(replace(job, first_round=True)).waiting == 1
+    again = bench.engine.settle(replace(job, attempt=8))
+    assert (again.waiting, again.tallies) == (0, {Outcome.CREATED: 3, Outcome.FAILED: 1})
+
+
 def test_retryable_and_unprocessed_rows_wait(bench: Bench) -> None:
     done = prepared(bench)
     job = bench.answer(
