@@ -3,8 +3,23 @@
 Independent of the rest of the product by contract: it is a second reading of the platform.
 """
 
-from migrator.simulator.bulk.faults import JobFault, JobFaultKind
-from migrator.simulator.faults import Fault, FaultKind
+from migrator.simulator.clocks import OrgClock
+from migrator.simulator.faults.model import (
+    Act,
+    ActKind,
+    Cut,
+    Edit,
+    Fault,
+    FaultKind,
+    JobFault,
+    JobFaultKind,
+    Planted,
+    RowFault,
+    Rows,
+    When,
+)
+from migrator.simulator.faults.presets import CATALOGUE
+from migrator.simulator.faults.script import FaultInvalid, preset, read_faults
 from migrator.simulator.org import Org
 from migrator.simulator.schema.files import load_schema
 from migrator.simulator.seed import load_csv_folder
@@ -13,17 +28,30 @@ from migrator.simulator.settings import OrgSettings
 from migrator.simulator.tls import Authority, make_authority
 
 __all__ = [
+    "CATALOGUE",
+    "Act",
+    "ActKind",
     "Authority",
+    "Cut",
+    "Edit",
     "Fault",
+    "FaultInvalid",
     "FaultKind",
     "JobFault",
     "JobFaultKind",
     "Org",
+    "OrgClock",
     "OrgSettings",
+    "Planted",
+    "RowFault",
+    "Rows",
     "Server",
+    "When",
     "load_csv_folder",
     "load_schema",
     "make_authority",
+    "preset",
+    "read_faults",
     "serve",
     "wsgi_app",
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from migrator.simulator.auth.identity import identity_url
 from migrator.simulator.http import ApiError, Response, answer
-from migrator.simulator.limits import MAX_QUERY_JOBS, BulkLimits
+from migrator.simulator.limits import Limits, Window
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import NEWEST, OLDEST, Call, Route
 
@@ -93,25 +93,30 @@ def _limit(maximum: int, used: int = 0) -> dict[str, int]:
     return {"Max": maximum, "Remaining": max(0, maximum - used)}
 
 
+def _left(window: Window, now: float) -> dict[str, int]:
+    return _limit(window.limit, window.used(now))
+
+
 def limits(org: OrgState, _: Call) -> Response:
     """The limits with what is left of them."""
-    settings, bulk, now = org.settings, org.part(BulkLimits), org.clock.now()
-    records = sum(len(table) for table in org.store.tables())
+    settings, used, now = org.settings, org.part(Limits), org.clock.now()
     body: dict[str, Any] = {
         "AnalyticsExternalDataSizeMB": _limit(40_960),
         "ConcurrentAsyncGetReportInstances": _limit(200),
         "ConcurrentSyncReportRuns": _limit(20),
-        "DailyApiRequests": _limit(settings.api_requests, org.requests),
+        "DailyApiRequests": _left(used.api_requests, now),
         "DailyAsyncApexExecutions": _limit(250_000),
-        "DailyBulkApiBatches": _limit(settings.bulk_batches, bulk.batches.used(now)),
-        "DailyBulkV2QueryFileStorageMB": _limit(976_562),
-        "DailyBulkV2QueryJobs": _limit(MAX_QUERY_JOBS, bulk.query_jobs.used(now)),
+        "DailyBulkApiBatches": _left(used.batches, now),
+        "DailyBulkV2QueryFileStorageMB": _limit(
+            settings.query_storage_mb, used.query_storage.used(now) // (1_024 * 1_024)
+        ),
+        "DailyBulkV2QueryJobs": _left(used.query_jobs, now),
         "DailyDurableStreamingApiEvents": _limit(10_000),
         "DailyGenericStreamingApiEvents": _limit(10_000),
         "DailyStreamingApiEvents": _limit(10_000),
         "DailyWorkflowEmails": _limit(100_015),
-        "DataStorageMB": _limit(settings.data_storage_mb, records * 2 // 1024),  # most records count 2 kB
-        "FileStorageMB": _limit(settings.data_storage_mb),
+        "DataStorageMB": _limit(settings.data_storage_mb, used.data_mb()),
+        "FileStorageMB": _limit(settings.file_storage_mb, used.file_bytes // (1_024 * 1_024)),
         "HourlyAsyncReportRuns": _limit(1_200),
         "HourlyODataCallout": _limit(1_000),
         "HourlyPublishedPlatformEvents": _limit(50_000),
@@ -125,8 +130,25 @@ def limits(org: OrgState, _: Call) -> Response:
     return answer(body)
 
 
+class RecordCounts:
+    """Counts of all records as somebody took them a while ago; `org.part(RecordCounts)`."""
+
+    def __init__(self, org: OrgState) -> None:
+        self._org = org
+        self._taken = float("-inf")
+        self._counts: dict[str, int] = {}
+
+    def of(self, sobject: str) -> int:
+        """How many records there were."""
+        now = self._org.now()
+        if now - self._taken >= self._org.settings.record_count_age:
+            self._taken = now
+            self._counts = {table.sobject.name: len(table) for table in self._org.store.tables()}
+        return self._counts.get(sobject, 0)
+
+
 def record_count(org: OrgState, call: Call) -> Response:
-    """Rough counts; sObjects without records are left out."""
+    """Rough counts, not always of now; sObjects without records are left out."""
     view = org.view(call.user_id)
     if not view.may("ViewSetup"):
         raise ApiError(
@@ -134,7 +156,8 @@ def record_count(org: OrgState, call: Call) -> Response:
         )
     asked = [name.strip() for name in call.request.query.get("sObjects", "").split(",") if name.strip()]
     found = [view.schema.sobject(name) for name in asked] if asked else list(view.schema.sobjects)
-    counted = [(len(org.store.table(each.name)), each.name) for each in found if each]
+    counts = org.part(RecordCounts)
+    counted = [(counts.of(each.name), each.name) for each in found if each]
     return answer({"sObjects": [{"count": count, "name": name} for count, name in counted if count]})
 
 

@@ -48,6 +48,8 @@ class Request:
     body: bytes = b""
     stream: BinaryIO | None = None
     base_url: str = "https://example.my.salesforce.com"
+    carried: bool = False  # a network has brought it, which may have cut other requests on their way
+    raced: bool = False  # delivered twice at once: what the first delivery did is not seen yet
 
     def read(self) -> bytes:
         """The whole body."""
@@ -67,12 +69,23 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """How the network brings an answer to the client."""
+
+    segment: int = 0  # bytes sent at once; 0: as many as there are
+    bytes_per_second: int = 0  # 0: as fast as can be
+    silent: float = 0.0  # seconds in which nothing comes, after which the connection ends
+    hang_up: bool = False  # the connection ends behind the answer, unannounced
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """What the org answers. A long body may be an iterable of byte strings."""
 
     status: int
     headers: Headers = field(default_factory=Headers)
     body: bytes | Iterable[bytes] = b""
+    delivery: Delivery | None = None
 
     def read(self) -> bytes:
         """The whole body."""

@@ -3,26 +3,31 @@
 import gzip
 import zlib
 from collections.abc import Iterable, Iterator
+from typing import assert_never
 
 from migrator.clock import Clock, SystemClock
-from migrator.simulator import api
+from migrator.simulator import acts, api
+from migrator.simulator.agenda import Agenda
 from migrator.simulator.auth.oauth import Tokens, authenticate, check_api_enabled, user_named
-from migrator.simulator.bulk.faults import JobFault, JobFaults
+from migrator.simulator.bulk.faults import JobFaults
 from migrator.simulator.bulk.v1.answers import error_answer
-from migrator.simulator.faults import Dropped, Fault, FaultKind
+from migrator.simulator.faults.model import Act, Fault, JobFault, Planted, RowFault
+from migrator.simulator.faults.rows import RowFaults
 from migrator.simulator.furnish import furnish
 from migrator.simulator.http import JSON, ApiError, Headers, Request, Response, dump
+from migrator.simulator.limits import Limits
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import Call, Route, Router
 from migrator.simulator.rules.standard import add_standard_rules
 from migrator.simulator.schema.files import load_schema
 from migrator.simulator.schema.model import Schema
 from migrator.simulator.settings import OrgSettings
+from migrator.simulator.strikes import Strikes
 
 COMPRESS_FROM = 1_024  # bytes
 _CACHE = "no-cache,must-revalidate,max-age=0,no-store,private"
 _ASYNC = "/services/async/"
-MAX_URI = 16_384  # bytes; a longer query has to be sent another way
+_DATA = "/services/data/"
 
 
 class Org(OrgState):
@@ -34,15 +39,48 @@ class Org(OrgState):
         schema = schema or load_schema()
         given = settings or OrgSettings().with_organization(schema.organization)
         super().__init__(schema, given, clock or SystemClock())
-        self.faults: list[Fault] = []
+        self._strikes = Strikes(self, self._handle, self._perform)
+        self.faults = self._strikes.faults  # of requests, in the order in which they are looked at
         self._router = Router(api.routes())
         add_standard_rules(self)
         self.background.append(self.dml.recycle_bin)
+        self._answering: dict[object, float] = {}  # requests, and since when
+        self._limits = self.part(Limits)
+        self.part(JobFaults).perform = self._perform
         furnish(self)
 
-    def add_job_fault(self, fault: JobFault) -> None:
-        """Set up a fault of a job, as `faults` holds those of requests."""
-        self.part(JobFaults).add(fault)
+    # --- faults ------------------------------------------------------------------------------------------------
+
+    @property
+    def requests(self) -> int:
+        """API requests of the last 24 hours."""
+        return self._limits.api_requests.used(self.now())
+
+    def plant(self, *planted: Planted) -> None:
+        """Set up faults of requests, jobs and rows, and what people do at a moment of the org's clock."""
+        with self.lock:
+            for each in planted:
+                self._plant(each)
+
+    def _plant(self, planted: Planted) -> None:
+        match planted:
+            case Fault():
+                planted.planted = self.now()
+                self.faults.append(planted)
+            case JobFault():
+                self.part(JobFaults).add(planted)
+            case RowFault():
+                self.part(RowFaults).faults.append(planted)
+            case Act():
+                self.part(Agenda).at(self.now() + (planted.at or 0.0), lambda _: self._perform(planted))
+            case _:
+                assert_never(planted)
+
+    def _perform(self, act: Act) -> int:
+        acts.perform(self, act)
+        return 0
+
+    # --- requests ----------------------------------------------------------------------------------------------
 
     def issue_token(self, username: str = "") -> str:
         """A token of a user (the integration user), as after a login; raises `LookupError` for one who is not there."""
@@ -54,30 +92,36 @@ class Org(OrgState):
 
     def handle(self, request: Request) -> Response:
         """Answer a request; raises `Dropped` where a fault ends the connection."""
-        # in list order; a fault counts the requests that no fault before it has hit
-        fault = next((each for each in self.faults if each.hits(request)), None)
-        if fault is None:
-            return self._handle(request)
-        match fault.kind:
-            case FaultKind.DROP_BEFORE:
-                raise Dropped("dropped before the effect")
-            case FaultKind.STATUS | FaultKind.HTML:
-                return fault.instead()
-            case FaultKind.DELAY:
-                self.clock.wait(fault.seconds)
-                return self._handle(request)
-            case FaultKind.DROP_AFTER_EFFECT:
-                self._handle(request)
-                raise Dropped("dropped after the effect")
-            case FaultKind.TRUNCATE_BODY:
-                return _truncated(self._handle(request))
+        since, mine = self.now(), object()
+        settings = self.settings
+        with self.lock:
+            long = sum(since - begun >= settings.long_request_seconds for begun in self._answering.values())
+            self._answering[mine] = since
+        try:
+            if long >= settings.long_requests and request.path.startswith(_DATA):
+                text = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+                return _refusal(request, ApiError(403, "REQUEST_LIMIT_EXCEEDED", text))
+            return self._strikes.answer(request)
+        finally:
+            with self.lock:
+                del self._answering[mine]
+
+    def cuts_body(self, method: str, path: str) -> float | None:
+        """The share of a beginning request's body behind which a fault resets the connection, if one does."""
+        return self._strikes.cuts_body(method, path)
+
+    def due(self) -> float | None:
+        """When something happens next that somebody may be waiting for; None when nobody waits."""
+        with self.lock:
+            awaited = any(unfinished() for unfinished in self.unfinished)
+            return self.part(Agenda).following if awaited else None
 
     def _handle(self, request: Request) -> Response:
         with self.lock:
             self.advance(self.clock.now())
             route: Route | None = None
             try:
-                _check_length(request)
+                _check_length(request, self.settings.uri_bytes)
                 route, params = self._router.find(request.method, request.path)
                 user = "" if route.public else authenticate(self, request)
                 if route.counted and not route.public:
@@ -91,8 +135,7 @@ class Org(OrgState):
             return self._finished(request, response, route)
 
     def _count(self) -> None:
-        self.requests += 1
-        if self.requests > self.settings.api_requests:
+        if not self._limits.count_request(self.now()):
             raise ApiError(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
 
     def advance(self, now: float) -> bool:
@@ -106,7 +149,7 @@ class Org(OrgState):
     def _finished(self, request: Request, response: Response, route: Route | None) -> Response:
         more = {} if "Cache-Control" in response.headers else {"Cache-Control": _CACHE}
         if route is not None and route.counted:
-            more["Sforce-Limit-Info"] = f"api-usage={self.requests}/{self.settings.api_requests}"
+            more["Sforce-Limit-Info"] = self._limits.usage(self.now())
         more["Vary"] = "Accept-Encoding"
         response = _pretty(request, Response(response.status, response.headers.with_(more), response.body))
         return _compressed(request, response) if self.settings.compress else response
@@ -119,10 +162,15 @@ def _refusal(request: Request, error: ApiError) -> Response:
     return Response(error.status, Headers({"Content-Type": JSON, **error.headers}), dump(error.body()))
 
 
-def _check_length(request: Request) -> None:
+def _check_length(request: Request, most: int) -> None:
+    """The platform's 414 and 431."""
     query = sum(len(name) + len(value) + 2 for name, value in request.query.items())
-    if len(request.path) + query > MAX_URI:
-        raise ApiError(414, "URI_TOO_LONG", f"The length of the URI exceeds the {MAX_URI:,} byte limit.")
+    uri = len(request.path) + query
+    if uri > most:
+        raise ApiError(414, "URI_TOO_LONG", f"The length of the URI exceeds the {most:,} byte limit.")
+    if uri + sum(len(name) + len(value) + 4 for name, value in request.headers.items()) > most:
+        text = f"The combined length of the URI and headers exceeds the {most:,} byte limit."
+        raise ApiError(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", text)
 
 
 def _inflated(request: Request) -> Request:
@@ -165,14 +213,3 @@ def _gzip_stream(parts: Iterable[bytes]) -> Iterator[bytes]:
         if made:
             yield made
     yield squeeze.flush()
-
-
-def _truncated(response: Response) -> Response:
-    body = response.read()
-    length = {"Content-Length": str(len(body))}
-
-    def half() -> Iterator[bytes]:
-        yield body[: len(body) // 2]
-        raise Dropped("dropped in the middle of the answer")
-
-    return Response(response.status, response.headers.with_(length), half())

@@ -50,8 +50,10 @@ class OrgState:
         add_rules(self.dml, self.store, self.truth)
         self.user_id = ""  # of the integration user, set when the org is furnished
         self.schema_modified = clock.now()
-        self.requests = 0  # API usage
         self.background: list[Background] = []
+        self.unfinished: list[
+            Callable[[], bool]
+        ] = []  # whether there is work that a client may be waiting for
         self._parts: dict[object, object] = {}
         self._sequences: dict[str, int] = {}
 

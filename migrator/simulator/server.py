@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote
@@ -12,9 +13,12 @@ from waitress import wasyncore
 from waitress.channel import ClientDisconnected
 from werkzeug.wrappers import Request as WsgiRequest
 
-from migrator.simulator.faults import Dropped
-from migrator.simulator.http import Headers, Request, Response
+from migrator.clock import Clock
+from migrator.simulator.clocks import OrgClock
+from migrator.simulator.http import Delivery, Headers, Request, Response
+from migrator.simulator.network import Channel, channel_of
 from migrator.simulator.org import Org
+from migrator.simulator.strikes import Dropped
 from migrator.simulator.tls import Authority, Front
 
 THREADS = 8
@@ -45,12 +49,32 @@ def wsgi_app(org: Org) -> WsgiApp:
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         response = org.handle(_request(environ))
+        if response.delivery is not None:
+            response = _delivered(response, response.delivery, org.clock)
         return _respond(response, start_response)
 
     return application
 
 
-def _request(environ: dict[str, Any]) -> Request:
+def _delivered(response: Response, delivery: Delivery, clock: Clock) -> Response:
+    """The answer as a network brings it to a client in process: its time passes on the org's clock."""
+    if delivery.silent:
+        clock.wait(delivery.silent)
+        raise Dropped("nothing came back")
+    body = response.read()
+    size = delivery.segment or max(1, delivery.bytes_per_second)
+
+    def pieces() -> Iterator[bytes]:
+        for start in range(0, len(body), size):
+            if delivery.bytes_per_second and start:
+                clock.wait(1.0)
+            yield body[start : start + size]
+
+    length = {"Content-Length": str(len(body))}
+    return Response(response.status, response.headers.with_(length), pieces())
+
+
+def _request(environ: dict[str, Any], *, carried: bool = False) -> Request:
     wsgi = WsgiRequest(environ)
     raw = environ.get("REQUEST_URI", "")
     path = raw.partition("?")[0] if raw.startswith("/") else quote(wsgi.path, safe="/:@!$&'()*+,;=-._~{}")
@@ -68,6 +92,7 @@ def _request(environ: dict[str, Any]) -> Request:
         else wsgi.get_data(),
         stream=environ["wsgi.input"] if big else None,
         base_url=wsgi.host_url.rstrip("/"),
+        carried=carried,
     )
 
 
@@ -117,17 +142,10 @@ def serve(
 ) -> Server:
     """Serve the org from threads of this process; port 0 takes a free one. With an authority over HTTPS only."""
     logging.getLogger("waitress").setLevel(logging.ERROR)
-    inner = wsgi_app(org)
-
-    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        try:
-            return _until_dropped(inner(environ, start_response))
-        except Dropped as dropped:
-            raise ClientDisconnected from dropped  # waitress then closes the socket without a word
-
+    clock = org.clock if isinstance(org.clock, OrgClock) else None
     sockets: dict[int, Any] = {}
     server = waitress.create_server(
-        application,
+        _over_network(org, clock),
         map=sockets,
         host=host,
         port=0 if authority else port,
@@ -141,12 +159,9 @@ def serve(
         ident="sfdcedge",
         clear_untrusted_proxy_headers=False,
     )
+    server.channel_class = Channel
+    server.cuts_body = org.cuts_body
     stop = threading.Event()
-
-    def work() -> None:
-        while not stop.is_set():
-            more = org.advance(org.clock.now())
-            stop.wait(YIELD_STEP if more else IDLE_STEP)
 
     def listen() -> None:
         while not stop.is_set():
@@ -158,13 +173,45 @@ def serve(
 
     running = (
         threading.Thread(target=listen, name="simulator-http", daemon=True),
-        threading.Thread(target=work, name="simulator-background", daemon=True),
+        threading.Thread(target=_work, args=(org, clock, stop), name="simulator-background", daemon=True),
     )
     front = _front(authority, host, port, server) if authority else None
     for thread in running:
         thread.start()
     url = f"https://{host}:{front.port}" if front else f"http://{host}:{server.effective_port}"
     return Server(url, org, running, stop, front)
+
+
+def _work(org: Org, clock: OrgClock | None, stop: threading.Event) -> None:
+    """Asynchronous work, until stopped."""
+    while not stop.is_set():
+        more = org.advance(org.clock.now())
+        if clock is not None and more:
+            clock.busy(org)
+        elif clock is not None:
+            clock.idle(org, org.due())
+        stop.wait(YIELD_STEP if more else IDLE_STEP)
+    if clock is not None:
+        clock.leave(org)
+
+
+def _over_network(org: Org, clock: OrgClock | None) -> WsgiApp:
+    """The org as it answers over real connections, which its faults reach."""
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        channel = channel_of(environ)
+        try:
+            with clock.acting() if clock else nullcontext():
+                response = org.handle(_request(environ, carried=True))
+        except Dropped as dropped:
+            if channel is not None and dropped.reset:
+                channel.reset()
+            raise ClientDisconnected from dropped  # waitress then closes the socket without a word
+        if response.delivery is not None and channel is not None:
+            channel.deliver(response.delivery)
+        return _until_dropped(_respond(response, start_response))
+
+    return application
 
 
 def _front(authority: Authority, host: str, port: int, server: Any) -> Front:

@@ -67,8 +67,18 @@ class OrgSettings:
     # limits
     api_requests: int = 100_000  # per 24 h
     bulk_batches: int = 15_000  # per 24 h, Bulk API v1 and 2.0 together
-    data_storage_mb: int = 1_024
+    bulk_records: int = 150_000_000  # of Bulk API 2.0 ingest per 24 h
+    query_jobs: int = 10_000  # of Bulk API 2.0 per 24 h
+    query_storage_mb: int = 976_562  # of results of Bulk API 2.0 queries per 24 h
+    data_storage_mb: int = 102_400
+    file_storage_mb: int = 102_400
     user_licenses: int = 10_000  # active users
+    long_requests: int = 25  # at once; 5 in developer orgs
+    long_request_seconds: float = 20.0  # requests count as long from here on
+    uri_bytes: int = 16_384  # of an address; with the headers, it may not be longer either
+    query_cursors: int = 10_000  # open at once; the oldest go first
+    fuzzy_usage: bool = True  # `Sforce-Limit-Info` is not exact
+    record_count_age: float = 60.0  # seconds for which `/limits/recordCount` says the same
     # queries
     query_page: int = 2_000
     long_text_page: int = 1_000  # pages are shorter when a long text field is selected

@@ -64,7 +64,7 @@ def test_records_are_deleted_children_first(lab: Lab, operation: str) -> None:
 
 def test_what_is_gone_already_is_deleted_too(lab: Lab) -> None:
     lab.begin(PLAN % ("delete", "delete"))
-    lab.target.add_job_fault(JobFault(JobFaultKind.ABORT, sobject="Child__c", times=1))
+    lab.target.plant(JobFault(JobFaultKind.ABORT, sobject="Child__c", times=1))
     first = (lab.folder.parent / "data" / "Parent__c.csv").read_text(encoding="utf-8").split()[1]
     org = lab.ends().target
     job = org.create_ingest("Parent__c", "delete")

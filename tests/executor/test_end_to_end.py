@@ -159,7 +159,7 @@ def test_a_run_goes_on_around_quarantined_rows(lab: Lab) -> None:
     plan = PLAN.partition("  - object: Left__c")[0]
     lab.begin(plan, max_slice_rows=250)
     # round 1: both jobs of contacts are aborted; round 2: one again, and the other's results cannot be had
-    lab.target.add_job_fault(JobFault(JobFaultKind.ABORT, sobject="Contact", times=3))
+    lab.target.plant(JobFault(JobFaultKind.ABORT, sobject="Contact", times=3))
     lab.target.faults.append(
         Fault(
             kind=FaultKind.STATUS, method="GET", path=r".*/successfulResults.*", nth=4, code=404, body=b"[]"

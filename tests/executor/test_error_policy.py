@@ -176,7 +176,7 @@ def test_a_good_canary_is_followed_by_the_rest(tmp_path: Path) -> None:
 def test_a_canary_that_meets_locks_only_stops_too(tmp_path: Path) -> None:
     lab = _lab(tmp_path, good=200, bad=0)
     lab.begin(_plan("{canary: {rows: 20}}"))
-    lab.target.add_job_fault(JobFault(JobFaultKind.LOCK, sobject="Parent__c", times=1))
+    lab.target.plant(JobFault(JobFaultKind.LOCK, sobject="Parent__c", times=1))
     result = lab.drive()
     assert result.stop is not None
     assert result.stop.code == "canary-failed"
@@ -195,7 +195,7 @@ def test_three_jobs_in_a_row_that_end_badly_stop_the_run(
 ) -> None:
     lab = _lab(tmp_path, good=40, bad=0)
     lab.begin(_plan("{}"), max_slice_rows=10)
-    lab.target.add_job_fault(JobFault(kind, sobject="Parent__c", times=3))
+    lab.target.plant(JobFault(kind, sobject="Parent__c", times=3))
     first = lab.drive(policy=Policy(in_flight=1))
     assert first.stop is not None
     assert (first.stop.code, first.exit_code) == ("jobs-keep-failing", code)
@@ -208,7 +208,7 @@ def test_an_org_without_room_stops_the_object_at_once(tmp_path: Path) -> None:
     lab = _lab(tmp_path, good=40, bad=0)
     lab.begin(_plan("{error_budget: {max_failed: 100%}, on_budget_exceeded: continue}"), max_slice_rows=10)
     full = JobFault(JobFaultKind.LOCK, sobject="Parent__c", times=99, code="STORAGE_LIMIT_EXCEEDED")
-    lab.target.add_job_fault(full)
+    lab.target.plant(full)
     result = lab.drive(policy=Policy(in_flight=1))
     assert result.stop is not None
     assert (result.stop.code, result.exit_code) == ("storage-full", ExitCode.BUDGET)

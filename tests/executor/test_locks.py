@@ -79,7 +79,7 @@ def test_the_serial_lane_neither_loses_nor_doubles(lab: Lab, kind: FaultKind, me
 @pytest.mark.parametrize("kind", [JobFaultKind.FAIL, JobFaultKind.ABORT])
 def test_rows_that_a_serial_batch_did_not_reach_are_sent_again(lab: Lab, kind: JobFaultKind) -> None:
     lab.begin(PLAN.format(more="lane: serial_v1"))
-    lab.target.add_job_fault(JobFault(kind, after_rows=200))
+    lab.target.plant(JobFault(kind, after_rows=200))
     result = lab.drive()
     assert result.exit_code is ExitCode.OK, result.stop
     assert [rows for _, _, rows in attempts(lab)] == [CONTACTS, CONTACTS - 200]
@@ -107,7 +107,7 @@ def test_a_serial_batch_of_other_rows_is_quarantined(lab: Lab) -> None:
 def test_locked_rows_end_in_serial_batches(lab: Lab) -> None:
     lab.begin(PLAN.format(more="locks: {on_lock: [regroup, shrink, serial_v1]}"))
     # every transaction of the first four rounds, the first of the fifth
-    lab.target.add_job_fault(JobFault(JobFaultKind.LOCK, sobject="Contact", times=13))
+    lab.target.plant(JobFault(JobFaultKind.LOCK, sobject="Contact", times=13))
     result = lab.drive()
     assert result.exit_code is ExitCode.OK, result.stop
     assert lanes(lab) == [
@@ -125,7 +125,7 @@ def test_locked_rows_end_in_serial_batches(lab: Lab) -> None:
 
 def test_the_plan_says_which_measures_are_taken(lab: Lab) -> None:
     lab.begin(PLAN.format(more="locks: {on_lock: [serial_v1]}"))
-    lab.target.add_job_fault(JobFault(JobFaultKind.LOCK, sobject="Contact", times=2))
+    lab.target.plant(JobFault(JobFaultKind.LOCK, sobject="Contact", times=2))
     assert lab.drive().exit_code is ExitCode.OK
     assert lanes(lab) == [(1, AttemptKind.BULK2), (2, AttemptKind.BULK1_SERIAL)]
 
@@ -133,8 +133,8 @@ def test_the_plan_says_which_measures_are_taken(lab: Lab) -> None:
 def test_locks_that_never_end_fail_their_rows_and_no_others(lab: Lab) -> None:
     lab.begin(PLAN.format(more="locks: {on_lock: []}"))
     # one transaction is locked in each of the six rounds
-    lab.target.add_job_fault(JobFault(JobFaultKind.LOCK, sobject="Contact", times=3))
-    lab.target.add_job_fault(JobFault(JobFaultKind.LOCK, sobject="Contact", times=50))
+    lab.target.plant(JobFault(JobFaultKind.LOCK, sobject="Contact", times=3))
+    lab.target.plant(JobFault(JobFaultKind.LOCK, sobject="Contact", times=50))
     result = lab.drive()
     assert result.exit_code is ExitCode.ROWS_FAILED
     state = read_ledger(lab.folder)

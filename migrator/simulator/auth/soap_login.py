@@ -6,6 +6,7 @@ from migrator.simulator import soap, soap_records
 from migrator.simulator.auth.grants import knows
 from migrator.simulator.auth.oauth import Tokens
 from migrator.simulator.http import Response
+from migrator.simulator.limits import Limits
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import Call, Route
 from migrator.simulator.soap import Operation, SoapFault
@@ -44,7 +45,7 @@ def _answer(org: OrgState, call: Call, operation: Operation) -> dict[str, Any]:
             user_id = org.part(Tokens).user_of(operation.session)
             if not user_id or not org.view(user_id).may("ApiEnabled"):
                 raise SoapFault("INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader")
-            org.requests += 1
+            org.part(Limits).count_request(org.now())
             return soap_records.answer(org, user_id, operation)
         case name:
             raise SoapFault("UNKNOWN_EXCEPTION", f"The operation {name} is not available here")

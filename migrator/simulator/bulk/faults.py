@@ -1,8 +1,8 @@
-"""Faults of asynchronous jobs, set up on purpose: a job ends early, or some of its transactions meet locked rows."""
+"""Faults of asynchronous jobs, as the work on them asks for them."""
 
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable
 
+from migrator.simulator.faults.model import Act, JobFault, JobFaultKind
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.results import ChunkResult, RowError
 
@@ -11,59 +11,54 @@ _SAYS = {
     "UNABLE_TO_LOCK_ROW": "unable to obtain exclusive access to this record",
     "STORAGE_LIMIT_EXCEEDED": "storage limit exceeded",
 }
-
-
-class JobFaultKind(StrEnum):
-    """What goes wrong."""
-
-    FAIL = "fail_job_after_rows"
-    ABORT = "abort_job_after_rows"  # as an administrator does
-    LOCK = "lock_rows"  # all rows of a transaction are refused, with `code`
-
-
-@dataclass(slots=True)
-class JobFault:
-    """Strikes ingest jobs of the sObject (any, when empty) that processed so many rows, `times` times."""
-
-    kind: JobFaultKind
-    after_rows: int = 0
-    sobject: str = ""
-    times: int = 1
-    message: str = "InternalServerError : Unable to process the job. Please try again."
-    code: str = "UNABLE_TO_LOCK_ROW"  # of LOCK
-
-    def fits(self, sobject: str, processed: int) -> bool:
-        """Whether it strikes a job of this sObject now."""
-        wanted = not self.sobject or self.sobject.lower() == sobject.lower()
-        return wanted and self.times > 0 and processed >= self.after_rows
+_ENDING = frozenset({JobFaultKind.FAIL, JobFaultKind.ABORT, JobFaultKind.LOSE})
 
 
 class JobFaults:
     """The job faults of one org; `org.part(JobFaults).add(…)`."""
 
     def __init__(self, org: OrgState) -> None:
-        del org  # a part is made with its org; this one needs nothing of it
+        self._org = org
         self._faults: list[JobFault] = []
+        self.perform: Callable[[Act], object] = lambda _: None  # set by the org's front
 
     def add(self, fault: JobFault) -> None:
         """Set up a fault."""
         self._faults.append(fault)
 
+    def clear(self) -> None:
+        """No more faults."""
+        self._faults.clear()
+
     def ending(self, sobject: str, processed: int) -> JobFault | None:
-        """The fault that ends the job now."""
-        return self._take(sobject, processed, lock=False)
+        """The fault that ends the job now; what somebody does at this moment is done."""
+        acting = self._take(sobject, processed, {JobFaultKind.ACT})
+        if acting is not None and acting.act is not None:
+            self.perform(acting.act)
+        return self._take(sobject, processed, _ENDING)
+
+    def rejected(self, sobject: str) -> JobFault | None:
+        """The fault that fails the job before its first row."""
+        return self._take(sobject, 0, {JobFaultKind.REJECT})
+
+    def held(self, sobject: str) -> float:
+        """For how many seconds the job waits in the queue."""
+        found = self._take(sobject, 0, {JobFaultKind.HOLD})
+        return found.seconds if found else 0.0
 
     def locked(self, sobject: str, processed: int, ids: list[str]) -> ChunkResult | None:
         """The result of a transaction whose rows are locked, when this one's are."""
-        fault = self._take(sobject, processed, lock=True) if self._faults else None
+        fault = self._take(sobject, processed, {JobFaultKind.LOCK}) if self._faults else None
         if fault is None:
             return None
         error = RowError(fault.code, _SAYS.get(fault.code, ""))
         return ChunkResult(ids, [False] * len(ids), dict.fromkeys(range(len(ids)), (error,)))
 
-    def _take(self, sobject: str, processed: int, *, lock: bool) -> JobFault | None:
+    def _take(
+        self, sobject: str, processed: int, kinds: frozenset[JobFaultKind] | set[JobFaultKind]
+    ) -> JobFault | None:
         for fault in self._faults:
-            if (fault.kind is JobFaultKind.LOCK) is lock and fault.fits(sobject, processed):
+            if fault.kind in kinds and fault.fits(sobject, processed):
                 fault.times -= 1
                 return fault
         return None

@@ -96,6 +96,7 @@ class Slots:
         self._agenda = org.part(Agenda)
         self._agenda.feeders.append(self._feed)
         self._locks = org.part(Locks)
+        org.unfinished.append(self._unfinished)
 
     @property
     def timed(self) -> bool:
@@ -118,6 +119,10 @@ class Slots:
             self._release(slot, now)
             if slot.claim is not None:
                 self._locks.table.cancel(slot.claim, now)
+
+    def _unfinished(self) -> bool:
+        """Whether batches have a slot or wait for one."""
+        return bool(self._taken) or any(lane.queue for lane in self._lanes.values())
 
     def _feed(self, now: float) -> bool:
         fed = [feed(now) for feed in self.feeders]

@@ -28,6 +28,9 @@ from migrator.simulator.schema.view import View
 
 MAX_ROWS = 200  # records of one transaction, in every API
 
+# of a transaction, and of the rows in it that make records: those that are refused although they are good
+Refusal = Callable[[Chunk, Sequence[int]], Mapping[int, RowError]]
+
 
 class Merged(NamedTuple):
     """What became of a merge: the ids of the children that moved, or why nothing did."""
@@ -57,6 +60,7 @@ class Dml:
         self.recycle_bin = RecycleBin(store, truth, references.forget, self._rules)
         self._removal = Removal(store, truth, references.forget, self._rules, view, self.recycle_bin)
         self.forget = references.forget  # after records went away behind the engine's back
+        self.refusals: list[Refusal] = []  # asked about every transaction that is not a deletion
 
     def rules(self, sobject: str) -> Rules:
         """The rules of an sObject (in its own spelling), to add to. Once asked for, its rows go through all stages."""
@@ -200,6 +204,11 @@ class Dml:
             inserts = self._judge.insert(chunk, inserts)
         if updates:
             updates = self._judge.update(chunk, updates)
+        for refuse in self.refusals:
+            chunk.faults(refuse(chunk, inserts))
+        if self.refusals and chunk.errors:
+            inserts = chunk.good(inserts)
+            updates = {row: seq for row, seq in updates.items() if row not in chunk.errors}
         return chunk, inserts, updates
 
     def _write(self, chunk: Chunk, inserts: Sequence[int], updates: Updates, context: Context) -> ChunkResult:

@@ -3,6 +3,7 @@
 Append-only, but for transactions that are rolled back, and compact: one event per transaction and kind of change, its records by number.
 """
 
+import json
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from enum import StrEnum
 from itertools import islice
 
 from migrator.simulator.records.store import Store
+from migrator.simulator.records.values import moment
 
 
 class Change(StrEnum):
@@ -61,6 +63,20 @@ class Truth:
     def since(self, length: int) -> Iterator[Event]:
         """The events after the first so many."""
         return islice(self._events, length, None)
+
+    def lines(self, length: int = 0) -> Iterator[str]:
+        """The events after the first so many, each as one line of JSON with the ids of its records."""
+        for event in self.since(length):
+            shown = {
+                "number": event.number,
+                "time": moment(event.time),
+                "origin": event.origin,
+                "actor": event.actor,
+                "change": event.change.value,
+                "sobject": event.sobject,
+                "ids": self._store.table(event.sobject).ids_of(event.seqs),
+            }
+            yield json.dumps(shown, separators=(",", ":"))
 
     def take_back(self, length: int) -> None:
         """Forget the events of a transaction that was rolled back: nothing of it happened."""

@@ -11,7 +11,6 @@ from migrator.simulator.router import Call, Route
 from migrator.simulator.schema.model import FieldType
 
 CURSOR_PREFIX = "0r8"
-CURSORS = 200  # kept at once; the oldest go first
 CURSOR_LIFE = 2 * 24 * 3_600.0  # seconds; a locator expires after two days
 MIN_PAGE, MAX_PAGE = 200, 2_000
 LONG_TEXT = 255
@@ -36,7 +35,7 @@ class Cursors:
 
     def open(self, result: QueryResult, page: int) -> str:
         """Keep a result; its id."""
-        while len(self._open) >= CURSORS:
+        while len(self._open) >= self._org.settings.query_cursors:
             del self._open[next(iter(self._open))]
         cursor_id = self._org.new_id(CURSOR_PREFIX)
         self._open[cursor_id] = Cursor(result, page, self._org.now() + CURSOR_LIFE)

@@ -106,7 +106,7 @@ def test_a_batch_that_ended_early_says_nothing_of_the_rest(
 ) -> None:
     path = tmp_path / "1.csv"
     path.write_text("LastName\n" + "".join(f'"N{no}"\n' for no in range(500)), encoding="utf-8")
-    sim.add_job_fault(JobFault(JobFaultKind.FAIL, after_rows=200))
+    sim.plant(JobFault(JobFaultKind.FAIL, after_rows=200))
     job = org.bulk1.create("Contact", "insert")
     batch = org.bulk1.add_batch(job.id, path)
     org.bulk1.close(job.id)

@@ -9,6 +9,7 @@ import pytest
 from migrator.clock import VirtualClock
 from migrator.simulator import Fault, FaultKind, Org, serve, wsgi_app
 from migrator.simulator.auth.oauth import Tokens
+from migrator.simulator.limits import Limits
 
 DATA = "/services/data/v60.0"
 
@@ -121,7 +122,7 @@ def test_wrong_methods_versions_and_paths(client: httpx.Client) -> None:
 
 
 def test_api_usage_has_an_end(org: Org, client: httpx.Client) -> None:
-    org.requests = org.settings.api_requests
+    org.part(Limits).use_up("api_requests", 0, org.now())
     refused = client.get(f"{DATA}/limits")
     body = [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]
     assert (refused.status_code, refused.json()) == (403, body)

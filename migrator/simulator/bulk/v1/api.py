@@ -18,7 +18,7 @@ from migrator.simulator.bulk.v1.job import Batch, BatchState, Job, JobState
 from migrator.simulator.bulk.v1.work import Work
 from migrator.simulator.http import Headers, Response
 from migrator.simulator.ids import to_18
-from migrator.simulator.limits import BulkLimits
+from migrator.simulator.limits import Limits
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import Call, Route
 
@@ -80,7 +80,7 @@ def change(org: OrgState, call: Call) -> Response:
 def submit(org: OrgState, call: Call) -> Response:
     """Take a batch unseen; one for a job that takes none counts against the allocation as well."""
     job = _own_job(org, call)
-    if not org.part(BulkLimits).batches.take(call.now):
+    if not org.part(Limits).batches.take(call.now):
         raise refused("ExceededQuota", "ApiBatchItems Limit exceeded.")
     if job.state is not JobState.OPEN:
         raise refused("InvalidJobState", "Failed to create batch, since the Job is not Open")

@@ -122,6 +122,11 @@ class Job:
     spool: Spool = field(default_factory=Spool)  # of all requests and results
 
     @property
+    def unfinished(self) -> bool:
+        """Whether it can still be aborted."""
+        return self.state is JobState.OPEN or any(not batch.state.terminal for batch in self.batches.values())
+
+    @property
     def processed(self) -> int:
         return sum(batch.done for batch in self.batches.values())
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from migrator.simulator.bulk.csvdialect import CsvFault
-from migrator.simulator.bulk.faults import JobFaultKind, JobFaults
+from migrator.simulator.bulk.faults import JobFaults
 from migrator.simulator.bulk.slots import Slots, Turn
 from migrator.simulator.bulk.transaction import (
     CHUNK_ROWS,
@@ -25,6 +25,7 @@ from migrator.simulator.bulk.transaction import (
 from migrator.simulator.bulk.v1.content import RESULTS, BatchFault, read_request
 from migrator.simulator.bulk.v1.job import Batch, BatchState, Concurrency, Job, JobSpec, JobState
 from migrator.simulator.bulk.v1.query import QueryQueue
+from migrator.simulator.faults.model import JobFaultKind
 from migrator.simulator.locks.misses import misses
 from migrator.simulator.locks.orglocks import Locks
 from migrator.simulator.orgstate import OrgState
@@ -207,9 +208,9 @@ class _Run:
         """Whether a fault set up for such a job ends the batch, or the job, here."""
         job = self.job
         fault = self.work.org.part(JobFaults).ending(job.spec.sobject, job.processed)
-        if fault is None:
-            return False
-        if fault.kind is JobFaultKind.FAIL:
+        if fault is None or self.batch.state.terminal:
+            return self.batch.state.terminal
+        if fault.kind is not JobFaultKind.ABORT:
             self.batch.enter(BatchState.FAILED, now, fault.message)
         else:
             self.work.abort(job, now)

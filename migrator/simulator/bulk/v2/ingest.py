@@ -10,7 +10,7 @@ from migrator.simulator.bulk.spool import spool_of
 from migrator.simulator.bulk.v2.create import invalid_value, read_creation, read_spec, refusal, worded
 from migrator.simulator.bulk.v2.job import IngestJob, JobState
 from migrator.simulator.bulk.v2.work import IngestWork
-from migrator.simulator.http import Headers, Response, answer, not_found
+from migrator.simulator.http import ApiError, Headers, Response, answer, not_found
 from migrator.simulator.ids import to_18
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import Call, Route
@@ -62,9 +62,10 @@ def upload(org: OrgState, call: Call) -> Response:
     """Take the data of a job: once, and unseen."""
     job = _own_job(org, call)
     if job.upload is not None and job.state is JobState.OPEN:
-        advice = "make sure you only do 'PUT' once on a given Job."
-        start = f"Found multipe contents for job: <{job.id[:15]}>, please 'Close' / 'Abort' / 'Delete' the current Job"
-        raise refusal("BULK_API_ERROR", f"{start} then create a new Job and {advice}")
+        if call.request.raced:
+            job.contents += 1
+            return Response(201)
+        raise _multiple_contents(job)
     if job.state is not JobState.OPEN:
         raise refusal("INVALIDJOBSTATE", f"Uploading data to a job in state {job.state} not allowed")
     data = spool_of(call.request.body, call.request.stream)
@@ -74,6 +75,12 @@ def upload(org: OrgState, call: Call) -> Response:
         )
     job.upload = data
     return Response(201)
+
+
+def _multiple_contents(job: IngestJob) -> ApiError:
+    advice = "make sure you only do 'PUT' once on a given Job."
+    start = f"Found multipe contents for job: <{job.id[:15]}>, please 'Close' / 'Abort' / 'Delete' the current Job"
+    return refusal("BULK_API_ERROR", f"{start} then create a new Job and {advice}")
 
 
 def change(org: OrgState, call: Call) -> Response:
@@ -89,6 +96,8 @@ def change(org: OrgState, call: Call) -> Response:
     elif wanted == JobState.UPLOAD_COMPLETE:
         if job.state is not JobState.OPEN:
             raise refusal("INVALIDJOBSTATE", f"Closing already {_WORDS[job.state]} Job not allowed")
+        if job.contents > 1:
+            raise _multiple_contents(job)
         work.close(job, call.now)
     else:
         raise invalid_value("" if wanted is None else wanted, "state")

@@ -83,6 +83,8 @@ class IngestJob:
     milliseconds: int = 0
     error: str = ""
     ended: float = 0.0
+    held_until: float = 0.0  # it waits in the queue at least so long
+    contents: int = 1  # deliveries of its data; more than one, and it cannot be closed
     over_allocation: bool = False  # results of batches that were not started are not recorded
 
     @property

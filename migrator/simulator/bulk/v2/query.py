@@ -12,7 +12,7 @@ from migrator.simulator.bulk.v2.job import JobState
 from migrator.simulator.bulk.v2.query_job import QueryJob, QuerySpec, QueryWork
 from migrator.simulator.http import ApiError, Headers, Response, answer, not_found
 from migrator.simulator.ids import to_18
-from migrator.simulator.limits import MAX_QUERY_JOBS, BulkLimits
+from migrator.simulator.limits import Limits
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.query.faults import QueryFault
 from migrator.simulator.query.select import bulk_rows, check_bulk, parse_query
@@ -44,10 +44,13 @@ def create(org: OrgState, call: Call) -> Response:
     if not isinstance(asked, dict):
         raise ApiError(400, "JSON_PARSER_ERROR", "The HTTP entity body is required to be a JSON object")
     spec = _spec(org, asked, call.now, call.user_id)
-    if not org.part(BulkLimits).query_jobs.take(call.now):
-        raise refusal(
-            "EXCEEDED_QUOTA", f"Max bulk v2 query jobs ({MAX_QUERY_JOBS}) per 24 hrs has been reached"
-        )
+    limits = org.part(Limits)
+    if not limits.query_storage.left(call.now):
+        text = f"Max bulk v2 query result size stored ({org.settings.query_storage_mb * 1_024}) kb per 24 hrs"
+        raise refusal("EXCEEDED_QUOTA", f"{text} has been exceeded")
+    if not limits.query_jobs.take(call.now):
+        text = f"Max bulk v2 query jobs ({limits.query_jobs.limit}) per 24 hrs has been reached"
+        raise refusal("EXCEEDED_QUOTA", text)
     job = org.part(QueryWork).create(spec, call.version, call.user_id, call.now)
     return answer(job.create_form(), pretty=True)
 

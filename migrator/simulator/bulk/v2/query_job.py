@@ -14,6 +14,7 @@ from migrator.simulator.bulk.csvdialect import Dialect, dialect, write_rows
 from migrator.simulator.bulk.spool import Spool
 from migrator.simulator.bulk.transaction import KEPT_FOR
 from migrator.simulator.bulk.v2.job import JobState, job_time
+from migrator.simulator.limits import Limits
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.query.as_json import Row
 from migrator.simulator.query.faults import QueryFault
@@ -155,7 +156,9 @@ class QueryWork:
             self._begin(job, now)
         elif job.state is JobState.IN_PROGRESS and job.source is not None:
             rows = list(islice(job.source, STEP_ROWS))
+            before = job.result.size
             job.write(rows)
+            self.org.part(Limits).query_storage.add(now, job.result.size - before)
             job.modified = max(job.modified, now)
             if len(rows) < STEP_ROWS:
                 job.enter(JobState.JOB_COMPLETE, now)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 
+from migrator.simulator.agenda import Agenda
 from migrator.simulator.bulk.csvdialect import CsvFault, Layout, lay_out, read_batch, write_rows
-from migrator.simulator.bulk.faults import JobFaultKind, JobFaults
+from migrator.simulator.bulk.faults import JobFaults
 from migrator.simulator.bulk.slots import Slots, Turn
 from migrator.simulator.bulk.spool import Spool
 from migrator.simulator.bulk.transaction import (
@@ -29,7 +30,8 @@ from migrator.simulator.bulk.transaction import (
     run_rows,
 )
 from migrator.simulator.bulk.v2.job import Batch, IngestJob, JobSpec, JobState
-from migrator.simulator.limits import BulkLimits
+from migrator.simulator.faults.model import JobFaultKind
+from migrator.simulator.limits import Limits
 from migrator.simulator.locks.misses import misses
 from migrator.simulator.locks.orglocks import Locks
 from migrator.simulator.orgstate import OrgState
@@ -42,6 +44,8 @@ from migrator.simulator.schema.model import NUMBERS
 MAX_RETRIES = 20  # of a batch, before the job fails; current guide (older ones: 10)
 MAX_SECONDS = 300.0  # of a batch in one go; Bulk API 2.0 guide, "Limits"
 TOO_LONG = f"Timeout : Retried more than {MAX_RETRIES} times"
+OVER_RECORDS = "ExceededQuota : Records Limit exceeded."  # the text is a guess, the code is the guide's
+OVER_ALLOCATION = "ExceededQuota : ApiBatchItems Limit exceeded."
 _ORDERS = 8  # orders of result rows within a transaction
 _BOOLEAN = {True: "true", False: "false"}
 
@@ -67,6 +71,7 @@ class IngestWork:
         self._swept = 0.0
         self._slots = org.part(Slots)
         self._slots.feeders.append(self._feed)
+        org.unfinished.append(lambda: bool(self._waiting))
 
     # --- from the API ------------------------------------------------------------------------------------------
 
@@ -80,6 +85,10 @@ class IngestWork:
     def close(self, job: IngestJob, now: float) -> None:
         """The upload is complete: process it."""
         job.enter(JobState.UPLOAD_COMPLETE, now)
+        held = self.org.part(JobFaults).held(job.spec.sobject)
+        job.held_until = now + held if held else 0.0
+        if held:
+            self.org.part(Agenda).at(job.held_until, lambda _: 0)  # a clock that jumps comes to it
         self._waiting.append(job)
 
     def stop(self, job: IngestJob, state: JobState, now: float, error: str = "") -> None:
@@ -94,13 +103,13 @@ class IngestWork:
     def _feed(self, now: float) -> bool:
         """Cut the jobs that wait into batches, one job at a time when rows take no time; whether there was one."""
         self._sweep(now)
-        found = bool(self._waiting)
-        while self._waiting:
-            job = self._waiting.popleft()
-            self._prepare(job, job.modified if self._slots.timed else now)
+        ready = [job for job in self._waiting if job.held_until <= now]
+        for job in ready:
+            self._waiting.remove(job)
+            self._prepare(job, max(job.modified, job.held_until) if self._slots.timed else now)
             if not self._slots.timed:
                 break
-        return found
+        return bool(ready)
 
     def _sweep(self, now: float) -> None:
         """End jobs that were open too long, forget those that ended long ago."""
@@ -115,6 +124,10 @@ class IngestWork:
 
     def _prepare(self, job: IngestJob, now: float) -> None:
         job.enter(JobState.IN_PROGRESS, now)
+        rejected = self.org.part(JobFaults).rejected(job.spec.sobject)
+        if rejected is not None:
+            self.stop(job, JobState.FAILED, now, rejected.message)
+            return
         try:
             plan = self._plan(job)
         except CsvFault as fault:
@@ -184,9 +197,10 @@ class _Running:
     def begin(self, now: float) -> bool:
         """Take the slot, unless the org's allocation is used up: then the job fails."""
         job, batch = self.job, self.batch
-        if not batch.started and not self._allowed(now):
+        refused = "" if batch.started else self._refused(now)
+        if refused:
             job.over_allocation = True
-            self.work.stop(job, JobState.FAILED, now, "ExceededQuota : ApiBatchItems Limit exceeded.")
+            self.work.stop(job, JobState.FAILED, now, refused)
             return False
         batch.started = True
         self.locked = 0
@@ -196,9 +210,15 @@ class _Running:
         self.began = now
         return True
 
-    def _allowed(self, now: float) -> bool:
-        limits = self.work.org.part(BulkLimits)
-        return limits.records.take(now, self.batch.rows) and limits.batches.take(now)
+    def _refused(self, now: float) -> str:
+        """Why the batch may not begin: the org's allocations for 24 hours."""
+        limits = self.work.org.part(Limits)
+        if limits.records.left(now) < self.batch.rows:
+            return OVER_RECORDS
+        if not limits.batches.take(now):
+            return OVER_ALLOCATION
+        limits.records.add(now, self.batch.rows)
+        return ""
 
     def locks(self, locks: Locks) -> Sequence[str]:
         """What the next transaction has to hold."""
@@ -252,10 +272,15 @@ class _Running:
         """Whether a fault set up for such a job ends it here."""
         job = self.job
         fault = self.work.org.part(JobFaults).ending(job.spec.sobject, job.processed)
-        if fault is None:
-            return False
-        state = JobState.FAILED if fault.kind is JobFaultKind.FAIL else JobState.ABORTED
-        self.work.stop(job, state, now, fault.message if state is JobState.FAILED else "")
+        if fault is None or job.state.terminal:
+            return job.state.terminal
+        if fault.kind is JobFaultKind.LOSE:
+            job.over_allocation = True
+            self.work.stop(job, JobState.FAILED, now, OVER_ALLOCATION)
+        elif fault.kind is JobFaultKind.FAIL:
+            self.work.stop(job, JobState.FAILED, now, fault.message)
+        else:
+            self.work.stop(job, JobState.ABORTED, now)
         return True
 
     # --- results -----------------------------------------------------------------------------------------------

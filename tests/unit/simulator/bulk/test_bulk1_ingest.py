@@ -335,7 +335,7 @@ class TestLocks:
     def test_the_remainder_of_a_batch_is_tried_again(self, clock: VirtualClock) -> None:
         org = Org(load_schema({}), OrgSettings(), clock)
         bulk1 = Bulk1(org)
-        org.add_job_fault(JobFault(JobFaultKind.LOCK, after_rows=200))
+        org.plant(JobFault(JobFaultKind.LOCK, after_rows=200))
         job = bulk1.create(more=CSV)
         batch = bulk1.post(job, names(2_000))
         shown = bulk1.wait(job, batch)
@@ -352,7 +352,7 @@ class TestLocks:
     def test_a_batch_fails_in_the_end(self, clock: VirtualClock, retry: str, locks: int) -> None:
         org = Org(load_schema({}), OrgSettings(), clock)
         bulk1 = Bulk1(org)
-        org.add_job_fault(JobFault(JobFaultKind.LOCK, after_rows=200, times=locks))
+        org.plant(JobFault(JobFaultKind.LOCK, after_rows=200, times=locks))
         job = bulk1.create(more=CSV, Sforce_Disable_Batch_Retry=retry)
         batch = bulk1.post(job, names(3_000))
         shown = bulk1.wait(job, batch)
@@ -398,7 +398,7 @@ class TestEnds:
         ("kind", "state"), [(JobFaultKind.FAIL, "Closed"), (JobFaultKind.ABORT, "Aborted")]
     )
     def test_job_faults(self, org: Org, bulk1: Bulk1, kind: JobFaultKind, state: str) -> None:
-        org.add_job_fault(JobFault(kind, after_rows=200, sobject="Account"))
+        org.plant(JobFault(kind, after_rows=200, sobject="Account"))
         job = bulk1.create(more=CSV)
         batch = bulk1.post(job, names(500))
         bulk1.change(job, "Closed")

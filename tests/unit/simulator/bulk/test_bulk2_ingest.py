@@ -409,7 +409,7 @@ def test_an_aborted_job_keeps_what_it_did() -> None:
 
 
 def test_a_job_that_fails_half_way(bulk: Bulk, org: Org) -> None:
-    org.add_job_fault(JobFault(JobFaultKind.FAIL, 3_000, "account"))
+    org.plant(JobFault(JobFaultKind.FAIL, 3_000, "account"))
     job, shown = bulk.run("Name,Phone\n" + "".join(f"{'' if n % 10 == 0 else n},1\n" for n in range(11_000)))
     assert shown["state"] == "Failed"
     assert shown["errorMessage"].startswith("InternalServerError")
@@ -467,7 +467,7 @@ def test_open_jobs_end_after_a_day_and_all_jobs_are_forgotten_after_a_week() -> 
 
 
 def test_locks_send_the_rest_of_a_batch_back_to_the_queue(bulk: Bulk, org: Org) -> None:
-    org.add_job_fault(JobFault(JobFaultKind.LOCK, after_rows=400, times=2))
+    org.plant(JobFault(JobFaultKind.LOCK, after_rows=400, times=2))
     job, shown = bulk.run(named(2_000))
     assert (shown["state"], shown["retries"]) == ("JobComplete", 2)
     assert (shown["numberRecordsProcessed"], shown["numberRecordsFailed"]) == (2_000, 400)
@@ -478,7 +478,7 @@ def test_locks_send_the_rest_of_a_batch_back_to_the_queue(bulk: Bulk, org: Org) 
 
 
 def test_too_many_lock_failures_fail_the_job(bulk: Bulk, org: Org) -> None:
-    org.add_job_fault(JobFault(JobFaultKind.LOCK, times=100))
+    org.plant(JobFault(JobFaultKind.LOCK, times=100))
     job, shown = bulk.run(named(10_000))
     assert (shown["state"], shown["retries"], shown["numberRecordsProcessed"]) == ("Failed", 21, 4_200)
     assert shown["errorMessage"].startswith("TooManyLockFailure")
