@@ -16,6 +16,7 @@ from migrator.simulator.faults.rows import RowFaults
 from migrator.simulator.furnish import furnish
 from migrator.simulator.http import JSON, ApiError, Headers, Request, Response, dump
 from migrator.simulator.limits import Limits
+from migrator.simulator.locks.writers import Writers
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import Call, Route, Router
 from migrator.simulator.rules.standard import add_standard_rules
@@ -48,6 +49,7 @@ class Org(OrgState):
         self._limits = self.part(Limits)
         self.part(JobFaults).perform = self._perform
         furnish(self)
+        self.part(Writers)
 
     # --- faults ------------------------------------------------------------------------------------------------
 

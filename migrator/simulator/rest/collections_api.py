@@ -7,6 +7,7 @@ from typing import Any
 
 from migrator.simulator.http import ApiError, Response, answer
 from migrator.simulator.ids import is_id
+from migrator.simulator.locks.requests import delete, execute, transact
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.compile import Api, Operation
 from migrator.simulator.records.dml import MAX_ROWS
@@ -87,16 +88,17 @@ def _save(
     if len(runs) > MAX_CHUNKS:
         text = f"Cannot have more than {MAX_CHUNKS} chunks in a single operation. Please rearrange the data to reduce chunking."
         raise ApiError(400, "LIMIT_EXCEEDED", text)
-    results: list[RowResult] = []
-    with Savepoint(org) as savepoint:
+
+    def save(savepoint: Savepoint) -> list[RowResult]:
+        results: list[RowResult] = []
         for name, records in runs:
             results += _run(org, call, operation, key, name, records, only)
-        failed = body.all_or_none and any(not each.success for each in results)
-        if failed:
+        if body.all_or_none and any(not each.success for each in results):
             savepoint.rollback()
-    if failed:
-        return [RowResult(None, False, False, each.errors or (ROLLED_BACK,)) for each in results]
-    return results
+            return [RowResult(None, False, False, each.errors or (ROLLED_BACK,)) for each in results]
+        return results
+
+    return transact(org, save)
 
 
 def _run(
@@ -127,7 +129,7 @@ def _run(
         )
     except HeaderFault as fault:
         raise ApiError(400, "INVALID_FIELD", fault.text) from fault
-    done = iter(org.dml.execute(compiled, rows, call.context))
+    done = iter(execute(org, compiled, rows, call.context))
     return [_refused(each) if isinstance(each, RowError) else next(done) for each in found]
 
 
@@ -149,7 +151,8 @@ def _delete(org: OrgState, call: Call) -> Response:
     if len(listed) > MAX_ROWS:
         text = f"record limit reached. cannot submit more than {MAX_ROWS} records into this call"
         raise ApiError(400, "EXCEEDED_ID_LIMIT", text)
-    results = org.dml.delete(listed, call.context, all_or_none=call.request.query.get("allOrNone") == "true")
+    whole = call.request.query.get("allOrNone") == "true"
+    results = delete(org, listed, call.context, all_or_none=whole)
     return answer([_result(each) for each in results])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from migrator.simulator.http import Response
+from migrator.simulator.locks.requests import transact
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.rest.subrequest import Inner, Sub, Unresolved, body_of, filled, halted
 from migrator.simulator.router import Call
@@ -23,11 +24,15 @@ def run(
     if not all_or_none:
         made, failed = _carry_out(org, call, inner, subs, order, stop=False)
         return [made[place] for place in range(len(subs))], failed is None
-    with Savepoint(org) as savepoint:
+
+    def all_of_them(savepoint: Savepoint) -> tuple[dict[int, Response], int | None]:
         made, failed = _carry_out(org, call, inner, subs, order, stop=True)
         if failed is not None:
             savepoint.rollback()
             made = {**dict.fromkeys(range(len(subs)), halted(ROLLED_BACK)), failed: made[failed]}
+        return made, failed
+
+    made, failed = transact(org, all_of_them)
     return [made[place] for place in range(len(subs))], failed is None
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from migrator.simulator.http import ApiError, Headers, Response, answer, dump, not_found
 from migrator.simulator.ids import is_id
+from migrator.simulator.locks.requests import execute
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.compile import Api, Operation
 from migrator.simulator.records.results import HeaderFault, RowError, RowResult
@@ -109,7 +110,7 @@ def _run(
         )
     except HeaderFault as fault:
         raise ApiError(400, "INVALID_FIELD", fault.text) from fault
-    return org.dml.execute(compiled, rows, call.context)[0]
+    return execute(org, compiled, rows, call.context)[0]
 
 
 def _cells(org: OrgState, call: Call, sobject: SObject) -> Cells:

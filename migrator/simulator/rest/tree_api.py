@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.simulator.http import ApiError, Response, answer
+from migrator.simulator.locks.requests import execute, transact
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.compile import Api, Operation
 from migrator.simulator.records.results import HeaderFault, RowError
@@ -45,10 +46,14 @@ def _create(org: OrgState, call: Call) -> Response:
     leaves = list(_leaves(org.view(call.user_id).schema, sobject_of(org, call), records, None, ""))
     leaves.sort(key=lambda leaf: leaf.level)  # results are level by level, as the platform's are
     _check(leaves)
-    with Savepoint(org) as savepoint:
+
+    def insert(savepoint: Savepoint) -> list[_Leaf]:
         bad = _insert_all(org, call, leaves)
         if bad:
             savepoint.rollback()
+        return bad
+
+    bad = transact(org, insert)
     if bad:
         results = [{"referenceId": leaf.reference, "errors": errors_json(leaf.errors)} for leaf in bad]
         return answer({"hasErrors": True, "results": results}, status=400)
@@ -136,6 +141,6 @@ def _save(org: OrgState, call: Call, good: Sequence[tuple[_Leaf, Cells]]) -> Non
         )
     except HeaderFault as fault:
         raise ApiError(400, "INVALID_FIELD", fault.text) from fault
-    results = org.dml.execute(compiled, rows, call.context)
+    results = execute(org, compiled, rows, call.context)
     for (leaf, _), result in zip(good, results, strict=True):
         leaf.id, leaf.errors = result.id or "", result.errors
