@@ -1,7 +1,7 @@
 """All rules of standard objects, in one place."""
 
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.rules import owners, profiles, together, users
+from migrator.simulator.rules import lines, owners, pricebooks, profiles, together, users
 
 
 def add_standard_rules(org: OrgState) -> None:
@@ -10,3 +10,5 @@ def add_standard_rules(org: OrgState) -> None:
     profiles.add(org)
     owners.add(org)
     users.add(org)
+    pricebooks.add(org)
+    lines.add(org)
