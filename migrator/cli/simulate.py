@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 
 import click
@@ -21,6 +23,7 @@ from migrator.simulator import (
     make_authority,
     serve,
 )
+from migrator.simulator.configure import SettingInvalid, assigned, configured
 from migrator.simulator.schema.files import SchemaInvalid
 from migrator.simulator.schema.model import Schema
 from migrator.simulator.seed import SeedInvalid
@@ -60,6 +63,13 @@ from migrator.simulator.seed import SeedInvalid
     "--clients", "for_clients", is_flag=True, help="Print the settings of common Salesforce clients as well."
 )
 @click.option(
+    "--set",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting of every org, over those of its schema file: row_seconds=0.004, locks.lookups=always.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(path_type=Path),
     help="Write the orgs as JSON to this file once they answer.",
@@ -69,9 +79,11 @@ def simulate(
     schemas: tuple[Path, ...],
     folders: tuple[Path, ...],
     ports: tuple[int, ...],
+    *,
     host: str,
     ca_file: Path | None,
     for_clients: bool,
+    given: tuple[str, ...],
     ready_file: Path | None,
     as_json: bool,
 ) -> int:
@@ -93,7 +105,7 @@ def simulate(
         for rank, schema in enumerate(schemas or (None,)):
             folder = folders[rank] if rank < len(folders) else None
             port = ports[rank] if rank < len(ports) else 0
-            servers.append(_serve(schema, folder, (host, port), authority))
+            servers.append(_serve(schema, folder, (host, port), authority, given))
         told = [_told(server, ca_file) for server in servers]
         if as_json:
             click.echo(json.dumps({"orgs": told}, indent=2))
@@ -126,28 +138,33 @@ def _authority(ca_file: Path | None) -> Authority | None:
 
 
 def _serve(
-    schema: Path | None, folder: Path | None, address: tuple[str, int], authority: Authority | None
+    schema: Path | None,
+    folder: Path | None,
+    address: tuple[str, int],
+    authority: Authority | None,
+    given: Sequence[str],
 ) -> Server:
     try:
         loaded = load_schema(schema) if schema else load_schema()
-        org = Org(loaded, _settings(loaded, schema))
+        org = Org(loaded, _settings(loaded, schema, given))
         if folder is not None:
             for name, count in load_csv_folder(org, folder).items():
                 click.echo(f"{org.settings.name}: {count:,} {name}", err=True)
         return serve(org, *address, authority=authority)
-    except (SchemaInvalid, SeedInvalid, OSError) as fault:
+    except (SchemaInvalid, SettingInvalid, SeedInvalid, OSError) as fault:
         raise MigratorError(
             "simulator-unusable", f"the simulated org cannot be served: {fault}", exit_code=ExitCode.USAGE
         ) from fault
 
 
-def _settings(loaded: Schema, schema: Path | None) -> OrgSettings:
+def _settings(loaded: Schema, schema: Path | None, given: Sequence[str]) -> OrgSettings:
     default = OrgSettings()
-    return OrgSettings(
+    settings = OrgSettings(
         name=schema.stem if schema else "simulated",
         organization_id=loaded.organization.get("id", default.organization_id),
         sandbox=loaded.organization.get("sandbox", "true").casefold() == "true",
     )
+    return reduce(configured, [loaded.settings, *map(assigned, given)], settings)
 
 
 def _endpoint(server: Server, ca_file: Path | None) -> Endpoint:

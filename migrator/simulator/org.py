@@ -11,6 +11,7 @@ from migrator.simulator.agenda import Agenda
 from migrator.simulator.auth.oauth import Tokens, authenticate, check_api_enabled, user_named
 from migrator.simulator.bulk.faults import JobFaults
 from migrator.simulator.bulk.v1.answers import error_answer
+from migrator.simulator.configure import configured
 from migrator.simulator.faults.model import Act, Fault, JobFault, Planted, RowFault
 from migrator.simulator.faults.rows import RowFaults
 from migrator.simulator.furnish import furnish
@@ -38,7 +39,7 @@ class Org(OrgState):
         self, schema: Schema | None = None, settings: OrgSettings | None = None, clock: Clock | None = None
     ) -> None:
         schema = schema or load_schema()
-        given = settings or OrgSettings().with_organization(schema.organization)
+        given = settings or configured(OrgSettings().with_organization(schema.organization), schema.settings)
         super().__init__(schema, given, clock or SystemClock())
         self._strikes = Strikes(self, self._handle, self._perform)
         self.faults = self._strikes.faults  # of requests, in the order in which they are looked at

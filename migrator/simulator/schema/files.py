@@ -2,6 +2,7 @@
 
     name: Flights
     organization: {id: 00D000000000001EAA, sandbox: true}
+    settings: {row_seconds: 0.004, locks: {wait: 5}}
     objects:
       Airport__c:
         label: Airport
@@ -86,15 +87,21 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
     merged: dict[str, dict[str, Any]] = {}
     sections: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
     person_accounts = False
+    settings: dict[str, Any] = {}
     for source in sources:
         loaded = source if isinstance(source, Mapping) else _read(Path(source))
-        unknown = set(loaded) - {"name", "organization", "objects", "person_accounts", "version"} - SECTIONS
+        unknown = (
+            set(loaded)
+            - {"name", "organization", "objects", "person_accounts", "settings", "version"}
+            - SECTIONS
+        )
         if unknown:
             raise SchemaInvalid(f"unknown key in a schema: {min(unknown)}")
         organization |= {key: str(value) for key, value in (loaded.get("organization") or {}).items()}
         person_accounts = bool(loaded.get("person_accounts", person_accounts))
         if "name" in loaded:
             organization["name"] = str(loaded["name"])
+        settings |= loaded.get("settings") or {}
         for section, given in sections.items():
             given.update(loaded.get(section) or {})
         for name, described in (loaded.get("objects") or {}).items():
@@ -114,7 +121,7 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
         people = read_people(sections)
     except ValueError as fault:
         raise SchemaInvalid(str(fault)) from fault
-    return make_schema(objects.values(), organization, people)
+    return make_schema(objects.values(), organization, people, settings)
 
 
 def _laid_over(held: SObject | None, name: str, described: Mapping[str, Any], place: int) -> SObject:

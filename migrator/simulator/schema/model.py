@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from enum import StrEnum
+from typing import Any
 
 from migrator.simulator.schema.people import People
 
@@ -254,6 +255,7 @@ class Schema:
     sobjects: tuple[SObject, ...]
     organization: Mapping[str, str] = attribute(default_factory=dict)
     people: People = attribute(default_factory=People)
+    settings: Mapping[str, Any] = attribute(default_factory=dict)  # as given; `configure` reads them
     _by_name: dict[str, SObject] = attribute(default_factory=dict, repr=False, compare=False)
     _by_prefix: dict[str, SObject] = attribute(default_factory=dict, repr=False, compare=False)
     _children: dict[str, tuple[Child, ...]] = attribute(default_factory=dict, repr=False, compare=False)
@@ -293,7 +295,8 @@ def make_schema(
     sobjects: Iterable[SObject],
     organization: Mapping[str, str] | None = None,
     people: People | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Schema:
     """A schema of these sObjects, sorted by name."""
     ordered = tuple(sorted(sobjects, key=lambda found: found.name.casefold()))
-    return Schema(ordered, dict(organization or {}), people or People())
+    return Schema(ordered, dict(organization or {}), people or People(), dict(settings or {}))

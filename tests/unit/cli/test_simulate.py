@@ -64,6 +64,13 @@ def plain_http() -> str:
         return printed
 
 
+def test_a_setting_that_is_not_there_is_told() -> None:
+    command = [sys.executable, "-m", "migrator", "simulate", "--set", "row_second=1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own program
+    assert done.returncode == 2
+    assert "row_second: no such setting; did you mean row_seconds?" in done.stderr
+
+
 def test_a_ca_file_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(MigratorError) as refused:
         _authority(tmp_path / "none" / "ca.pem")
