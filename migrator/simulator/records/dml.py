@@ -176,10 +176,15 @@ class Dml:
         return self._write(chunk, inserts, updates, context)
 
     def delete(
-        self, record_ids: Sequence[str], context: Context, *, all_or_none: bool = False
+        self,
+        record_ids: Sequence[str],
+        context: Context,
+        *,
+        all_or_none: bool = False,
+        trusted: bool = False,
     ) -> ChunkResult:
-        """Delete records of any sObjects."""
-        return self._removal.run(record_ids, context, all_or_none=all_or_none)
+        """Delete records of any sObjects. A trusted deletion is the platform's own: nobody's permissions count."""
+        return self._removal.run(record_ids, context, all_or_none=all_or_none, trusted=trusted)
 
     def merge(self, master_id: str, merged_ids: Sequence[str], context: Context) -> Merged:
         """Merge records into a master, all of it or nothing."""

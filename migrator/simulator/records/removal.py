@@ -1,7 +1,7 @@
 """Deleting records: what cascades, what is in the way, what loses its reference."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from migrator.simulator import ids
 from migrator.simulator.records.context import Context
@@ -34,6 +34,17 @@ class _Link:
     index: Index
 
 
+@dataclass(slots=True)
+class _Going:
+    """What one transaction deletes."""
+
+    context: Context
+    trusted: bool
+    seen: set[str] = field(default_factory=set)  # ids
+    victims: Victims = field(default_factory=dict)
+    deletions: dict[Key, Deletion] = field(default_factory=dict)  # by the record that was named
+
+
 class Removal:
     """Deletes rows of one transaction, with their children."""
 
@@ -62,16 +73,15 @@ class Removal:
         sobject: str | None = None,
         hard: bool = False,
         all_or_none: bool = False,
+        trusted: bool = False,
     ) -> ChunkResult:
         """Delete the records with these ids, of one sObject or of any."""
         self._links.clear()
         errors: dict[int, tuple[RowError, ...]] = {}
-        victims: Victims = {}
-        deletions: dict[Key, Deletion] = {}
-        seen: set[str] = set()
+        going = _Going(context, trusted=trusted)
         for row, cell in enumerate(cells):
             table = self._store.table(sobject) if sobject else self._store.table_of_id(cell)
-            fault = self._not_allowed(table, context) or self._judge(table, cell, seen, victims, deletions)
+            fault = self._judge(table, cell, going)
             if fault:
                 errors[row] = (fault,)
         made = [ids.to_18(cell) if ids.is_id(cell) else cell for cell in cells]
@@ -80,23 +90,21 @@ class Removal:
             return ChunkResult(
                 made, created, {row: errors.get(row, (ROLLED_BACK,)) for row in range(len(cells))}
             )
-        self._write(victims, deletions, context, hard=hard)
+        self._write(going.victims, going.deletions, context, hard=hard)
         return ChunkResult(made, created, errors)
 
-    def _not_allowed(self, table: Table | None, context: Context) -> RowError | None:
-        if table is None:
+    def _not_allowed(self, table: Table, seq: int, going: _Going) -> RowError | None:
+        """What the user, or the sObject, has against it; nothing stops the platform itself."""
+        if going.trusted:
             return None
-        seen = self._view(context.actor).schema.sobject(table.sobject.name)
-        return None if seen is not None and seen.deletable else NO_ACCESS
+        seen = self._view(going.context.actor).schema.sobject(table.sobject.name)
+        if seen is None or not seen.deletable:
+            return NO_ACCESS
+        rules = self._rules.get(table.sobject.name)
+        refusals = (ask(table, seq) for ask in rules.removals) if rules is not None else ()
+        return next(filter(None, refusals), None)
 
-    def _judge(
-        self,
-        table: Table | None,
-        cell: str,
-        seen: set[str],
-        victims: Victims,
-        deletions: dict[Key, Deletion],
-    ) -> RowError | None:
+    def _judge(self, table: Table | None, cell: str, going: _Going) -> RowError | None:
         if not cell:
             return RowError("MISSING_ARGUMENT", "Id not specified in a delete call")
         if table is None or not ids.is_id(cell) or cell[:3] != table.sobject.prefix:
@@ -107,19 +115,14 @@ class Removal:
             return RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         if not table.exists(seq):
             return RowError("ENTITY_IS_DELETED", "entity is deleted")
-        if cell[:15] in seen:
+        if cell[:15] in going.seen:
             return RowError("DUPLICATE_VALUE", f"duplicate id specified: {ids.to_18(cell)}", ("Id",))
-        seen.add(cell[:15])
-        rules = self._rules.get(table.sobject.name)
-        for ask in rules.removals if rules is not None else ():
-            refused = ask(table, seq)
-            if refused:
-                return refused
+        going.seen.add(cell[:15])
         cascade: Victims = {}
-        fault = self._collect(table, seq, cascade, DEPTH)
+        fault = self._not_allowed(table, seq, going) or self._collect(table, seq, cascade, DEPTH)
         if fault is None:
-            deletions[table.sobject.name, seq] = Deletion(tuple(cascade))
-            victims.update(cascade)
+            going.deletions[table.sobject.name, seq] = Deletion(tuple(cascade))
+            going.victims.update(cascade)
         return fault
 
     def _collect(self, table: Table, seq: int, victims: Victims, depth: int) -> RowError | None:

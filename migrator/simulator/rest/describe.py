@@ -36,7 +36,9 @@ def _children(schema: Schema, sobject: SObject) -> list[dict[str, Any]]:
         if name:
             custom = name.endswith("__r")
             each["relationshipName"] = f"{name.removesuffix('__r')}__pr" if custom else f"Person{name}"
-    return own + [each for each in listed if (each["childSObject"], each["field"]) not in _OF_CONTACTS]
+    mine = {(each["childSObject"], each["field"]) for each in own}  # references that take both are there once
+    hidden = mine | _OF_CONTACTS
+    return own + [each for each in listed if (each["childSObject"], each["field"]) not in hidden]
 
 
 def _record_types(sobject: SObject, ids: dict[str, str], base: str) -> list[dict[str, Any]]:

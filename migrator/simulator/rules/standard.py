@@ -1,7 +1,7 @@
 """All rules of standard objects, in one place."""
 
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.rules import lines, owners, pricebooks, profiles, together, users
+from migrator.simulator.rules import lines, owners, pricebooks, profiles, relations, together, users
 
 
 def add_standard_rules(org: OrgState) -> None:
@@ -12,3 +12,4 @@ def add_standard_rules(org: OrgState) -> None:
     users.add(org)
     pricebooks.add(org)
     lines.add(org)
+    relations.add(org)

@@ -39,6 +39,9 @@ UNIQUE = (
     Together("FieldPermissions", ("ParentId", "Field")),
     Together("SetupEntityAccess", ("ParentId", "SetupEntityId")),
     Together("GroupMember", ("GroupId", "UserOrGroupId")),
+    Together("AccountContactRelation", ("AccountId", "ContactId")),
+    Together("CampaignMemberStatus", ("CampaignId", "Label")),
+    Together("ContentDocumentLink", ("ContentDocumentId", "LinkedEntityId")),
     Together("QueueSobject", ("QueueId", "SobjectType")),
 )
 

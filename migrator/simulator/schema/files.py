@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 
 from migrator.simulator.schema.custom import custom_field, custom_object
+from migrator.simulator.schema.features import with_custom_targets
 from migrator.simulator.schema.fieldline import parse_fields
 from migrator.simulator.schema.model import Field, FieldType, Schema, SObject, make_schema
 from migrator.simulator.schema.objectrules import check_dependencies, record_types
@@ -32,7 +33,11 @@ from migrator.simulator.schema.personaccounts import with_person_accounts
 from migrator.simulator.schema.summaries import with_summaries
 
 STANDARD = Path(__file__).parent / "standard"
+OPTIONAL = Path(__file__).parent / "optional"
+RELATIONS = "contacts_to_multiple_accounts"  # key of a schema file, and the feature
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_KEYS = {"name", "organization", "objects", "person_accounts", "settings", "version", RELATIONS} | SECTIONS
 
 Source = Path | str | Mapping[str, Any]
 
@@ -44,11 +49,11 @@ class SchemaInvalid(ValueError):  # noqa: N818 - the schema is invalid; the name
 @lru_cache(maxsize=1)
 def standard_objects() -> Mapping[str, SObject]:
     """The standard objects, by name."""
-    made: dict[str, SObject] = {}
-    for path in sorted(STANDARD.glob("*.yaml")):
-        for name, described in _read(path).items():
-            made[name] = _standard(name, described)
-    return made
+    return _shipped(*sorted(STANDARD.glob("*.yaml")))
+
+
+def _shipped(*paths: Path) -> dict[str, SObject]:
+    return {name: _standard(name, described) for path in paths for name, described in _read(path).items()}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -90,15 +95,13 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
     settings: dict[str, Any] = {}
     for source in sources:
         loaded = source if isinstance(source, Mapping) else _read(Path(source))
-        unknown = (
-            set(loaded)
-            - {"name", "organization", "objects", "person_accounts", "settings", "version"}
-            - SECTIONS
-        )
+        unknown = set(loaded) - _KEYS
         if unknown:
             raise SchemaInvalid(f"unknown key in a schema: {min(unknown)}")
         organization |= {key: str(value) for key, value in (loaded.get("organization") or {}).items()}
         person_accounts = bool(loaded.get("person_accounts", person_accounts))
+        if loaded.get(RELATIONS):
+            objects |= _shipped(OPTIONAL / "relations.yaml")
         if "name" in loaded:
             organization["name"] = str(loaded["name"])
         settings |= loaded.get("settings") or {}
@@ -113,6 +116,7 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
     for name, described in merged.items():
         place = ours.index(name) if name in ours else 0
         objects[name] = _laid_over(objects.get(name), name, described, place)
+    objects = with_custom_targets(objects)
     _check_references(objects)
     try:
         objects = with_summaries(objects)
