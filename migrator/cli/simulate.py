@@ -17,9 +17,11 @@ from migrator.simulator import (
     Authority,
     Org,
     OrgSettings,
+    SchemaKind,
     Server,
     load_csv_folder,
     load_schema,
+    load_schema_from,
     make_authority,
     serve,
 )
@@ -28,14 +30,16 @@ from migrator.simulator.schema.files import SchemaInvalid
 from migrator.simulator.schema.model import Schema
 from migrator.simulator.seed import SeedInvalid
 
+MAX_NOTES = 25  # of a schema that are printed one by one
+
 
 @click.command()
 @click.option(
     "--schema",
     "schemas",
-    type=click.Path(path_type=Path),
     multiple=True,
-    help="A schema file (custom objects and fields over the standard ones); once for each org.",
+    metavar="[KIND:]PATH",
+    help="Schema of an org, once for each: a YAML file, describe JSON, or metadata source.",
 )
 @click.option(
     "--data",
@@ -76,7 +80,7 @@ from migrator.simulator.seed import SeedInvalid
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the orgs as JSON.")
 def simulate(
-    schemas: tuple[Path, ...],
+    schemas: tuple[str, ...],
     folders: tuple[Path, ...],
     ports: tuple[int, ...],
     *,
@@ -138,14 +142,14 @@ def _authority(ca_file: Path | None) -> Authority | None:
 
 
 def _serve(
-    schema: Path | None,
+    schema: str | None,
     folder: Path | None,
     address: tuple[str, int],
     authority: Authority | None,
     given: Sequence[str],
 ) -> Server:
     try:
-        loaded = load_schema(schema) if schema else load_schema()
+        loaded = _schema(schema) if schema else load_schema()
         org = Org(loaded, _settings(loaded, schema, given))
         if folder is not None:
             for name, count in load_csv_folder(org, folder).items():
@@ -157,10 +161,22 @@ def _serve(
         ) from fault
 
 
-def _settings(loaded: Schema, schema: Path | None, given: Sequence[str]) -> OrgSettings:
+def _schema(given: str) -> Schema:
+    """The schema at a path; what of it the org does not have is told."""
+    word, colon, rest = given.partition(":")
+    stated = bool(colon) and word in set(SchemaKind)
+    found = load_schema_from(Path(rest if stated else given), SchemaKind(word) if stated else None)
+    for note in found.notes[:MAX_NOTES]:
+        click.echo(f"note: {note}", err=True)
+    if len(found.notes) > MAX_NOTES:
+        click.echo(f"note: … and {len(found.notes) - MAX_NOTES:,} more", err=True)
+    return found.schema
+
+
+def _settings(loaded: Schema, schema: str | None, given: Sequence[str]) -> OrgSettings:
     default = OrgSettings()
     settings = OrgSettings(
-        name=schema.stem if schema else "simulated",
+        name=Path(schema.rpartition(":")[2]).resolve().stem if schema else "simulated",
         organization_id=loaded.organization.get("id", default.organization_id),
         sandbox=loaded.organization.get("sandbox", "true").casefold() == "true",
     )

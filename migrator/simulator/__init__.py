@@ -22,6 +22,7 @@ from migrator.simulator.faults.presets import CATALOGUE
 from migrator.simulator.faults.script import FaultInvalid, preset, read_faults
 from migrator.simulator.org import Org
 from migrator.simulator.schema.files import load_schema
+from migrator.simulator.schema.sources import SchemaKind, load_schema_from
 from migrator.simulator.seed import load_csv_folder
 from migrator.simulator.server import Server, serve, wsgi_app
 from migrator.simulator.settings import OrgSettings
@@ -45,10 +46,12 @@ __all__ = [
     "Planted",
     "RowFault",
     "Rows",
+    "SchemaKind",
     "Server",
     "When",
     "load_csv_folder",
     "load_schema",
+    "load_schema_from",
     "make_authority",
     "preset",
     "read_faults",

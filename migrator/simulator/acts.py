@@ -12,6 +12,7 @@ from migrator.simulator.bulk.v2.query_job import QueryWork
 from migrator.simulator.bulk.v2.work import IngestWork
 from migrator.simulator.faults.model import Act, ActKind
 from migrator.simulator.faults.rows import RowFaults
+from migrator.simulator.ids import to_18
 from migrator.simulator.limits import Limits
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.compile import Operation
@@ -123,7 +124,7 @@ def _reset(org: OrgState, act: Act, now: float) -> None:
     organization = act.values.get("organization_id")
     if organization:
         org.settings = replace(org.settings, organization_id=organization)
-        org.store.table("Organization").organization_id = organization
+        org.store.table("Organization").give_id(1, to_18(organization))
 
 
 def _deactivate(org: OrgState, _: Act, __: float) -> None:

@@ -61,20 +61,21 @@ class _Furnisher:
         self._record_types()
         self._people(people, own)
 
-    def _add(self, sobject: str, **values: str) -> str:
+    def _add(self, sobject: str, record_id: str = "", **values: str) -> str:
         org = self._org
         described = org.schema.sobject(sobject)
         if described is None:
             return ""
-        if sobject == "Organization":
-            org.store.table(sobject).organization_id = to_18(org.settings.organization_id)
         dates = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), self._stamp)
         users = dict.fromkeys(("CreatedById", "LastModifiedById"), org.user_id)
         cells = {
             name: cell for name, cell in (dates | users | values).items() if described.field(name) is not None
         }
         table = org.store.table(sobject)
-        return table.id_of(table.insert(cells))
+        seq = table.insert(cells)
+        if record_id:
+            table.give_id(seq, record_id)
+        return table.id_of(seq)
 
     def _sign(self) -> None:
         """What was made before there was a user is the user's work too."""
@@ -87,6 +88,7 @@ class _Furnisher:
         settings = self._org.settings
         self._add(
             "Organization",
+            to_18(settings.organization_id),
             Name=settings.name,
             IsSandbox="true" if settings.sandbox else "false",
             OrganizationType="Developer Edition",
@@ -101,6 +103,7 @@ class _Furnisher:
             for record_type in sobject.record_types:
                 made = self._add(
                     "RecordType",
+                    to_18(record_type.id) if record_type.id else "",
                     Name=record_type.label,
                     DeveloperName=record_type.developer_name,
                     SobjectType=sobject.name,

@@ -2,6 +2,10 @@
 
 import re
 from typing import Any
+from xml.etree.ElementTree import (
+    Element,
+    TreeBuilder,
+)
 
 from defusedxml import DefusedXmlException, ElementTree
 
@@ -28,6 +32,33 @@ def read(data: bytes) -> Parsed:
         return ElementTree.fromstring(data, forbid_dtd=True)
     except (ElementTree.ParseError, DefusedXmlException, ValueError) as fault:
         raise NotXml(str(fault)) from None
+
+
+class Numbered(Element):
+    """An element that knows the line it begins in."""
+
+    line = 0
+
+
+def read_numbered(data: bytes) -> Numbered:
+    """The root of a document whose elements know their lines."""
+
+    def make(tag: str, attributes: dict[str, str]) -> Numbered:
+        made = Numbered(tag, attributes)
+        made.line = parser.parser.CurrentLineNumber
+        return made
+
+    parser: Any = ElementTree.DefusedXMLParser(
+        target=TreeBuilder(element_factory=make),
+        forbid_dtd=True,
+    )
+    try:
+        parser.feed(data)
+        root = parser.close()
+    except (ElementTree.ParseError, DefusedXmlException, ValueError) as fault:
+        raise NotXml(str(fault)) from None
+    assert isinstance(root, Numbered)  # noqa: S101 - made above
+    return root
 
 
 def local(element: Parsed) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import compress
 
-from migrator.simulator import ids
 from migrator.simulator.records.columns import Column, cells_of, constant, seal
 from migrator.simulator.records.index import Index
+from migrator.simulator.records.recordids import RecordIds
 from migrator.simulator.records.segment import Segment, arranged
 from migrator.simulator.schema.model import Field, FieldType, SObject, SummaryOperation
 
@@ -50,7 +50,7 @@ class Table:
         self.sobject = sobject
         self.pod = pod
         self.derived = dict(derived or {})
-        self.organization_id = ""  # the one record whose id is given, not counted
+        self._ids = RecordIds(sobject.prefix, pod)
         self.deleted: set[int] = set()  # in the recycle bin
         self.purged: set[int] = set()  # gone for good
         self.journal: Journal | None = None  # while a transaction may be rolled back
@@ -85,24 +85,20 @@ class Table:
 
     def seq_of(self, record_id: str) -> int:
         """The number of a record, deleted or not, by its 15- or 18-character id; 0 when there is none."""
-        if self.organization_id:
-            return int(record_id[:15] == self.organization_id[:15])
-        seq = ids.decode(record_id)
-        if not 0 < seq < self._next or record_id[:6] != self.sobject.prefix + self.pod or seq in self.purged:
-            return 0
-        return seq
+        seq = self._ids.number_of(record_id)
+        return seq if seq < self._next and seq not in self.purged else 0
+
+    def give_id(self, seq: int, record_id: str) -> None:
+        """Let a record have this id, of 18 characters, in place of the counted one."""
+        self._ids.give(seq, record_id)
 
     def id_of(self, seq: int) -> str:
         """The 18-character id."""
-        if self.organization_id:
-            return self.organization_id
-        return ids.encode_one(self.sobject.prefix, self.pod, seq)
+        return self._ids.id_of(seq)
 
     def ids_of(self, seqs: Sequence[int]) -> list[str]:
         """The ids of many records."""
-        if not self.organization_id and isinstance(seqs, range) and seqs.step == 1:
-            return ids.encode(self.sobject.prefix, self.pod, seqs.start, len(seqs))
-        return list(map(self.id_of, seqs))
+        return self._ids.ids_of(seqs)
 
     # --- reading -------------------------------------------------------------------------------------------------
 

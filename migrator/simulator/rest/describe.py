@@ -3,6 +3,7 @@
 from typing import Any
 
 from migrator.simulator.rest.describefield import describe_field
+from migrator.simulator.rest.toldagain import told_again
 from migrator.simulator.schema.model import Child, Schema, SObject
 
 # references to contacts that are no references to person accounts
@@ -80,6 +81,17 @@ def _urls(sobject: SObject, base: str) -> dict[str, str]:
 
 def describe_brief(sobject: SObject, base: str) -> dict[str, Any]:
     """One sObject as describe global lists it."""
+    made = _brief(sobject, base)
+    if sobject.brief is not None:
+        return told_again(sobject.brief, sobject, base, "")
+    if sobject.described is None:
+        return made
+    again = told_again(sobject.described, sobject, base, "")
+    again["urls"] = {key: url for key, url in again.get("urls", {}).items() if url.startswith("/")}
+    return {key: again.get(key, made[key]) for key in made}
+
+
+def _brief(sobject: SObject, base: str) -> dict[str, Any]:
     return {
         "activateable": False,
         "associateEntityType": None,
@@ -114,7 +126,8 @@ def describe_brief(sobject: SObject, base: str) -> dict[str, Any]:
 
 def describe_global(schema: Schema, base: str) -> dict[str, Any]:
     """All sObjects, briefly."""
-    listed = [describe_brief(sobject, base) for sobject in schema.sobjects]
+    shown = sorted((each for each in schema.sobjects if each.place >= 0), key=lambda each: each.place)
+    listed = [describe_brief(sobject, base) for sobject in shown]
     return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed}
 
 
@@ -128,7 +141,10 @@ def describe_sobject(
     audit_fields: bool = False,
 ) -> dict[str, Any]:
     """One sObject in full, with its 45 keys in alphabetical order as the platform has them."""
-    brief = describe_brief(sobject, base)
+    fields = [describe_field(sobject, each, audit_fields=audit_fields) for each in sobject.fields]
+    if sobject.described is not None:
+        return {**told_again(sobject.described, sobject, base, host), "fields": fields}
+    brief = {**_brief(sobject, base), **describe_brief(sobject, base)}
     urls = {
         **brief["urls"],
         "uiDetailTemplate": f"{host}/{{ID}}",
@@ -145,7 +161,7 @@ def describe_sobject(
         "defaultImplementation": None,
         "extendedBy": None,
         "extendsInterfaces": None,
-        "fields": [describe_field(sobject, each, audit_fields=audit_fields) for each in sobject.fields],
+        "fields": fields,
         "implementedBy": None,
         "implementsInterfaces": None,
         "listviewable": None,

@@ -59,8 +59,17 @@ _NEVER: dict[str, Any] = {
     "writeRequiresMasterRead": False,
 }
 
+_BY_USER = ("createable", "updateable")
+
 
 def describe_field(sobject: SObject, field: Field, *, audit_fields: bool = False) -> dict[str, Any]:
+    """One field: as a real org said it, but for what the user's permissions make of it, or as it follows from the schema."""
+    made = _described(sobject, field, audit_fields=audit_fields)
+    told = field.described
+    return made if told is None else {**told, **{key: made[key] for key in _BY_USER if key in told}}
+
+
+def _described(sobject: SObject, field: Field, *, audit_fields: bool) -> dict[str, Any]:
     """One field with its 57 keys in alphabetical order, as the platform has them."""
     kind = field.type
     texts = kind in TEXTS or kind in _PICKLISTS

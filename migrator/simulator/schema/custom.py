@@ -1,6 +1,7 @@
 """Custom objects and fields from the compact YAML of a schema file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from migrator.simulator.ids import ALPHABET
@@ -56,6 +57,7 @@ _KEYS = {
     "operation",
     "field",
     "filters",
+    "formula",
 }
 LONG_TEXT = 256  # from this length on a text area cannot be filtered or sorted by
 
@@ -137,7 +139,28 @@ def custom_field(sobject: SObject, others: Sequence[Field], name: str, given: Ma
             }
         case "text_area":
             made |= {"extra_type": "plaintextarea"}
+    if given.get("formula"):  # not computed: always empty
+        made |= {"calculated": True, "createable": False, "updateable": False, "defaulted": False}
+        made |= {"nillable": kind != "checkbox", "permissionable": True}
     return Field(**made)
+
+
+def changed_field(held: Field, given: Mapping[str, Any]) -> Field:
+    """A standard field with what a schema file says otherwise: its label, its values, its default."""
+    unknown = set(given) - {"label", "values", "restricted", "default"}
+    if unknown:
+        raise ValueError(f"{held.name}: {min(unknown)} of a standard field cannot be changed")
+    made: dict[str, Any] = {"label": given.get("label") or held.label}
+    made["restricted"] = bool(given.get("restricted", held.restricted))
+    if "values" in given:
+        made |= _choices(given["values"])
+        made["default"] = held.default if held.default in made["values"] else None
+    if given.get("default") is not None:
+        made["default"] = _text(given["default"])
+    made["defaulted"] = (
+        held.defaulted if held.default is None else made.get("default", held.default) is not None
+    )
+    return replace(held, **made)
 
 
 def _choices(listed: Sequence[Any]) -> dict[str, Any]:

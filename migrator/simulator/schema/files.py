@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from migrator.simulator.schema.custom import custom_field, custom_object
+from migrator.simulator.schema.custom import changed_field, custom_field, custom_object
 from migrator.simulator.schema.features import with_custom_targets
 from migrator.simulator.schema.fieldline import parse_fields
 from migrator.simulator.schema.model import Field, FieldType, Schema, SObject, make_schema
@@ -137,6 +137,10 @@ def _laid_over(held: SObject | None, name: str, described: Mapping[str, Any], pl
         base = held or custom_object(name, described, place)
         fields = {found.name: found for found in base.fields}
         for field_name, given in described["fields"].items():
+            standard = base.field(field_name)
+            if standard is not None and not standard.custom:
+                fields[standard.name] = changed_field(standard, given or {})
+                continue
             made = custom_field(base, tuple(fields.values()), field_name, given or {})
             fields[made.name] = made
             if made.relationship_order is not None:

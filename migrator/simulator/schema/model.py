@@ -155,6 +155,8 @@ class Field:
     compound: str | None = None
     extra_type: str | None = None
     filterable: bool = True
+    # what a real org's describe said, where the field comes from one: told again as it was
+    described: Mapping[str, Any] | None = attribute(default=None, repr=False, compare=False)
 
     @property
     def custom(self) -> bool:
@@ -185,6 +187,7 @@ class RecordType:
     active: bool = True
     picklists: Mapping[str, frozenset[str]] = attribute(default_factory=dict)  # values allowed, by field
     person: bool = False  # makes person accounts
+    id: str = ""  # where another org's is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +207,9 @@ class SObject:
     mergeable: bool = False
     layoutable: bool = True
     record_types: tuple[RecordType, ...] = ()
+    place: int = 0  # in describe global, before the name; below zero it is not listed
+    described: Mapping[str, Any] | None = attribute(default=None, repr=False, compare=False)
+    brief: Mapping[str, Any] | None = attribute(default=None, repr=False, compare=False)
     _by_name: dict[str, Field] = attribute(init=False, default_factory=dict, repr=False, compare=False)
     _by_relationship: dict[str, Field] = attribute(
         init=False, default_factory=dict, repr=False, compare=False
