@@ -11,11 +11,13 @@ from pathlib import Path
 import click
 
 from migrator.cli.clients import Endpoint, settings
+from migrator.cli.faultfile import load_faults
 from migrator.clock import SystemClock
 from migrator.errors import ExitCode, MigratorError
 from migrator.simulator import (
     Authority,
     Org,
+    OrgClock,
     OrgSettings,
     SchemaKind,
     Server,
@@ -31,6 +33,7 @@ from migrator.simulator.schema.model import Schema
 from migrator.simulator.seed import SeedInvalid
 
 MAX_NOTES = 25  # of a schema that are printed one by one
+TRUTH_STEP = 0.5  # seconds between looks at what happened
 
 
 @click.command()
@@ -79,17 +82,45 @@ MAX_NOTES = 25  # of a schema that are printed one by one
     help="Write the orgs as JSON to this file once they answer.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the orgs as JSON.")
+@click.option(
+    "--faults",
+    "scripts",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    help="A fault script (schemas/faults.schema.json) for the org of the same rank.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Seconds of the orgs' clock in a real second.",
+)
+@click.option(
+    "--jump",
+    is_flag=True,
+    help="Leave out the time in which a job or a request waits and nothing else happens.",
+)
+@click.option(
+    "--truth",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what really happened to the orgs' records to this file, as JSON lines.",
+)
 def simulate(
+    *,
     schemas: tuple[str, ...],
     folders: tuple[Path, ...],
     ports: tuple[int, ...],
-    *,
     host: str,
     ca_file: Path | None,
     for_clients: bool,
     given: tuple[str, ...],
     ready_file: Path | None,
     as_json: bool,
+    scripts: tuple[Path, ...],
+    speed: float,
+    jump: bool,
+    truth: Path | None,
 ) -> int:
     """Serve simulated Salesforce orgs on this machine until stopped (Ctrl-C or SIGTERM).
 
@@ -99,17 +130,22 @@ def simulate(
     Example:
       migrator simulate --schema plans/orgs/legacy.yaml --schema plans/orgs/merged.yaml
       migrator simulate --https ca.pem --clients
+      migrator simulate --faults plans/faults/bad-day.yaml --set row_seconds=0.01 --jump --truth truth.jsonl
     """
     stop = threading.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: stop.set())
     servers: list[Server] = []
     authority = _authority(ca_file)
+    clock = OrgClock(SystemClock(), speed=speed, jumps=jump)
     try:
         for rank, schema in enumerate(schemas or (None,)):
             folder = folders[rank] if rank < len(folders) else None
             port = ports[rank] if rank < len(ports) else 0
-            servers.append(_serve(schema, folder, (host, port), authority, given))
+            org = _org(schema, folder, clock, given)
+            if rank < len(scripts):
+                org.plant(*load_faults(scripts[rank], org.now()))
+            servers.append(_serve(org, (host, port), authority))
         told = [_told(server, ca_file) for server in servers]
         if as_json:
             click.echo(json.dumps({"orgs": told}, indent=2))
@@ -121,7 +157,7 @@ def simulate(
             made = ready_file.with_suffix(".tmp")
             made.write_text(json.dumps({"orgs": told}), encoding="utf-8")
             made.replace(ready_file)
-        stop.wait()
+        _watch(stop, truth, [server.org for server in servers])
     finally:
         for server in servers:
             server.close()
@@ -141,23 +177,52 @@ def _authority(ca_file: Path | None) -> Authority | None:
     return made
 
 
-def _serve(
-    schema: str | None,
-    folder: Path | None,
-    address: tuple[str, int],
-    authority: Authority | None,
-    given: Sequence[str],
-) -> Server:
+def _org(schema: str | None, folder: Path | None, clock: OrgClock, given: Sequence[str]) -> Org:
     try:
         loaded = _schema(schema) if schema else load_schema()
-        org = Org(loaded, _settings(loaded, schema, given))
+        org = Org(loaded, _settings(loaded, schema, given), clock)
         if folder is not None:
             for name, count in load_csv_folder(org, folder).items():
                 click.echo(f"{org.settings.name}: {count:,} {name}", err=True)
-        return serve(org, *address, authority=authority)
     except (SchemaInvalid, SettingInvalid, SeedInvalid, OSError) as fault:
+        raise _unusable(fault) from fault
+    return org
+
+
+def _serve(org: Org, address: tuple[str, int], authority: Authority | None) -> Server:
+    try:
+        return serve(org, *address, authority=authority)
+    except OSError as fault:
+        raise _unusable(fault) from fault
+
+
+def _unusable(fault: Exception) -> MigratorError:
+    return MigratorError(
+        "simulator-unusable", f"the simulated org cannot be served: {fault}", exit_code=ExitCode.USAGE
+    )
+
+
+def _watch(stop: threading.Event, truth: Path | None, orgs: list[Org]) -> None:
+    """Until stopped; meanwhile write down what happens."""
+    if truth is None:
+        stop.wait()
+        return
+    written = dict.fromkeys(range(len(orgs)), 0)
+    try:
+        with truth.open("w", encoding="utf-8") as file:
+            stopped = False
+            while not stopped:
+                stopped = stop.wait(TRUTH_STEP)
+                for rank, org in enumerate(orgs):
+                    with org.lock:  # no transaction is half-way
+                        lines = list(org.truth.lines(written[rank]))
+                    written[rank] += len(lines)
+                    name = json.dumps(org.settings.name)
+                    file.writelines(f'{{"org":{name},{line[1:]}\n' for line in lines)
+                file.flush()
+    except OSError as fault:
         raise MigratorError(
-            "simulator-unusable", f"the simulated org cannot be served: {fault}", exit_code=ExitCode.USAGE
+            "simulator-unusable", f"{truth} cannot be written: {fault.strerror}", exit_code=ExitCode.USAGE
         ) from fault
 
 

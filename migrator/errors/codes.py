@@ -38,6 +38,7 @@ CODES: dict[str, str] = {
     "external-id-not-sent": "The field that tells which record a row belongs to is not among the sent fields.",
     "external-id-not-unique": "An upsert matches on a field that is not unique, so it is guarded like an insert.",
     "external-id-unused": "An external id is given where nothing matches on it.",
+    "fault-invalid": "A fault of a fault script cannot be: its pattern, its key or its id.",
     "field-not-createable": "A field that the plan sends cannot be set when a record is created.",
     "field-not-updateable": "A field that the plan sends cannot be set when a record is updated.",
     "file-empty": "The file holds no value at all.",

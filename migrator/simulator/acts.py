@@ -22,8 +22,10 @@ from migrator.simulator.records.truth import Change
 from migrator.simulator.schema.model import make_schema
 
 ORIGIN = "an administrator"  # in the truth log
-KEPT_ON_RESET = frozenset({"User", "UserRole", "Profile", "Organization", "RecordType", "Group"})
 _PERCENT = 100
+_LATER = frozenset(
+    {"ObjectPermissions", "FieldPermissions"}
+)  # come with the org, and are written when asked for
 
 
 def perform(org: OrgState, act: Act) -> None:
@@ -88,13 +90,11 @@ def _create(org: OrgState, act: Act, now: float) -> None:
     org.dml.execute(compiled, [list(act.values.values())], Context(org.user_id, now, ORIGIN))
 
 
-def _remove_field(org: OrgState, act: Act, now: float) -> None:
-    table = org.store.table(act.sobject)
-    kept = tuple(each for each in table.sobject.fields if each.name.lower() != act.field.lower())
-    table.sobject = replace(table.sobject, fields=kept)
-    others = [each for each in org.schema.sobjects if each.name != table.sobject.name]
-    org.schema = org.store.schema = make_schema([*others, table.sobject], org.schema.organization)
-    org.schema_modified = now
+def _remove_field(org: OrgState, act: Act, _: float) -> None:
+    sobject = org.store.table(act.sobject).sobject
+    kept = tuple(each for each in sobject.fields if each.name.lower() != act.field.lower())
+    others = [each for each in org.schema.sobjects if each.name != sobject.name]
+    org.change_schema(make_schema([*others, replace(sobject, fields=kept)], org.schema.organization))
 
 
 def _edit(org: OrgState, act: Act, now: float) -> None:
@@ -109,9 +109,9 @@ def _reset(org: OrgState, act: Act, now: float) -> None:
     """The org as after a refresh: its records are gone, its jobs and sessions too; its id may be another."""
     for table in org.store.tables():
         name = table.sobject.name
-        if name in KEPT_ON_RESET or (name == "Pricebook2"):
+        if name in _LATER:
             continue
-        gone = list(table.scan(include_deleted=True))
+        gone = [seq for seq in table.scan(include_deleted=True) if seq >= org.came_with.get(name, 1)]
         for seq in gone:
             table.purge(seq)
         org.truth.append(

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from migrator.clock import Clock
 
 STEP = 0.02  # seconds of real time between looks at the time by those who wait
-PATIENCE = 0.05  # seconds of real time in which nobody did anything before the clock jumps
+PATIENCE = 0.005  # seconds of real time in which nobody asked anything before the clock jumps
+IMPATIENCE = 0.2  # seconds of real time for which all orgs were idle, whoever asks meanwhile
 
 
 class OrgClock:
@@ -32,7 +33,7 @@ class OrgClock:
         self._jumped = 0.0
         self._lock = threading.Lock()
         self._acting = 0  # requests that are being answered, and do not wait
-        self._last_act = self._origin
+        self._last_act = self._idle_since = self._origin
         self._waiting: list[float] = []  # moments for which requests wait
         self._idle: dict[
             object, float | None
@@ -79,7 +80,7 @@ class OrgClock:
         """The org has work to do now."""
         with self._lock:
             self._idle[org] = None
-            self._last_act = self._real.monotonic()
+            self._idle_since = self._real.monotonic()
 
     def idle(self, org: object, due: float | None) -> None:
         """The org has nothing to do before that moment (none, when it waits for nobody); jumps when all are idle."""
@@ -96,7 +97,8 @@ class OrgClock:
         if not self._jumps:
             return
         with self._lock:
-            quiet = self._real.monotonic() - self._last_act >= PATIENCE
+            real = self._real.monotonic()
+            quiet = real - self._last_act >= PATIENCE or real - self._idle_since >= IMPATIENCE
             if not quiet or self._acting > 0 or None in self._idle.values():
                 return
             due = min(
@@ -105,3 +107,4 @@ class OrgClock:
             ahead = due - self.now()
             if 0 < ahead < float("inf"):
                 self._jumped += ahead
+                self._idle_since = real

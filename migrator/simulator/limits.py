@@ -16,6 +16,7 @@ RECORD_KB = 2  # what a record of most sObjects counts against the data storage
 STORAGE_FULL = RowError("STORAGE_LIMIT_EXCEEDED", "storage limit exceeded")
 _GRAIN = 60.0  # seconds; what is taken within them leaves the window at once
 _RECOUNT = 0.4  # how often the usage that answers show is brought up to date
+_BEHIND = 3  # how far it may be behind even then
 _MB = 1_024 * 1_024
 
 
@@ -97,7 +98,7 @@ class Limits:
         if not self._org.settings.fuzzy_usage:
             self._shown = used
         elif self._shown == 0 or self._shown > used or self._random.random() < _RECOUNT:
-            self._shown = used - (self._random.randint(0, 1) if used > 1 else 0)
+            self._shown = used - self._random.randint(0, max(0, min(_BEHIND, used - 1)))
         return f"api-usage={self._shown}/{self.api_requests.limit}"
 
     # --- storage -----------------------------------------------------------------------------------------------

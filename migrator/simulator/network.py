@@ -14,6 +14,7 @@ from waitress.parser import HTTPRequestParser
 from migrator.clock import SystemClock
 from migrator.simulator.http import Delivery
 
+APART = 4_096  # pieces of an answer that are sent one by one; the rest follows at once
 LOOK = 0.1  # seconds between looks at a slow connection
 CutsBody = Callable[[str, str], float | None]
 
@@ -45,6 +46,7 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
     def _end(self, data: bytes) -> int:
         """Nobody will hear of this request."""
         self.completed = self.empty = True
+        self.close()
         self._channel.reset()
         return len(data)
 
@@ -57,6 +59,8 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         self._clock = SystemClock()
         self._delivery = Delivery()
         self._due = 0.0  # when the next bytes may be sent
+        self._apart = 0  # pieces of this answer that were sent by themselves
+        self._turn = False
         self._silent_until: float | None = None
         self.parser_class = lambda adj: _Parser(adj, self)
 
@@ -77,6 +81,7 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
     def deliver(self, delivery: Delivery) -> None:
         """How the answer that comes now, and all after it, travel."""
         self._delivery = delivery
+        self._apart = 0
         if delivery.silent:
             self._silent_until = self._clock.monotonic() + delivery.silent
         if delivery.segment:
@@ -99,7 +104,11 @@ class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
                 return 0
             self._due = now + LOOK
             data = data[: max(1, int(given.bytes_per_second * LOOK))]
-        if given.segment:
+        if given.segment and self._apart < APART:
+            self._turn = not self._turn
+            if not self._turn:
+                return 0  # the next piece goes out at the next look, so that the pieces stay apart
+            self._apart += 1
             data = data[: given.segment]
         return int(super().send(data, do_close=do_close))
 

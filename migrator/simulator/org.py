@@ -51,6 +51,7 @@ class Org(OrgState):
         self.part(JobFaults).perform = self._perform
         furnish(self)
         self.part(Writers)
+        self.came_with = {table.sobject.name: table.next_seq for table in self.store.tables()}
 
     # --- faults ------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ class OrgState:
         self.grants = Grants(self.store, self._audit)
         self.dml = Dml(self.store, self.truth, view=self.grants.view, record_types=self.record_types)
         add_rules(self.dml, self.store, self.truth)
+        self.came_with: dict[str, int] = {}  # the number of the first record that did not come with the org
         self.user_id = ""  # of the integration user, set when the org is furnished
         self.schema_modified = clock.now()
         self.background: list[Background] = []
@@ -70,6 +71,14 @@ class OrgState:
         stamp = moment(self.clock.now())
         dates = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), stamp)
         return dates | dict.fromkeys(("CreatedById", "LastModifiedById"), self.user_id)
+
+    def change_schema(self, schema: Schema) -> None:
+        """Go on with another schema of the same sObjects."""
+        self.schema = self.store.schema = schema
+        for table in self.store.tables():
+            table.sobject = schema.sobject(table.sobject.name) or table.sobject
+        self.grants.forget()
+        self.schema_modified = self.clock.now()
 
     def part(self, kind: Callable[["OrgState"], Part]) -> Part:
         """The org's one `kind` (a class that takes the org), made when first asked for."""

@@ -118,7 +118,11 @@ def _entries(entry: Entry, at: tuple[str | int, ...]) -> list[Entry]:
             f"known: {', '.join(sorted(CATALOGUE))}",
         )
     changes = {key: value for key, value in entry.items() if key != "id"}
-    return [{**each, **changes} for each in found.faults]
+    moved = {"at", "after_rows", *_PATTERNS, "nth"} if {"at", "after_rows"} & changes.keys() else set()
+    return [
+        {**{key: value for key, value in each.items() if key not in moved}, **changes}
+        for each in found.faults
+    ]
 
 
 def _made(given: Entry, at: tuple[str | int, ...], seed: int, now: float) -> Planted:
@@ -132,6 +136,8 @@ def _made(given: Entry, at: tuple[str | int, ...], seed: int, now: float) -> Pla
             f"'{unfit[0]}' says nothing to a fault of kind {kind}",
             f"it knows: {', '.join(sorted(keys_of(kind)))}",
         )
+    if len({"at", "after_rows"} & set(given)) + bool({*_PATTERNS, "nth"} & set(given)) > 1:
+        raise FaultInvalid(at, "at, after_rows and requests are three ways to say when", "keep one of them")
     if kind == ROW_ERROR:
         return _row_fault(given, at, seed)
     if kind in _JOB_KINDS:

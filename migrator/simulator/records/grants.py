@@ -33,6 +33,11 @@ class Grants:
         self._all = View(store.schema, frozenset(USER_PERMISSIONS))
         store.later(_ROWS, self._write)
 
+    def forget(self) -> None:
+        """The schema is another one."""
+        self._views.clear()
+        self._all = View(self._store.schema, self._all.user)
+
     def come_with(self, permission_set_id: str, granted: Granted) -> None:
         """What a permission set of a new org gives."""
         self._given[permission_set_id] = granted
