@@ -19,6 +19,9 @@ from migrator.state import list_runs
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 plan_argument = click.argument("plan_file", metavar="PLAN", type=click.Path(path_type=Path))
+maybe_plan_argument = click.argument(
+    "plan_file", metavar="[PLAN]", type=click.Path(path_type=Path), required=False, default=None
+)
 run_argument = click.argument("run_name", metavar="[RUN]", required=False, default="")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 

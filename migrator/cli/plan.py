@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from migrator.cli import options
+from migrator.cli import options, reviewed
 from migrator.cli.boundary import diagnostic_json, show
 from migrator.cli.orgs import Orgs
 from migrator.clock import SystemClock
 from migrator.errors import ExitCode, PlanInvalid, has_errors
-from migrator.executor import Checked, check
+from migrator.executor import Checked, approve, check
 from migrator.model.plan import OrgEnd, Plan
 from migrator.model.schema import OrgSchema, to_snapshot
 from migrator.planner import explain_json, explain_mermaid, explain_text
@@ -38,6 +38,12 @@ from migrator.planner import explain_json, explain_mermaid, explain_text
     type=click.Path(path_type=Path),
     help="Write a snapshot of the source's schema for `validate`.",
 )
+@click.option("--lock", is_flag=True, help="Write a lock beside the plan: `run` then refuses a changed one.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Save the plan as it was checked, for `run --plan-file`.",
+)
 @options.as_json
 def plan(
     plan_file: Path,
@@ -47,22 +53,27 @@ def plan(
     form: str,
     save_target_schema: Path | None,
     save_source_schema: Path | None,
+    *,
+    lock: bool,
+    out: Path | None,
     as_json: bool,
 ) -> int:
     """Check PLAN against its orgs and print the schedule: steps in order, the API of each, its guarantee, and the cost.
 
-    Reads describes and counts only; nothing is written anywhere.
+    Reads describes and counts only; nothing is written to either org. With --lock, what was reviewed goes into a file of hashes beside the
+    plan, to be committed with it; with --out, into a file that `run --plan-file` runs as it is.
 
     \b
     Examples:
       migrator plan plans/crm-cutover.yaml
       migrator plan plans/crm-cutover.yaml --format mermaid > schedule.mmd
+      migrator plan plans/crm-cutover.yaml --out reviewed.json
     """
     try:
         loaded, found = options.read_plan(plan_file, given, vars_file)
     except PlanInvalid as wrong:
         return options.report_findings(list(wrong.diagnostics), plan=str(plan_file), json_wanted=as_json)
-    checked = check_ends_of(loaded, orgs_path)
+    checked, api_version = check_ends_of(loaded, orgs_path)
     everything = [*found, *checked.diagnostics]
     for path, schema in ((save_target_schema, checked.target), (save_source_schema, checked.source)):
         if path is not None and isinstance(schema, OrgSchema):
@@ -70,6 +81,13 @@ def plan(
             path.write_text(text + "\n", encoding="utf-8")
     if checked.schedule is None or has_errors(everything):
         return options.report_findings(everything, plan=str(plan_file), json_wanted=as_json)
+    if lock or out is not None:
+        approved = approve(checked, options.chosen(given, vars_file), api_version)
+        if lock:
+            click.echo(f"locked in {reviewed.write_lock(plan_file, checked, approved)}", err=True)
+        if out is not None:
+            reviewed.write_saved(out, approved)
+            click.echo(f"saved in {out}; next: migrator run --plan-file {out}", err=True)
     form = "json" if as_json else form
     match form:
         case "json":
@@ -87,9 +105,9 @@ def plan(
     return ExitCode.OK
 
 
-def check_ends_of(loaded: Plan, orgs_path: Path) -> Checked:
-    """The plan checked against the orgs it names."""
+def check_ends_of(loaded: Plan, orgs_path: Path) -> tuple[Checked, str]:
+    """The plan checked against the orgs it names, and the target's API version."""
     orgs = Orgs(orgs_path, options.environment(), SystemClock())
     source = loaded.source.org if isinstance(loaded.source, OrgEnd) else None
     with orgs.ends(source, loaded.target.org) as ends:
-        return check(loaded, ends)
+        return check(loaded, ends), ends.target.api_version

@@ -12,14 +12,26 @@ from types import FrameType
 
 import click
 
-from migrator.cli import options
+from migrator.cli import options, reviewed
 from migrator.cli.boundary import show
 from migrator.cli.console import make_console, print_outcomes, print_verification, summary_json
 from migrator.cli.failpoint import make_fuse
 from migrator.cli.orgs import Orgs
 from migrator.clock import Clock, SystemClock
 from migrator.errors import ExitCode, PlanInvalid, has_errors
-from migrator.executor import Drive, Ends, Goal, Policy, Result, check, new_run_id, peek, start
+from migrator.executor import (
+    Approved,
+    Drive,
+    Ends,
+    Goal,
+    Policy,
+    Result,
+    approve,
+    check,
+    new_run_id,
+    peek,
+    start,
+)
 from migrator.model.plan import OrgEnd
 
 DEFAULT_WORKERS = 4
@@ -46,7 +58,7 @@ def _driving(command: options.Decorated) -> options.Decorated:
 
 
 @click.command()
-@options.plan_argument
+@options.maybe_plan_argument
 @options.variables
 @options.orgs_file
 @options.state_dir
@@ -59,53 +71,90 @@ def _driving(command: options.Decorated) -> options.Decorated:
     metavar="URL",
     help="Keep the ledger in PostgreSQL: postgresql://… without a password.",
 )
+@click.option(
+    "--plan-file",
+    "saved",
+    type=click.Path(path_type=Path),
+    help="Run exactly what `migrator plan --out` saved; PLAN is left out then.",
+)
+@reviewed.accept_option
 @_driving
 @options.as_json
 def run(
-    plan_file: Path,
+    plan_file: Path | None,
     given: tuple[str, ...],
     vars_file: Path | None,
     orgs_path: Path,
     state_dir: Path,
     *,
     ledger_url: str,
+    saved: Path | None,
+    accept: bool,
     workers: int,
     memory: int,
     as_json: bool,
 ) -> int:
     """Run PLAN: check it, then move every record until each has an outcome.
 
-    Can be stopped at any instant, by Ctrl-C or by a power cut: `migrator resume` goes on.
+    Can be stopped at any instant, by Ctrl-C or by a power cut: `migrator resume` goes on. A plan with a lock beside it
+    (`migrator plan --lock`) runs only as it was locked.
 
     \b
-    Example:
+    Examples:
       migrator run plans/crm-cutover.yaml --var region=EMEA
+      migrator run --plan-file reviewed.json
     """
     clock = SystemClock()
+    told = _Told(as_json, orgs_path, state_dir)
+    begin = _Beginning(clock, state_dir, ledger_url, workers, memory, told)
+    if saved is not None:
+        if plan_file is not None or given or vars_file is not None:
+            raise click.UsageError("--plan-file runs what was saved: leave PLAN and variables out")
+        approved = reviewed.read_saved(saved)
+        orgs = Orgs(orgs_path, options.environment(), clock, api_version=approved.api_version)
+        source = None if approved.source.startswith("files:") else approved.source
+        with orgs.ends(source, approved.target) as ends:
+            reviewed.still_fresh(approved, ends)
+            return begin.go(approved, ends, [("plan-file", {"name": saved.name})])
+    if plan_file is None:
+        raise click.UsageError("name a PLAN, or a saved one with --plan-file")
     loaded, found = options.read_plan(plan_file, given, vars_file)
     orgs = Orgs(orgs_path, options.environment(), clock)
-    source = loaded.source.org if isinstance(loaded.source, OrgEnd) else None
-    with orgs.ends(source, loaded.target.org) as ends:
+    with orgs.ends(
+        loaded.source.org if isinstance(loaded.source, OrgEnd) else None, loaded.target.org
+    ) as ends:
         checked = check(loaded, ends)
         everything = [*found, *checked.diagnostics]
         if has_errors(everything):
             raise PlanInvalid(everything)
+        approved = approve(checked, options.chosen(given, vars_file), ends.target.api_version)
+        events = reviewed.held_to_lock(plan_file, checked, approved, accept=accept)
         if not as_json:
             show(everything)
-        run_id = new_run_id(loaded.name, clock.now(), secrets.token_hex(2))
-        folder = state_dir / run_id
-        start(
-            checked,
-            folder,
-            run_id=run_id,
-            api_version=ends.target.api_version,
-            clock=clock,
-            ledger_url=ledger_url,
-        )
-        if not as_json:
+        return begin.go(approved, ends, events)
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """How a new run begins and is driven."""
+
+    clock: Clock
+    state_dir: Path
+    ledger_url: str
+    workers: int
+    memory: int
+    told: "_Told"
+
+    def go(self, approved: Approved, ends: Ends, events: list[reviewed.Event]) -> int:
+        """Make the run and drive it to its end; the exit code."""
+        run_id = new_run_id(approved.plan_name, self.clock.now(), secrets.token_hex(2))
+        folder = self.state_dir / run_id
+        start(approved, folder, run_id=run_id, clock=self.clock, ledger_url=self.ledger_url, events=events)
+        if not self.told.as_json:
             click.echo(f"run {run_id}")
-        told = _Told(as_json, orgs_path, state_dir)
-        return _drive(folder, ends, clock, Goal.LOAD, workers=workers, memory=memory, told=told)
+        return _drive(
+            folder, ends, self.clock, Goal.LOAD, workers=self.workers, memory=self.memory, told=self.told
+        )
 
 
 @click.command()
@@ -117,26 +166,32 @@ def run(
     is_flag=True,
     help="Send the rest although the error budget is exceeded; budgets count anew from here. Goes into the log with your name.",
 )
+@reviewed.accept_option
 @_driving
 @options.as_json
 def resume(
     run_name: str,
     orgs_path: Path,
     state_dir: Path,
+    *,
     accept_failures: bool,
+    accept: bool,
     workers: int,
     memory: int,
     as_json: bool,
 ) -> int:
     """Go on with RUN (the newest, when none is named) from what its ledger holds.
 
-    Neither loses nor doubles a record, whatever ended the run before and however often.
+    Neither loses nor doubles a record, whatever ended the run before and however often. A plan file that has changed is held
+    against the run: what has begun stays as it was.
 
     \b
     Example:
       migrator resume
     """
-    taken = _TakenUp(Goal.LOAD, run_name, orgs_path, state_dir, who() if accept_failures else "")
+    taken = _TakenUp(
+        Goal.LOAD, run_name, orgs_path, state_dir, who() if accept_failures else "", accept_plan=accept
+    )
     return _take_up(taken, workers=workers, memory=memory, as_json=as_json)
 
 
@@ -168,6 +223,7 @@ class _TakenUp:
     orgs_path: Path
     state_dir: Path
     accepted_by: str = ""
+    accept_plan: bool = False
 
 
 def _take_up(taken: _TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
@@ -179,6 +235,8 @@ def _take_up(taken: _TakenUp, *, workers: int, memory: int, as_json: bool) -> in
     with orgs.ends(source, row.target) as ends:
         if not as_json:
             click.echo(f"run {row.run_id}")
+        if taken.goal is Goal.LOAD:
+            reviewed.follow_plan(row, folder, ends, clock, accept=taken.accept_plan)
         told = _Told(as_json, taken.orgs_path, taken.state_dir, taken.accepted_by)
         return _drive(folder, ends, clock, taken.goal, workers=workers, memory=memory, told=told)
 

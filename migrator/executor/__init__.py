@@ -1,12 +1,23 @@
 """The executor: checks a plan against its ends, starts a run, drives it to its goal, and says what came of it."""
 
+from migrator.executor.approved import (
+    Approved,
+    approve,
+    check_fresh,
+    lock_differs,
+    parse_saved,
+    same_ends,
+    saved_text,
+)
 from migrator.executor.ends import Checked, Ends, check, check_offline
+from migrator.executor.identity import check_lock, lock_text, parse_identity
 from migrator.executor.progress import Progress, StepProgress
 from migrator.executor.run import Goal, Policy
-from migrator.executor.runs import Drive, Result, load, new_run_id, peek, start
+from migrator.executor.runs import Drive, Result, change_plan, load, new_run_id, peek, start
 from migrator.model.summary import Summary, summarize
 
 __all__ = [
+    "Approved",
     "Checked",
     "Drive",
     "Ends",
@@ -16,11 +27,21 @@ __all__ = [
     "Result",
     "StepProgress",
     "Summary",
+    "approve",
+    "change_plan",
     "check",
+    "check_fresh",
+    "check_lock",
     "check_offline",
     "load",
+    "lock_differs",
+    "lock_text",
     "new_run_id",
+    "parse_identity",
+    "parse_saved",
     "peek",
+    "same_ends",
+    "saved_text",
     "start",
     "summarize",
 ]

@@ -4,7 +4,7 @@
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,21 +12,24 @@ from pathlib import Path
 from migrator import __version__
 from migrator.clock import Clock
 from migrator.data import Engine, Workspace
-from migrator.errors import Diagnostic, ExitCode, MigratorError, PlanInvalid, has_errors
+from migrator.errors import Diagnostic, ExitCode, MigratorError, has_errors
+from migrator.executor.approved import Approved, Event, PlanChange, judged, plan_change
 from migrator.executor.budget import accepted
 from migrator.executor.change import Change
 from migrator.executor.coordinator import Coordinator, Outside, Workers
-from migrator.executor.ends import Checked, Ends
+from migrator.executor.ends import Ends
+from migrator.executor.identity import parse_identity
 from migrator.executor.progress import Progress
 from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
-from migrator.executor.watch import watch
+from migrator.executor.schema_watch import SchemaWatch
+from migrator.executor.watch import watch as progress_of
 from migrator.executor.work import Tools, perform
-from migrator.model.plan import OrgEnd, Plan
+from migrator.model.plan import Plan
 from migrator.model.run import LedgerState, RunRow, RunStatus, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, Schedule, VerifyStep
 from migrator.model.summary import Summary, summarize
 from migrator.planfile import load_plan
-from migrator.planner import dump_schedule, parse_schedule
+from migrator.planner import parse_schedule
 from migrator.state import Ledger, open_ledger, read_ledger
 from migrator.transforms import resolve
 
@@ -59,33 +62,40 @@ def new_run_id(plan_name: str, now: float, suffix: str) -> str:
 
 
 def start(
-    checked: Checked, folder: Path, *, run_id: str, api_version: str, clock: Clock, ledger_url: str = ""
+    approved: Approved,
+    folder: Path,
+    *,
+    run_id: str,
+    clock: Clock,
+    ledger_url: str = "",
+    events: Sequence[Event] = (),
 ) -> None:
     """Make the run folder and its ledger (in the PostgreSQL database of that URL, when given); nothing is sent yet.
 
-    Raises PlanInvalid when the plan was found wanting.
+    `events` are decisions that belong into the run's log.
     """
-    if checked.schedule is None or checked.target_identity is None or has_errors(checked.diagnostics):
-        raise PlanInvalid(checked.diagnostics)
-    plan = checked.plan
-    source = checked.source_identity
-    row = RunRow(
-        run_id=run_id,
-        plan_name=plan.name,
-        plan_path=str(Path(plan.path).resolve()),
-        plan_digest=plan.digest,
-        schedule_json=dump_schedule(checked.schedule),
-        tool_version=__version__,
-        api_version=api_version,
-        source=plan.source.org if isinstance(plan.source, OrgEnd) else f"files:{plan.source.files}",
-        target=plan.target.org,
-        source_org_id=source.organization_id if source else "",
-        target_org_id=checked.target_identity.organization_id,
-        target_user_id=checked.target_identity.user_id,
-        started=clock.now(),
-    )
     Workspace(folder)
-    open_ledger(folder, clock, create=row, url=ledger_url).close()
+    with open_ledger(folder, clock, create=approved.row(run_id, clock.now()), url=ledger_url) as ledger:
+        facts = {
+            "plan": approved.plan_name,
+            "plan_digest": approved.plan_digest,
+            "source_org": approved.source_org_id,
+            "target_org": approved.target_org_id,
+            "user": approved.target_user_id,
+            "tool": __version__,
+        }
+        ledger.commit([], [("run-approved", facts), *events])
+
+
+def change_plan(folder: Path, clock: Clock, approved: Approved, *, accept: bool) -> PlanChange:
+    """Let a run go on with its plan as it is now, where the rules allow that; the change is recorded in the run's log.
+
+    Raises MigratorError `plan-changed` naming every difference that does not go through.
+    """
+    with open_ledger(folder, clock) as ledger:
+        change = plan_change(ledger.state(), approved)
+        ledger.commit([change.row], [judged(change, accept=accept)])
+        return change
 
 
 def peek(folder: Path) -> Summary:
@@ -156,13 +166,14 @@ class Drive:
         workspace = Workspace(self._folder)
         workspace.sweep()
         engine = Engine(workspace, memory_limit_mb=self._memory_mb)
-        tools = Tools(self._ends.source, self._ends.target, engine, Path(run.row.plan_path).parent)
+        watch = SchemaWatch(parse_identity(run.row.identity_json), self._ends.source, self._ends.target)
+        tools = Tools(self._ends.source, self._ends.target, engine, Path(run.row.plan_path).parent, watch)
         workers = Workers(lambda at, action: perform(tools, at, action), self._workers)
         began = self._clock.monotonic()
         requests = self._ends.requests
 
         def tell(at: Run) -> None:
-            observe(watch(at, self._clock.monotonic() - began, self._ends.requests - requests))
+            observe(progress_of(at, self._clock.monotonic() - began, self._ends.requests - requests))
 
         outside = Outside(self._clock, tell, self._interrupted, self._fuse, self._chance)
         try:

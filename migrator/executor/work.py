@@ -3,12 +3,13 @@
 **Invariant:** performs exactly what was asked, once; whether to do it again is `decide`'s question. Nothing here writes the ledger.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, assert_never
 
 from migrator.data import Engine, PageBroken, ResultsMismatch, check_source_file
+from migrator.data.jobs import Prepared
 from migrator.errors import ExitCode, MigratorError, PlanInvalid, has_errors
 from migrator.executor import jobs
 from migrator.executor.actions import (
@@ -43,6 +44,7 @@ from migrator.executor.actions import (
     UploadTaken,
 )
 from migrator.executor.run import Run
+from migrator.executor.schema_watch import SchemaWatch
 from migrator.executor.serial import perform_serial
 from migrator.model.run import Attempt, AttemptKind, AttemptState, FileRef
 from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, MatchStep, Side, VerifyStep
@@ -65,6 +67,7 @@ class Tools:
     engine: Engine
     #: where relative source files are looked for
     plan_folder: Path
+    watch: SchemaWatch
 
 
 def perform(tools: Tools, run: Run, action: StepAction | AttemptAction) -> Reply:
@@ -99,15 +102,22 @@ def _perform_step(tools: Tools, run: Run, action: StepAction) -> Reply:
         case PairRecords(), MatchStep():
             return RecordsPaired(engine.match(jobs.match(run, step)))
         case PrepareStep(), LoadStep():
-            return StepPrepared(engine.prepare_load(jobs.load(run, step)))
+            return _prepared(tools, step, lambda: engine.prepare_load(jobs.load(run, step)))
         case PrepareStep(), LinkStep():
-            return StepPrepared(engine.prepare_link(jobs.link(run, step)))
+            return _prepared(tools, step, lambda: engine.prepare_link(jobs.link(run, step)))
         case CutAgain(), LoadStep() | LinkStep():
             return StepPrepared(engine.cut_again(jobs.again(run, step, _quarantined(engine, run, step.id))))
         case CompareTarget(), VerifyStep():
             return TargetCompared(engine.compare(jobs.compare(run, step)))
         case _:
             raise TypeError(f"{type(action).__name__} does not fit {type(step).__name__}")
+
+
+def _prepared(tools: Tools, step: LoadStep | LinkStep, prepare: Callable[[], Prepared]) -> Reply:
+    """The step's rows, once the org is seen to be what the plan was checked against."""
+    notes = tools.watch.check(step)
+    prepared = prepare()
+    return StepPrepared(replace(prepared, notes=(*prepared.notes, *notes)))
 
 
 def _quarantined(engine: Engine, run: Run, step: str) -> tuple[FileRef, ...]:
@@ -166,6 +176,7 @@ def _create(tools: Tools, run: Run, attempt: Attempt) -> Reply:
     step = run.schedule.step(attempt.step)
     match step:
         case ExtractStep() | VerifyStep():
+            tools.watch.check(step)
             return JobTold(_org(tools, run, attempt).create_query(step.soql))
         case LoadStep():
             return JobTold(tools.target.create_ingest(step.sobject, step.operation.wire, step.external_id))

@@ -113,6 +113,8 @@ class RunRow:
     started: float
     status: RunStatus = RunStatus.RUNNING
     finished: float | None = None
+    #: what the run was approved as: variables and the used schema of both orgs, as JSON text; empty: made by an older version
+    identity_json: str = ""
 
 
 @dataclass(frozen=True, slots=True)

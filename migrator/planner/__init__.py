@@ -4,23 +4,36 @@
 """
 
 from migrator.planner.codec import dump_schedule, parse_schedule
+from migrator.planner.drift import Drift, Harm, drift, used_schema, uses
 from migrator.planner.ends import Needs, check_ends, count_queries, needs
 from migrator.planner.explain import explain_json, explain_mermaid, explain_text
+from migrator.planner.fingerprint import Difference, compare, differences, fingerprint, leaves, merged
 from migrator.planner.lanes import choose_lane
 from migrator.planner.readable import FileColumns
 from migrator.planner.schedule import make_schedule
 
 __all__ = [
+    "Difference",
+    "Drift",
     "FileColumns",
+    "Harm",
     "Needs",
     "check_ends",
     "choose_lane",
+    "compare",
     "count_queries",
+    "differences",
+    "drift",
     "dump_schedule",
     "explain_json",
     "explain_mermaid",
     "explain_text",
+    "fingerprint",
+    "leaves",
     "make_schedule",
+    "merged",
     "needs",
     "parse_schedule",
+    "used_schema",
+    "uses",
 ]

@@ -84,6 +84,7 @@ RELATIONS: Final = (
             "started": "REAL NOT NULL",
             "status": _TEXT,
             "finished": _TIME,
+            "identity_json": "TEXT NOT NULL DEFAULT ''",
         },
         own_key=True,
     ),
@@ -175,6 +176,9 @@ POSTGRES: Final = (
 
 #: version → statements that lead to the next one; PostgreSQL came with version 2
 MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {
-    1: ["ALTER TABLE ledger ADD COLUMN content TEXT NOT NULL DEFAULT ''"],
+    1: [
+        "ALTER TABLE ledger ADD COLUMN content TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE run ADD COLUMN identity_json TEXT NOT NULL DEFAULT ''",
+    ],
 }
 POSTGRES_MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}

@@ -18,7 +18,9 @@ from migrator.state.storage import corrupt
 from migrator.state.transitions import IllegalWrite, check_transition
 
 #: what a run never changes
-_IDENTITY = ("plan_digest", "source_org_id", "target_org_id", "target_user_id", "api_version", "started")
+_IDENTITY = ("source_org_id", "target_org_id", "target_user_id", "api_version", "started")
+#: events that say that its plan has changed: without one of them it never does
+PLAN_EVENTS = frozenset({"plan-change-accepted", "plan-settings-changed"})
 
 
 class Ledger:
@@ -56,7 +58,7 @@ class Ledger:
         Raises IllegalWrite for a transition that the protocol does not know, MigratorError `lease-lost`, `disk-full`,
         `state-read-only`, `state-corrupt` or `ledger-unreachable` when it cannot be written.
         """
-        attempts, run = self._checked(rows)
+        attempts, run = self._checked(rows, frozenset(kind for kind, _ in events))
         at, head, seq = self._clock.now(), self._head.hash, self._head.events
         chain: list[Event] = []
         for kind, facts in events:
@@ -91,7 +93,7 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _checked(self, rows: Sequence[LedgerRow]) -> tuple[dict[int, Attempt], RunRow]:
+    def _checked(self, rows: Sequence[LedgerRow], kinds: frozenset[str]) -> tuple[dict[int, Attempt], RunRow]:
         """The attempts and the run as they will stand after these rows, each judged against the one before."""
         attempts: dict[int, Attempt] = {}
         run = self._run
@@ -104,6 +106,8 @@ class Ledger:
                     getattr(row, one) != getattr(run, one) for one in _IDENTITY
                 ):
                     raise IllegalWrite("a run changes what it is")
+                if row.plan_digest != run.plan_digest and not kinds & PLAN_EVENTS:
+                    raise IllegalWrite("a run changes its plan without an event that says so")
                 run = row
         return attempts, run
 

@@ -53,6 +53,8 @@ def migrate(
                 for step in range(version, current):
                     for statement in migrations[step]:
                         copy.execute(statement)
+                # rows may have other columns now: their sum is made anew at the next commit
+                copy.execute("UPDATE ledger SET content = ''")
                 copy.execute(f"PRAGMA user_version = {current}")
             quick_check(copy, draft)
             copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")

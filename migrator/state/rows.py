@@ -148,6 +148,7 @@ RUN: Final = Table(
         "started": _AS_IS,
         "status": _enum(RunStatus),
         "finished": _AS_IS,
+        "identity_json": _AS_IS,
     },
 )
 STEP: Final = Table(

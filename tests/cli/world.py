@@ -1,6 +1,7 @@
 """Two simulated orgs behind real HTTP, an orgs file that names them, and the command line called as people call it."""
 
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -15,7 +16,7 @@ from typing import Any
 
 from migrator.cli.boundary import run
 from migrator.simulator import Org, OrgSettings, Server, load_csv_folder, load_schema, serve
-from migrator.simulator.http import Request, Response
+from migrator.simulator.http import Headers, Request, Response
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "canary-client-secret-3f9a"
@@ -42,6 +43,8 @@ class WatchedOrg(Org):
         super().__init__(*given)
         self.asked: list[tuple[str, str]] = []
         self.tokens: list[str] = []
+        #: what an administrator changed: the described facts of fields, by sObject and field; None: the field is gone
+        self.changed: dict[tuple[str, str], dict[str, Any] | None] = {}
 
     def handle(self, request: Request) -> Response:
         """Answer, and remember the question."""
@@ -49,7 +52,25 @@ class WatchedOrg(Org):
         answer = super().handle(request)
         if request.path == "/services/oauth2/token" and answer.status == 200:
             self.tokens.append(str(answer.json()["access_token"]))
-        return answer
+        return self._as_changed(request, answer) if self.changed else answer
+
+    def _as_changed(self, request: Request, answer: Response) -> Response:
+        parts = request.path.split("/")
+        if parts[-1] != "describe" or answer.status != 200:
+            return answer
+        content = bytes(answer.body) if isinstance(answer.body, bytes) else b"".join(answer.body)
+        packed = answer.headers.get("Content-Encoding") == "gzip"
+        body = json.loads(gzip.decompress(content) if packed else content)
+        for (sobject, name), facts in self.changed.items():
+            if sobject == parts[-2]:
+                body["fields"] = [
+                    one | (facts or {}) if one["name"] == name else one
+                    for one in body["fields"]
+                    if one["name"] != name or facts is not None
+                ]
+        changed = json.dumps(body).encode()
+        headers = Headers({"Content-Type": "application/json;charset=UTF-8"})
+        return Response(200, headers, changed)
 
     @property
     def written(self) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import httpx
 
 from migrator.clock import Clock, VirtualClock
 from migrator.errors import has_errors
-from migrator.executor import Drive, Ends, Goal, Policy, Progress, Result, check, load, start
+from migrator.executor import Drive, Ends, Goal, Policy, Progress, Result, approve, check, load, start
 from migrator.model.plan import FilesEnd
 from migrator.model.run import Event
 from migrator.model.schedule import LoadStep
@@ -65,7 +65,9 @@ class Lab:
                 for one in checked.schedule.steps
             )
             checked = replace(checked, schedule=replace(checked.schedule, steps=steps))
-        start(checked, self.folder, run_id="test-run", api_version="66.0", clock=self.clock)
+        start(
+            approve(checked, dict(variables or {}), "66.0"), self.folder, run_id="test-run", clock=self.clock
+        )
 
     def drive(self, goal: Goal = Goal.LOAD, policy: Policy | None = None, *, accepted_by: str = "") -> Result:
         """Drive the run as one process does, without threads."""

@@ -8,7 +8,7 @@ import httpx
 
 from migrator.clock import Clock, VirtualClock
 from migrator.errors import Diagnostic, has_errors
-from migrator.executor import Drive, Ends, Goal, Policy, Result, check, load, start
+from migrator.executor import Drive, Ends, Goal, Policy, Result, approve, check, load, start
 from migrator.model.run import Outcome
 from migrator.resources import resource
 from migrator.salesforce import ClientCredentials, ConnectionSettings, Org, Secret, connect
@@ -60,7 +60,7 @@ class Scenario:
         checked = check(plan, self.ends())
         self.findings = [*found, *checked.diagnostics]
         assert not has_errors(self.findings), [str(one) for one in self.findings]
-        start(checked, self.folder, run_id="scenario", api_version="66.0", clock=self.clock)
+        start(approve(checked, {}, "66.0"), self.folder, run_id="scenario", clock=self.clock)
 
     def drive(self, goal: Goal = Goal.LOAD) -> Result:
         """Drive the run as one process does, without threads."""

@@ -107,6 +107,7 @@ def made_by_version_1(folder: Path) -> None:
     path = folder / LEDGER_NAME
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("ALTER TABLE ledger DROP COLUMN content")
+        connection.execute("ALTER TABLE run DROP COLUMN identity_json")
         connection.execute("PRAGMA user_version = 1")
 
 
