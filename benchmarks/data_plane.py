@@ -180,7 +180,11 @@ def ours_prepare(root: Path) -> dict[str, Any]:
 def ours_settle(root: Path) -> dict[str, Any]:
     told = json.loads((root / "prepared.json").read_text())
     engine = _engine(root)
-    columns = tuple(jobs.SentColumn(name, numeric=name == "Score__c") for name in SENT)
+    # as in a run: a lookup's cells are references
+    columns = tuple(
+        jobs.SentColumn(name, "reference" if name in LOOKUPS else "string", numeric=name == "Score__c")
+        for name in SENT
+    )
     nothing = engine.workspace.publish("results/none.csv", [(",".join(SENT) + "\n").encode()], 0)
 
     def settle(one: dict[str, Any], ok: dict[str, Any], bad: dict[str, Any]) -> int:

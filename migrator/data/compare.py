@@ -7,6 +7,7 @@ A field that was not sent (an empty cell) is the org's business and is not compa
 
 from migrator.data.jobs import CompareJob, Comparison, SentColumn
 from migrator.data.lookups import loaded
+from migrator.data.rows import cells, sent_names
 from migrator.data.scan import scan
 from migrator.data.session import Session, csv_header, read_parquet
 from migrator.data.sql import canonical, cell, ident, present, text
@@ -60,8 +61,9 @@ def _differences(session: Session, workspace: Workspace, job: CompareJob) -> dic
         'QUALIFY row_number() OVER (PARTITION BY to18("Id") ORDER BY "#row") = 1'
     )
     load = read_parquet([workspace.path(job.sent)])
+    sampled = f'(FROM {load} AS r SEMI JOIN sample ON sample."row" = r."row")'
     session.run(
-        f'CREATE TEMP TABLE sent AS SELECT s.source_key, s.target_id, r.* EXCLUDE (source_key) FROM sample AS s JOIN {load} AS r USING ("row")'
+        f'CREATE TEMP TABLE sent AS SELECT s.source_key, s.target_id, r.* FROM sample AS s JOIN {cells(session, sampled, sent_names(session, load))} AS r USING ("row")'
     )
     for column in job.columns:
         if column.name.casefold() in answered:
@@ -84,8 +86,9 @@ def _compare_links(
         return
     done = read_parquet([workspace.path(ref) for ref in job.link_outcomes])
     name = f"link{number}"
+    sampled = f"(FROM {source} AS r SEMI JOIN sample ON sample.source_key = r.source_key)"
     session.run(
-        f"CREATE TEMP TABLE {name} AS SELECT s.source_key, s.target_id, r.* EXCLUDE (source_key) FROM sample AS s JOIN {source} AS r "
+        f"CREATE TEMP TABLE {name} AS SELECT s.source_key, s.target_id, r.* FROM sample AS s JOIN {cells(session, sampled, sent_names(session, source))} AS r "
         f"ON r.{cell('Id')} = s.target_id WHERE s.target_id IN (SELECT target_id FROM {done} WHERE final AND {loaded()})"
     )
     columns = {one for (one,) in session.rows(f"SELECT column_name FROM (DESCRIBE {name})")}

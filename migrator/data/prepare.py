@@ -12,8 +12,9 @@ from migrator.data.cutting import Cut, cut
 from migrator.data.jobs import CutSlice, LinkJob, LoadJob, Prepared, RetryJob
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY
 from migrator.data.packing import Limits
+from migrator.data.rows import header, line_column, sent_names, write_lines
 from migrator.data.session import Session, read_parquet
-from migrator.data.sql import cell, ident, line, text
+from migrator.data.sql import text
 from migrator.data.stage import Staged, stage_link, stage_load
 from migrator.data.workspace import Workspace, folder_name
 from migrator.errors import MigratorError
@@ -96,11 +97,7 @@ def _set_apart(session: Session, wanted: int) -> bool:
 def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared:
     """New slices of the rows that wait: not final in any outcome file, and told to wait in one."""
     source = read_parquet([workspace.path(job.rows)])
-    names = [
-        one[2:]
-        for (one,) in session.rows(f"SELECT column_name FROM (DESCRIBE FROM {source})")
-        if one[:2] == "c."
-    ]
+    names = sent_names(session, source)
     if job.settled:
         settled = read_parquet([workspace.path(ref) for ref in job.settled])
         session.run(
@@ -118,7 +115,7 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
 
 def _limits(job: LoadJob | LinkJob | RetryJob, names: Sequence[str]) -> Limits:
     """What the rows of a slice may take: the header is part of the file."""
-    return Limits(job.max_slice_rows, job.max_slice_bytes - len(",".join(names).encode()) - 1)
+    return Limits(job.max_slice_rows, job.max_slice_bytes - len(header(names).encode()) - 1)
 
 
 def _judge_repeats(session: Session, staged: Staged) -> int:
@@ -145,8 +142,7 @@ def _judge_source_keys(session: Session, staged: Staged) -> None:
     later = (
         "NULL" if staged.drop_repeats else f"CASE WHEN same THEN NULL ELSE {text(DUPLICATE_SOURCE_KEY)} END"
     )
-    cells = ", ".join(cell(name) for name in staged.names)
-    content = f"md5(to_json(row(outcome, code, {cells}))::VARCHAR)"
+    content = f"md5(to_json(row(outcome, code, {line_column(staged.names)}))::VARCHAR)"
     session.run(
         f'INSERT INTO overrides SELECT "row", {later}, \'\' FROM (SELECT "row", row_number() OVER w AS nth, '
         f"{content} = first_value({content}) OVER w AS same FROM staged SEMI JOIN repeated USING (source_key) "
@@ -156,7 +152,7 @@ def _judge_source_keys(session: Session, staged: Staged) -> None:
 
 def _judge_record_keys(session: Session, key_field: str, *, case_sensitive: bool) -> None:
     """The org trims keys and, unless the field says otherwise, takes them without regard to case."""
-    value = f"trim(staged.{cell(key_field)})" if case_sensitive else f"lower(trim(staged.{cell(key_field)}))"
+    value = "trim(staged.record_key)" if case_sensitive else "lower(trim(staged.record_key))"
     candidates = 'staged ANTI JOIN overrides ON overrides."row" = staged."row"'
     session.run(
         f"CREATE TEMP TABLE repeated_records AS SELECT {value} AS value FROM {candidates} WHERE outcome IS NULL "
@@ -209,10 +205,10 @@ def _write(
     """The rows file and the slice files of what is `sendable`, and of the `canary` before it."""
     decided = cut(session, limits, first_no if canary is None else first_no + 1)
     join = " LEFT JOIN packed USING (grp)" if decided.joined else ""
-    columns = ", ".join(cell(name) for name in names)
-    rest = f'SELECT "row", source_key, ({decided.slice_sql})::INTEGER AS slice, grp, bytes, {columns} FROM sendable{join}'
+    columns = f"grp, bytes, key, {line_column(names)}"
+    rest = f'SELECT "row", source_key, ({decided.slice_sql})::INTEGER AS slice, {columns} FROM sendable{join}'
     if canary is not None:
-        rest += f' UNION ALL SELECT "row", source_key, {canary}::INTEGER, grp, bytes, {columns} FROM canary'
+        rest += f' UNION ALL SELECT "row", source_key, {canary}::INTEGER, {columns} FROM canary'
     made = session.write_parquet(f"{rest} ORDER BY slice, {SLICE_ORDER}", "rows.parquet")
     sent = read_parquet([made])
     sizes = session.rows(f"SELECT slice, count(*) FROM {sent} GROUP BY slice ORDER BY slice")
@@ -230,15 +226,11 @@ def _slice_files(
     sizes: Sequence[tuple[int, int]],
     decided: Cut,
 ) -> Iterator[CutSlice]:
-    """Each slice on its own: the rows file is sorted by slice, so little more than its rows is read.
-
-    A row is one column to DuckDB, made by our own rules of quoting; so the header is that column's name.
-    """
+    """Each slice on its own: the rows file is sorted by slice, so little more than its rows is read."""
     made = {no: session.folder / f"{no}.csv" for no, _ in sizes}
     session.run_all(
         [
-            f"COPY (SELECT {line(names)} AS {ident(','.join(names))} FROM {sent} WHERE slice = {no} ORDER BY {SLICE_ORDER}) "
-            f"TO {text(str(path))} (FORMAT csv, HEADER true, QUOTE '', ESCAPE '', NULLSTR '')"
+            write_lines(f"{sent} WHERE slice = {no}", names, path, order=SLICE_ORDER)
             for no, path in made.items()
         ]
     )

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from migrator.data.jobs import LinkJob, LoadJob, SqlColumn
+from migrator.data import keys
+from migrator.data.jobs import LinkJob, LoadJob, SentColumn, SqlColumn, SqlLookup
 from migrator.data.lookups import Resolved, id_map, resolve, source_value
+from migrator.data.rows import line_column
 from migrator.data.scan import ROW, scan_parts, source_key
 from migrator.data.session import Session
-from migrator.data.sql import SET_NULL, cell, ident, line_bytes, text
+from migrator.data.sql import SET_NULL, cell, ident, line, text
 from migrator.data.workspace import Workspace
 from migrator.model.plan import Operation, WhenMissing
 from migrator.model.run import Outcome
@@ -61,9 +63,11 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
     """Stage the rows of a load step."""
     resolved = resolve(session, workspace, job.lookups)
     names = tuple(one.target for one in job.columns) + tuple(one.target for one in job.lookups)
-    key_field = job.external_id or ("Id" if job.operation.by_id else None)
-    if job.operation is Operation.INSERT:
-        key_field = None
+    columns = (
+        *(SentColumn(one.target, one.type, one.numeric) for one in job.columns),
+        *map(_reference, job.lookups),
+    )
+    key_field = keys.key_field(job.operation, job.external_id)
     keyed = [
         *(f"{column.value_sql} AS {ident(f'#v{index}')}" for index, column in enumerate(job.columns)),
         *(
@@ -91,9 +95,9 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
         resolved,
         {name: values[name] for name in names},
         verdicts,
+        columns=columns,
+        key_field=key_field,
         group_by=job.group_by,
-        # where rows are limited, bytes hardly ever bind
-        exact_bytes=job.max_slice_rows == 0,
         clear_when=_clear_when(job, resolved, key_field),
     )
     return Staged(
@@ -123,8 +127,9 @@ def stage_link(session: Session, workspace: Workspace, job: LinkJob) -> Staged:
         resolved,
         {"Id": "own.target_id", **{one.lookup.target: one.sent for one in resolved}},
         verdicts,
+        columns=(SentColumn("Id", "id"), *map(_reference, job.lookups)),
+        key_field="Id",
         group_by=job.group_by,
-        exact_bytes=False,
         joins=f" JOIN ({id_map(workspace, job.loaded)}) AS own ON own.source_key = keyed.source_key AND own.target_id IS NOT NULL",
         where=f" WHERE {some_value}",
     )
@@ -142,6 +147,10 @@ def _write(
     return tuple(session.write_parquets([query(source) for source in sources], "staged.parquet"))
 
 
+def _reference(lookup: SqlLookup) -> SentColumn:
+    return SentColumn(lookup.target, "reference")
+
+
 def _query(
     key: str,
     keyed: Sequence[str],
@@ -150,8 +159,9 @@ def _query(
     verdicts: Sequence[_Verdict],
     source: str,
     *,
+    columns: Sequence[SentColumn],
+    key_field: str | None,
     group_by: str | None,
-    exact_bytes: bool,
     clear_when: Mapping[str, str] | None = None,
     joins: str = "",
     where: str = "",
@@ -171,7 +181,10 @@ def _query(
         f", {one.selected} AS {ident(f'#s{n}')}, {one.missing} AS {ident(f'#x{n}')}"
         for n, one in enumerate(resolved)
     )
-    group = f"sent.{cell(group_by)}" if group_by in values else "NULL::VARCHAR"
+    names = [column.name for column in columns]
+    sent = [cell(name) for name in names]
+    group = cell(group_by) if group_by in values else "NULL::VARCHAR"
+    plain = [cell(name) for name in names if name not in texts]
     return f"""
 WITH keyed AS (SELECT {first} FROM ({source})),
 joined AS (SELECT keyed.*{flags}, {raw} FROM keyed{joins}{"".join(one.joins for one in resolved)}{where}),
@@ -179,11 +192,12 @@ judged AS (SELECT j.*, CASE {judged} END AS "#verdict" FROM joined AS j),
 sent AS (
   SELECT "#row" AS "row", coalesce(source_key, concat('#', "#row")) AS source_key, "#verdict" AS verdict,
          coalesce({returns}, false) AS returns, {", ".join(f"{sql} AS {cell(name)}" for name, sql in cells.items())}
-  FROM judged AS j)
+  FROM judged AS j),
+lined AS (SELECT *, {line(sent, plain=plain)} AS line, {keys.quick_key(columns, sent, key_field)} AS key FROM sent)
 SELECT "row", source_key, verdict.outcome AS outcome, verdict.code AS code, verdict.field AS fields, verdict.message AS message,
-       returns, {group} AS grp, {line_bytes([f"sent.{cell(name)}" for name in values], exact=exact_bytes)} AS bytes,
-       {", ".join(f"sent.{cell(name)}" for name in values)}
-FROM sent"""
+       returns, {group} AS grp, {cell(key_field) if key_field else "NULL::VARCHAR"} AS record_key, strlen(line) + 1 AS bytes, key,
+       line AS {line_column(names)}
+FROM lined"""
 
 
 def _clear_when(job: LoadJob, resolved: Sequence[Resolved], key_field: str | None) -> dict[str, str]:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from migrator.data import ResultsMismatch
-from migrator.data.jobs import Prepared, Reply, RestJob, SentColumn, SettleJob, WholeJob
+from migrator.data.correlate import correlate
+from migrator.data.jobs import Prepared, Reply, RestJob, SentColumn, SettleJob, SqlColumn, WholeJob
+from migrator.data.session import Database
 from migrator.model.plan import Operation
 from migrator.model.run import Outcome
-from tests.unit.data.bench import Bench, record_id
+from tests.unit.data.bench import Bench, a_load, record_id
 
 COLUMNS = ("Name", "Amount")
 ROWS = [
@@ -333,3 +335,33 @@ def test_repeated_target_ids_over_slices_are_found(bench: Bench) -> None:
     assert bench.engine.repeated_ids([first.outcomes]) == 0
     assert bench.engine.repeated_ids([first.outcomes, second.outcomes]) == 2
     assert bench.engine.repeated_ids([]) == 0
+
+
+def test_many_equal_rows_are_no_product_of_themselves(bench: Bench) -> None:
+    rows = [[f"k{n:04d}", "the same", "1"] for n in range(3000)]
+    done = prepared(bench, rows)
+    settled = bench.engine.settle(bench.answer(done, COLUMNS, bad={1: "X_Y:no:Name --"}))
+    assert settled.tallies == {Outcome.CREATED: 2999, Outcome.FAILED: 1}
+    assert settled.notes == (
+        "2999 rows equal another one in every sent field: which record is whose does not matter",
+    )
+
+
+def test_a_number_told_in_other_words_is_known_at_once(bench: Bench) -> None:
+    """A column of numbers must not send every slice through the comparison of all forms of all cells."""
+    columns = (SentColumn("Name"), SentColumn("Amount", "double", numeric=True))
+    sql = (SqlColumn("Name", '"Name"'), SqlColumn("Amount", '"Amount"', type="double", numeric=True))
+    done = bench.engine.prepare_load(
+        replace(a_load(bench.pages(("Id", *COLUMNS), ROWS), COLUMNS), columns=sql)
+    )
+
+    def told(row: list[str]) -> list[str]:
+        return [row[0], {"1.50": "1.5", "-3": "-3.0"}.get(row[1], row[1])]
+
+    job = bench.answer(done, COLUMNS, sent=columns, change=told)
+    database = Database(bench.workspace, memory_limit_mb=128, threads=1)
+    with database.session() as session:
+        correlate(session, bench.workspace, job, 'SELECT "row", kind FROM answered')
+        made = {name for (name,) in session.rows("SELECT table_name FROM duckdb_tables()")}
+    database.close()
+    assert made == {"told", "settled"}

@@ -1,0 +1,58 @@
+"""Keys: by what the answer to a row is known, in the rows file and in an org's result files alike.
+
+A row is known by its external id (or record id), else by all its cells, each in the form in which what was sent and what an org says about
+it are equal. Text nearly always comes back letter for letter, so the quick key takes it as it is and hashes it; when keys do not pair up one
+to one, the thorough key looks at all forms of all cells. So it does when another version of DuckDB hashes otherwise than the one that made the rows file.
+
+**Invariant:** equal rows have equal keys; the quick key is only ever believed when it pairs every row with one answer and every answer with one row.
+"""
+
+from collections.abc import Sequence
+
+from migrator.data.jobs import SentColumn
+from migrator.data.sql import canonical, exact, present
+from migrator.model.plan import Operation
+
+
+def key_field(operation: Operation, external_id: str | None) -> str | None:
+    """The sent field by which the org finds a record."""
+    by_id = external_id or "Id" if operation.by_id else None
+    return external_id if operation is Operation.UPSERT else by_id
+
+
+def quick_key(columns: Sequence[SentColumn], cells: Sequence[str], field: str | None) -> str:
+    """SQL of a 64-bit key over cells, which should be columns."""
+    known_by = _known_by(columns, thorough_forms(columns, cells), field)
+    return f"hash({known_by or ', '.join(map(_quick_form, columns, cells))})"
+
+
+def _quick_form(column: SentColumn, cell: str) -> str:
+    if exact(column):
+        return cell
+    if column.numeric:
+        # the number itself: printing fifteen digits of it costs more than reading the file
+        number = f"TRY_CAST({cell} AS DOUBLE) + 0"
+        return f"{number}, CASE WHEN {number} IS NULL THEN {present(cell)} END"
+    return canonical(column, present(cell))
+
+
+def thorough_forms(columns: Sequence[SentColumn], cells: Sequence[str]) -> list[str]:
+    """SQL of all cells in a form that compares; `thorough_key` is over columns of these, or it would be planned over and over."""
+    return [canonical(column, present(cell)) for column, cell in zip(columns, cells, strict=True)]
+
+
+def thorough_key(columns: Sequence[SentColumn], forms: Sequence[str], field: str | None) -> str:
+    """SQL of the external id itself, else of a digest of all cells."""
+    known_by = _known_by(columns, forms, field)
+    if known_by:
+        return known_by
+    # separators keep cells apart, and where a value holds one, the hash of the cells does
+    parts = ", ".join(f"coalesce({value}, chr(30))" for value in forms)
+    return f"md5(concat_ws(chr(31), hash({', '.join(forms)}), {parts}))"
+
+
+def _known_by(columns: Sequence[SentColumn], values: Sequence[str], field: str | None) -> str | None:
+    for column, value in zip(columns, values, strict=True):
+        if column.name.casefold() == (field or "").casefold():
+            return f"coalesce(trim({value}), '')"
+    return None

@@ -1,0 +1,59 @@
+"""The rows file of a round: what is sent, one row each, with its slice.
+
+Its columns are `row`, `source_key`, `slice`, `grp` (the lock key's value), `bytes` (of its line, line end and all), `key` (by which its answer
+is known, see `keys`) and its line of the slice file. A line is one column to DuckDB: it is sorted, stored and written as a whole, and
+its cells are looked at again for the few rows where they matter.
+
+**Invariant:** the line in the rows file is the line in the slice file, byte for byte.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from migrator.data.session import Session, read_csv
+from migrator.data.sql import cell, ident, text
+
+#: the line's column is called by this and the slice's header
+_LINE = "csv:"
+
+
+def line_column(names: Sequence[str]) -> str:
+    """The column that holds the lines of these fields."""
+    return ident(_LINE + header(names))
+
+
+def header(names: Sequence[str]) -> str:
+    """The first line of a slice file: API names need no quotes."""
+    return ",".join(names)
+
+
+def sent_names(session: Session, source: str) -> list[str]:
+    """The fields that the rows of a rows file send."""
+    columns = [name for (name,) in session.rows(f"SELECT column_name FROM (DESCRIBE FROM {source})")]
+    (line,) = [name for name in columns if name.startswith(_LINE)]
+    return next(csv.reader([line.removeprefix(_LINE)]))
+
+
+def write_lines(relation: str, names: Sequence[str], path: Path, *, order: str) -> str:
+    """SQL that writes lines as a CSV file with its header; they are quoted by our own rules already."""
+    return (
+        f"COPY (SELECT {line_column(names)} AS {ident(header(names))} FROM {relation} ORDER BY {order}) "
+        f"TO {text(str(path))} ({_AS_THEY_ARE})"
+    )
+
+
+#: no quoting, and no line is NULL
+_AS_THEY_ARE = "FORMAT csv, HEADER true, QUOTE '', ESCAPE '', NULLSTR ''"
+
+
+def cells(session: Session, relation: str, names: Sequence[str]) -> str:
+    """SQL of the rows (`row`) of a relation with their cells, named by `cell`, in place of their lines."""
+    path = session.folder / f"cells-{len(list(session.folder.glob('cells-*')))}.csv"
+    columns = ["#row", *names]
+    session.run(
+        f"COPY (SELECT concat_ws(',', \"row\", {line_column(names)}) AS {ident(header(columns))} FROM {relation}) "
+        f"TO {text(str(path))} ({_AS_THEY_ARE})"
+    )
+    sent = "".join(f", {ident(name)} AS {cell(name)}" for name in names)
+    return f'(SELECT "#row"::BIGINT AS "row"{sent} FROM {read_csv([path], columns)})'
