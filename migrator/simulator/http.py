@@ -107,6 +107,7 @@ class ApiError(Exception):
         fields: Sequence[str] | None = None,
         code_first: bool = False,
         headers: Mapping[str, str] | None = None,
+        more: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
@@ -115,6 +116,7 @@ class ApiError(Exception):
         self.fields = fields
         self.code_first = code_first
         self.headers = dict(headers or {})
+        self.more = more  # errors after the first
 
     def body(self) -> list[dict[str, Any]]:
         """The envelope; subsystems differ in the order of the keys and in whether `fields` is there."""
@@ -124,7 +126,7 @@ class ApiError(Exception):
             found = {"message": self.message, "errorCode": self.code}
         if self.fields is not None:
             found["fields"] = list(self.fields)
-        return [found]
+        return [found, *map(dict, self.more)]
 
 
 def not_found() -> ApiError:

@@ -47,7 +47,7 @@ class OrgState:
         self.record_types: dict[str, str] = {}  # default record type's id by sObject
         self.grants = Grants(self.store, self._audit)
         self.dml = Dml(self.store, self.truth, view=self.grants.view, record_types=self.record_types)
-        add_rules(self.dml, self.store, self.truth)
+        add_rules(self.dml, self.store, self.truth, self.grants.view, clock.now)
         self.came_with: dict[str, int] = {}  # the number of the first record that did not come with the org
         self.user_id = ""  # of the integration user, set when the org is furnished
         self.schema_modified = clock.now()

@@ -85,6 +85,12 @@ class Saving:
         return found
 
     def _merged(self, name: str) -> list[str]:
+        derived = self.table.derived.get(name)
+        if derived is not None:
+            columns = [self.new(each) for each in derived.fields]
+            return list(derived.whole(*columns) if derived.whole else map(derived.compute, *columns))
+        if name == "Id":
+            return [*[""] * len(self.inserts), *self.table.ids_of(list(self.updates.values()))]
         default = self._system.get(name) or self.table.default(name)
         cells = self.chunk.cells.get(name)
         nulls = self.chunk.nulls.get(name, ())

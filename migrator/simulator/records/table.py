@@ -33,6 +33,8 @@ class Derived:
 
     fields: tuple[str, ...]
     compute: Callable[..., str]
+    whole: Callable[..., Sequence[str]] | None = None  # the same for columns
+    volatile: bool = False  # changes without the record: by time, or with a parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +126,14 @@ class Table:
             return column[seq - segment.start]
         if column is not None and (whole := constant(column)) is not None:
             return whole
+        derived = self.derived.get(field) if column is None else None
+        if derived is not None:
+            return derived.compute(*(self.cell(seq, name) for name in derived.fields))
         key = (number, field)
         cells = self._cache.get(key)
         if cells is None:
             cells = self._column(segment, field)
-            if segment is self._tail or field in self.derived:
+            if segment is self._tail:
                 return cells[seq - segment.start]
             if len(self._cache) >= CACHE:
                 self._cache.clear()
@@ -196,7 +201,8 @@ class Table:
             return ["true" if seq in self.deleted else "false" for seq in seqs]
         derived = self.derived.get(field)
         if derived is not None:
-            return list(map(derived.compute, *(self._column(segment, name) for name in derived.fields)))
+            columns = [self._column(segment, name) for name in derived.fields]
+            return derived.whole(*columns) if derived.whole else list(map(derived.compute, *columns))
         return [self._defaults.get(field, "")] * segment.count
 
     def index(self, field: str) -> Index:
@@ -208,7 +214,9 @@ class Table:
             found = Index(folds=described is not None and described.folds_case and not reference)
             for block in self.scan_columns([field]):
                 found.add_cells(block.columns[0], block.seqs)
-            self._indexes[field] = found
+            derived = self.derived.get(field)
+            if derived is None or not derived.volatile:
+                self._indexes[field] = found
         return found
 
     def find(self, field: str, value: str) -> list[int]:

@@ -45,12 +45,10 @@ _NOT_SEARCHED = frozenset({"MasterRecordId", "PersonIndividualId"})
 # what no field of ours is or has
 _NEVER: dict[str, Any] = {
     "aiPredictionField": False,
-    "calculatedFormula": None,
     "defaultValueFormula": None,
     "deprecatedAndHidden": False,
     "displayLocationInDecimal": False,
     "filteredLookupInfo": None,
-    "formulaTreatNullNumberAsZero": False,
     "highScaleNumber": False,
     "inlineHelpText": None,
     "mask": None,
@@ -84,12 +82,12 @@ def _described(sobject: SObject, field: Field, *, audit_fields: bool) -> dict[st
     found = {
         **_NEVER,
         **_choices(sobject, field),
+        **_computed(field),
+        **_reference(field),
         "aggregatable": kind not in COMPOUNDS | {FieldType.BOOLEAN, FieldType.MULTIPICKLIST}
         and not long_text,
         "autoNumber": bool(field.auto_number),
         "byteLength": 18 if kind in _ID_LIKE else field.length * 3 if texts else 0,
-        "calculated": field.calculated,
-        "cascadeDelete": field.relationship_order is not None,
         "caseSensitive": field.case_sensitive,
         "compoundFieldName": field.compound,
         "createable": field.createable or auditable,
@@ -101,23 +99,20 @@ def _described(sobject: SObject, field: Field, *, audit_fields: bool) -> dict[st
         "externalId": field.external_id,
         "extraTypeInfo": field.extra_type,
         "filterable": field.filterable,
-        "groupable": kind not in _NOT_GROUPABLE and not long_text and not field.auto_number,
+        "groupable": field.formula is None
+        and kind not in _NOT_GROUPABLE
+        and not long_text
+        and not field.auto_number,
         "htmlFormatted": field.extra_type == "richtextarea",
         "idLookup": field.id_lookup,
         "label": field.label,
         "length": field.length,
         "name": field.name,
         "nameField": field.name_field,
-        "namePointing": field.polymorphic,
         "nillable": field.nillable,
         "permissionable": field.permissionable,
-        "polymorphicForeignKey": field.polymorphic,
         "precision": field.precision,
         "queryByDistance": kind in COMPOUNDS,
-        "referenceTo": list(field.reference_to),
-        "relationshipName": field.relationship,
-        "relationshipOrder": field.relationship_order,
-        "restrictedDelete": field.custom and field.on_delete is OnDelete.RESTRICT,
         "scale": field.scale,
         "searchPrefilterable": bool(searched) and field.name not in _NOT_SEARCHED,
         "soapType": _SOAP.get(kind, "xsd:string"),
@@ -127,6 +122,26 @@ def _described(sobject: SObject, field: Field, *, audit_fields: bool) -> dict[st
         "updateable": field.updateable,
     }
     return dict(sorted(found.items()))
+
+
+def _reference(field: Field) -> dict[str, Any]:
+    return {
+        "cascadeDelete": field.relationship_order is not None,
+        "namePointing": field.polymorphic,
+        "polymorphicForeignKey": field.polymorphic,
+        "referenceTo": list(field.reference_to),
+        "relationshipName": field.relationship,
+        "relationshipOrder": field.relationship_order,
+        "restrictedDelete": field.custom and field.on_delete is OnDelete.RESTRICT,
+    }
+
+
+def _computed(field: Field) -> dict[str, Any]:
+    return {
+        "calculated": field.calculated,
+        "calculatedFormula": field.formula,
+        "formulaTreatNullNumberAsZero": field.blanks_as_zero,
+    }
 
 
 def _choices(sobject: SObject, field: Field) -> dict[str, Any]:

@@ -94,10 +94,14 @@ def _json_record(call: Call) -> Mapping[str, Any]:
 
 
 def refuse(errors: tuple[RowError, ...], *, status: int = 400) -> ApiError:
-    """A row's error as the answer to a request for that one row."""
-    first = errors[0]
+    """A row's errors as the answer to a request for that one row."""
+    first, *others = errors
     gone = first.status_code in _GONE and status == 404
-    return ApiError(404 if gone else 400, first.status_code, first.message, fields=first.fields)
+    more = [
+        {"message": each.message, "errorCode": each.status_code, "fields": list(each.fields)}
+        for each in others
+    ]
+    return ApiError(404 if gone else 400, first.status_code, first.message, fields=first.fields, more=more)
 
 
 def _run(

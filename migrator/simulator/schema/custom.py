@@ -58,7 +58,10 @@ _KEYS = {
     "field",
     "filters",
     "formula",
+    "blanks",
 }
+_FORMULAS = frozenset({"text", "number", "currency", "percent", "checkbox", "date", "datetime", "time"})
+FORMULA_LENGTH = 1_300  # characters of a text that a formula makes
 LONG_TEXT = 256  # from this length on a text area cannot be filtered or sorted by
 
 
@@ -139,10 +142,30 @@ def custom_field(sobject: SObject, others: Sequence[Field], name: str, given: Ma
             }
         case "text_area":
             made |= {"extra_type": "plaintextarea"}
-    if given.get("formula"):  # not computed: always empty
-        made |= {"calculated": True, "createable": False, "updateable": False, "defaulted": False}
-        made |= {"nillable": kind != "checkbox", "permissionable": True}
+    if given.get("formula"):
+        made |= _formula(kind, name, given)
     return Field(**made)
+
+
+def _formula(kind: str, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A field that is computed when it is read."""
+    blanks = given.get("blanks", "zero")
+    if kind not in _FORMULAS or blanks not in {"zero", "blank"}:
+        raise ValueError(f"{name}: a formula makes {', '.join(sorted(_FORMULAS))}; blanks is zero or blank")
+    made = {
+        # where a formula is known to be there and no more, the field is always empty
+        "formula": None if given["formula"] is True else str(given["formula"]),
+        "blanks_as_zero": blanks == "zero",
+        "calculated": True,
+        "createable": False,
+        "updateable": False,
+        "nillable": kind != "checkbox",
+        "defaulted": kind == "checkbox",
+        "default": None,
+        "permissionable": True,
+        "unique": False,
+    }
+    return made | ({"length": FORMULA_LENGTH} if kind == "text" else {})
 
 
 def changed_field(held: Field, given: Mapping[str, Any]) -> Field:

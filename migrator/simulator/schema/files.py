@@ -26,8 +26,9 @@ import yaml
 from migrator.simulator.schema.custom import changed_field, custom_field, custom_object
 from migrator.simulator.schema.features import with_custom_targets
 from migrator.simulator.schema.fieldline import parse_fields
+from migrator.simulator.schema.formulas import check_formulas
 from migrator.simulator.schema.model import Field, FieldType, Schema, SObject, make_schema
-from migrator.simulator.schema.objectrules import check_dependencies, record_types
+from migrator.simulator.schema.objectrules import check_dependencies, record_types, validation_rules
 from migrator.simulator.schema.people import SECTIONS, read_people
 from migrator.simulator.schema.personaccounts import with_person_accounts
 from migrator.simulator.schema.summaries import with_summaries
@@ -122,6 +123,7 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
         objects = with_summaries(objects)
         if person_accounts:
             objects = with_person_accounts(objects)
+        check_formulas(objects)
         people = read_people(sections)
     except ValueError as fault:
         raise SchemaInvalid(str(fault)) from fault
@@ -147,12 +149,15 @@ def _laid_over(held: SObject | None, name: str, described: Mapping[str, Any], pl
                 fields.pop("OwnerId", None)  # the master's owner owns the details
         check_dependencies(fields)
         types = record_types(described.get("record_types") or (), fields)
+        rules = validation_rules(described.get("validation_rules") or ())
     except (KeyError, ValueError, TypeError) as fault:
         raise SchemaInvalid(f"{name}: {fault}") from fault
     if types and "RecordTypeId" not in fields:
         record_type = "RecordTypeId reference to=RecordType as=RecordType system label=Record_Type_ID"
         fields["RecordTypeId"] = parse_fields(record_type)[0]
-    return replace(base, fields=tuple(fields.values()), record_types=types or base.record_types)
+    return replace(
+        base, fields=tuple(fields.values()), record_types=types or base.record_types, validation_rules=rules
+    )
 
 
 def _check_references(objects: Mapping[str, SObject]) -> None:

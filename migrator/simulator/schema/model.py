@@ -141,6 +141,8 @@ class Field:
     name_field: bool = False
     calculated: bool = False
     summary: Summary | None = None
+    formula: str | None = None
+    blanks_as_zero: bool = False  # of a formula's numbers
     permissionable: bool = True
     reference_to: tuple[str, ...] = ()
     relationship: str | None = None  # from the child up: Account of AccountId
@@ -191,6 +193,17 @@ class RecordType:
 
 
 @dataclass(frozen=True, slots=True)
+class ValidationRule:
+    """What must not be true of a record that is saved."""
+
+    name: str
+    formula: str
+    message: str
+    field: str = ""  # where the message is shown; at the top of the page without one
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class SObject:
     """One sObject with its fields, findable by name without regard to case."""
 
@@ -210,6 +223,7 @@ class SObject:
     place: int = 0  # in describe global, before the name; below zero it is not listed
     described: Mapping[str, Any] | None = attribute(default=None, repr=False, compare=False)
     brief: Mapping[str, Any] | None = attribute(default=None, repr=False, compare=False)
+    validation_rules: tuple[ValidationRule, ...] = ()
     _by_name: dict[str, Field] = attribute(init=False, default_factory=dict, repr=False, compare=False)
     _by_relationship: dict[str, Field] = attribute(
         init=False, default_factory=dict, repr=False, compare=False

@@ -1,9 +1,9 @@
-"""What a schema file says about an sObject beside its fields: record types."""
+"""What a schema file says about an sObject beside its fields: record types, validation rules."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from migrator.simulator.schema.model import Field, FieldType, RecordType
+from migrator.simulator.schema.model import Field, FieldType, RecordType, ValidationRule
 
 _RECORD_TYPE = {"name", "label", "default", "active", "picklists", "person"}
 PICKLISTS = frozenset({FieldType.PICKLIST, FieldType.MULTIPICKLIST})
@@ -38,6 +38,31 @@ def _record_type(given: Mapping[str, Any], fields: Mapping[str, Field]) -> Recor
         bool(given.get("active", True)),
         picklists,
         bool(given.get("person", False)),
+    )
+
+
+def validation_rule(
+    name: str, formula: str, message: str, field: str = "", *, active: bool = True
+) -> ValidationRule:
+    """A validation rule; `check_formulas` says whether its formula can be."""
+    if not formula.strip() or not message.strip():
+        raise ValueError(f"validation rule {name}: needs a formula and a message")
+    return ValidationRule(name, formula, message, field, active)
+
+
+def validation_rules(listed: Sequence[Mapping[str, Any]]) -> tuple[ValidationRule, ...]:
+    """The validation rules of an sObject."""
+    for each in listed:
+        _only(each, {"name", "formula", "message", "field", "active"}, "a validation rule")
+    return tuple(
+        validation_rule(
+            str(each["name"]),
+            str(each["formula"]),
+            str(each["message"]),
+            str(each.get("field") or ""),
+            active=bool(each.get("active", True)),
+        )
+        for each in listed
     )
 
 

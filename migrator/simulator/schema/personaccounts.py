@@ -119,6 +119,8 @@ def _mirror(field: Field) -> Field:
         unique=False,
         external_id=False,
         id_lookup=False,
+        summary=None,
+        formula=f"PersonContact.{field.name}" if field.formula or field.summary else None,
     )
 
 

@@ -21,6 +21,7 @@ SCHEMA: dict[str, Any] = {
         "Contact": {
             "fields": {
                 "Level__c": {"type": "picklist", "values": ["One", "Two"], "restricted": True},
+                "Greeting__c": {"type": "text", "formula": '"Dear " & FirstName'},
                 "Ref__c": {"type": "text", "length": 18, "unique": True, "external_id": True},
             }
         },
@@ -100,6 +101,7 @@ def test_a_person_has_a_contact_that_changes_with_it(org: Org, api: str) -> None
         "One",
         "r1",
     ]
+    assert account["Greeting__pc"] == "Dear Ida"
     assert org.truth.count("Account", Change.UPDATED) == 2
 
 
