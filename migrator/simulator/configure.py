@@ -8,13 +8,14 @@ settings:
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
+from migrator.simulator.schema.model import Schema
 from migrator.simulator.settings import OrgSettings
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -28,6 +29,25 @@ class SettingInvalid(ValueError):  # noqa: N818 - the setting is invalid; the na
 def configured(settings: OrgSettings, given: Mapping[str, Any]) -> OrgSettings:
     """The settings with these laid over them; raises `SettingInvalid`."""
     return _laid_over(settings, given, "")
+
+
+def check_names(settings: OrgSettings, schema: Schema) -> None:
+    """Raise `SettingInvalid` when a setting names an sObject that the org does not have."""
+    locks = settings.locks
+    named = {
+        "sobject_seconds": list(settings.sobject_seconds),
+        "locks.private_sharing": sorted(locks.private_sharing),
+        "locks.writers": [writer.sobject for writer in locks.writers],
+    }
+    for path, names in named.items():
+        for name in names:
+            if schema.sobject(name) is None:
+                near = difflib.get_close_matches(name, [found.name for found in schema.sobjects], 1)
+                raise SettingInvalid(f"{path}: the org has no sObject {name}{_meant(near)}")
+
+
+def _meant(near: Sequence[str]) -> str:
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def assigned(text: str) -> dict[str, Any]:
@@ -53,7 +73,7 @@ def _laid_over(settings: Settings, given: object, where: str) -> Settings:
         path = f"{where}.{name}" if where else str(name)
         if name not in types:
             near = difflib.get_close_matches(str(name), types, 1)
-            raise SettingInvalid(f"{path}: no such setting{f'; did you mean {near[0]}?' if near else ''}")
+            raise SettingInvalid(f"{path}: no such setting{_meant(near)}")
         held = getattr(settings, name)
         values[name] = (
             _laid_over(held, value, path) if is_dataclass(held) else _read(types[name], value, path)

@@ -11,7 +11,7 @@ from migrator.simulator.agenda import Agenda
 from migrator.simulator.auth.oauth import Tokens, authenticate, check_api_enabled, user_named
 from migrator.simulator.bulk.faults import JobFaults
 from migrator.simulator.bulk.v1.answers import error_answer
-from migrator.simulator.configure import configured
+from migrator.simulator.configure import check_names, configured
 from migrator.simulator.faults.model import Act, Fault, JobFault, Planted, RowFault
 from migrator.simulator.faults.rows import RowFaults
 from migrator.simulator.furnish import furnish
@@ -40,6 +40,7 @@ class Org(OrgState):
     ) -> None:
         schema = schema or load_schema()
         given = settings or configured(OrgSettings().with_organization(schema.organization), schema.settings)
+        check_names(given, schema)
         super().__init__(schema, given, clock or SystemClock())
         self._strikes = Strikes(self, self._handle, self._perform)
         self.faults = self._strikes.faults  # of requests, in the order in which they are looked at

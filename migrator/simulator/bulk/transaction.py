@@ -16,7 +16,7 @@ MAX_LOCK_FAILURES = 100  # more than so many in a batch send its remainder back 
 OPEN_FOR = DAY  # a job takes data for 24 h
 KEPT_FOR = 7 * DAY  # jobs and results are kept for 7 days
 SWEEP = 60.0  # seconds between looks at jobs that are too old
-TOO_MANY_LOCKS = "TooManyLockFailure : Too many lock failure 200 Trying again later."
+TOO_MANY_LOCKS = "TooManyLockFailure : Too many lock failure {} Trying again later."
 NO_DATA = "Unable to find any data to create batch"
 _RAGGED = "The number of values in a row does not match the number of columns in the header"
 

@@ -87,6 +87,26 @@ def test_what_cannot_be_is_refused_with_its_name(given: dict[str, Any], text: st
     assert str(refused.value) == text
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (
+            {"sobject_seconds": {"Contcat": 1}},
+            "sobject_seconds: the org has no sObject Contcat; did you mean Contact?",
+        ),
+        ({"locks": {"private_sharing": ["Zzz"]}}, "locks.private_sharing: the org has no sObject Zzz"),
+        (
+            {"locks": {"writers": [{"sobject": "Zzz", "every": 1}]}},
+            "locks.writers: the org has no sObject Zzz",
+        ),
+    ],
+)
+def test_sobjects_that_the_org_does_not_have_are_refused(given: dict[str, Any], text: str) -> None:
+    with pytest.raises(SettingInvalid) as refused:
+        Org(load_schema({"settings": given}))
+    assert str(refused.value) == text
+
+
 @pytest.mark.parametrize("text", ["row_seconds", "=1", "locks.wait=[1"])
 def test_what_is_no_assignment_is_refused(text: str) -> None:
     with pytest.raises(SettingInvalid):

@@ -184,7 +184,7 @@ class _Run:
     def _on(self, now: float) -> Turn:
         """The next transaction, unless the batch met too many locks or takes too long: then it waits again."""
         if self.locked > MAX_LOCK_FAILURES:
-            return self._back(now, TOO_MANY_LOCKS)
+            return self._back(now, TOO_MANY_LOCKS.format(self.locked))
         return self._back(now, TOO_LONG) if now - self.began > MAX_SECONDS else Turn.AGAIN
 
     def _record(self, result: ChunkResult) -> None:

@@ -15,10 +15,9 @@ WAIT = 10.0
 class Traffic:
     """Transactions with names; what became of them and when, in order."""
 
-    def __init__(self) -> None:
-        self.clock = VirtualClock()
-        org = Org(load_schema(), clock=self.clock)
-        self.agenda = org.part(Agenda)
+    def __init__(self, clock: VirtualClock, agenda: Agenda) -> None:
+        self.clock = clock
+        self.agenda = agenda
         self.table = LockTable(self.agenda, WAIT)
         self.log: list[tuple[float, str, str]] = []
         self._start = self.clock.now()
@@ -48,8 +47,8 @@ class Traffic:
         self.log.append((round(now - self._start, 3), name, what))
 
     def run(self) -> list[tuple[float, str, str]]:
-        """What happens in a minute."""
-        self.clock.advance(60)
+        """What happens until nothing more does."""
+        self.clock.advance(1_000)
         self.agenda.advance(self.clock.now())
         assert len(self.table) == 0
         return self.log
@@ -57,7 +56,8 @@ class Traffic:
 
 @pytest.fixture
 def traffic() -> Traffic:
-    return Traffic()
+    clock = VirtualClock()
+    return Traffic(clock, Org(load_schema(), clock=clock).part(Agenda))
 
 
 def test_transactions_without_a_key_in_common_do_not_wait(traffic: Traffic) -> None:
