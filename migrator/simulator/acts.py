@@ -19,7 +19,6 @@ from migrator.simulator.records.compile import Operation
 from migrator.simulator.records.context import Context
 from migrator.simulator.records.dml import MAX_ROWS
 from migrator.simulator.records.truth import Change
-from migrator.simulator.schema.model import make_schema
 
 ORIGIN = "an administrator"  # in the truth log
 _PERCENT = 100
@@ -93,8 +92,7 @@ def _create(org: OrgState, act: Act, now: float) -> None:
 def _remove_field(org: OrgState, act: Act, _: float) -> None:
     sobject = org.store.table(act.sobject).sobject
     kept = tuple(each for each in sobject.fields if each.name.lower() != act.field.lower())
-    others = [each for each in org.schema.sobjects if each.name != sobject.name]
-    org.change_schema(make_schema([*others, replace(sobject, fields=kept)], org.schema.organization))
+    org.change(replace(sobject, fields=kept))
 
 
 def _edit(org: OrgState, act: Act, now: float) -> None:

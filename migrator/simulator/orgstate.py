@@ -18,7 +18,7 @@ from migrator.simulator.records.rulebook import add_rules
 from migrator.simulator.records.store import Store
 from migrator.simulator.records.truth import Truth
 from migrator.simulator.records.values import moment
-from migrator.simulator.schema.model import Schema, SObject
+from migrator.simulator.schema.model import Schema, SObject, make_schema
 from migrator.simulator.schema.view import View
 from migrator.simulator.settings import OrgSettings
 
@@ -72,14 +72,6 @@ class OrgState:
         dates = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), stamp)
         return dates | dict.fromkeys(("CreatedById", "LastModifiedById"), self.user_id)
 
-    def change_schema(self, schema: Schema) -> None:
-        """Go on with another schema of the same sObjects."""
-        self.schema = self.store.schema = schema
-        for table in self.store.tables():
-            table.sobject = schema.sobject(table.sobject.name) or table.sobject
-        self.grants.forget()
-        self.schema_modified = self.clock.now()
-
     def part(self, kind: Callable[["OrgState"], Part]) -> Part:
         """The org's one `kind` (a class that takes the org), made when first asked for."""
         found = self._parts.get(kind)
@@ -92,6 +84,20 @@ class OrgState:
         number = self._sequences.get(prefix, 0) + 1
         self._sequences[prefix] = number
         return ids.encode(prefix, self.store.pod, number)[0]
+
+    def reshape(self, schema: Schema) -> None:
+        """Have this schema from now on; records of sObjects that stay keep what they have."""
+        self.schema = schema
+        self.store.reshape(schema)
+        self.grants.forget()
+        self.dml.forget()
+        self.schema_modified = self.now()
+
+    def change(self, sobject: SObject) -> None:
+        """Let an sObject be so from now on, or add it."""
+        held = self.schema
+        others = [each for each in held.sobjects if each.name != sobject.name]
+        self.reshape(make_schema([*others, sobject], held.organization, held.people, held.settings))
 
     def sobject(self, name: str) -> SObject | None:
         """An sObject by name in any case."""

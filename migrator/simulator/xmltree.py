@@ -61,6 +61,11 @@ def read_numbered(data: bytes) -> Numbered:
     return root
 
 
+def write(element: Parsed) -> bytes:
+    """An element as a document of its own."""
+    return bytes(ElementTree.tostring(element))
+
+
 def local(element: Parsed) -> str:
     """An element's name without its namespace."""
     return str(element.tag).rpartition("}")[2]

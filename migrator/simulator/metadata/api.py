@@ -8,9 +8,11 @@ from typing import Any
 from migrator.simulator import soap
 from migrator.simulator.auth.oauth import Tokens
 from migrator.simulator.http import Response
+from migrator.simulator.metadata.custom_objects import CustomObjects
 from migrator.simulator.metadata.deploys import Deployer, Job, Jobs, Message, Options
 from migrator.simulator.metadata.kinds import Component, Kind, Problem
 from migrator.simulator.metadata.package import NAMESPACE, manifest_of
+from migrator.simulator.metadata.retrieval import retrieve
 from migrator.simulator.metadata.sharing_settings import SharingSettings
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.values import moment
@@ -19,7 +21,7 @@ from migrator.simulator.soap import Operation, SoapFault
 from migrator.simulator.xmltree import INSTANCE, Parsed, read
 
 MAX_NAMES = 10  # components of one call for single components; Metadata API guide
-KINDS: Sequence[Kind] = (SharingSettings(),)
+KINDS: Sequence[Kind] = (SharingSettings(), CustomObjects())
 
 
 def routes() -> list[Route]:
@@ -161,10 +163,9 @@ def _retrieve(org: OrgState, call: Call, operation: Operation, user_id: str) -> 
     manifest = manifest_of(unpackaged)
     version = soap.text_of(asked, "apiVersion") or manifest.version or call.version
     folder = "" if soap.text_of(asked, "singlePackage") in {"true", "1"} else "unpackaged/"
-    deployer = Deployer(org, KINDS)
 
     def run(job: Job) -> None:
-        deployer.retrieve(manifest, int(float(version)), folder, job)
+        retrieve(org, KINDS, manifest, int(float(version)), folder, job)
 
     job = org.part(Jobs).add("09S", user_id, run)
     return {"done": False, "id": job.id, "state": "Queued"}

@@ -7,18 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from migrator.simulator.metadata.kinds import Applied, Component, Kind, Problem
-from migrator.simulator.metadata.package import (
-    NAMESPACE,
-    Manifest,
-    Package,
-    PackageInvalid,
-    pack,
-    unpack,
-    write_manifest,
-)
+from migrator.simulator.metadata.package import Manifest, Package, PackageInvalid, unpack
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import NEWEST
-from migrator.simulator.xmltree import HEAD, NotXml, Parsed, escape, local, read
+from migrator.simulator.xmltree import NotXml, read
 
 KEPT_FOR = 86_400.0  # seconds that the result of a job can be asked for; ours
 
@@ -111,7 +103,7 @@ class Jobs:
 
 
 class Deployer:
-    """Deploys and retrieves with the kinds of metadata that the simulator has."""
+    """Deploys with the kinds of metadata that the simulator has."""
 
     def __init__(self, org: OrgState, kinds: Sequence[Kind]) -> None:
         self._org = org
@@ -209,44 +201,3 @@ class Deployer:
             for name in listed
             if name != "*" and (type_, name) not in seen
         ]
-
-    def retrieve(self, manifest: Manifest, api: int, folder: str, job: Job) -> None:
-        """Make the zip of what a manifest asks for."""
-        files: dict[str, bytes] = {}
-        members: dict[str, list[str]] = {}
-        listed: list[tuple[str, str, str]] = []
-        messages: list[Message] = []
-        for type_, names in sorted(manifest.members.items()):
-            kind = self._by_type.get(type_)
-            if kind is None:
-                messages.append(Message(type_, "", "", f"Entity type: '{type_}' is unknown", warning=True))
-                continue
-            wanted = kind.names(self._org, type_) if "*" in names else names
-            for name in sorted(set(wanted)):
-                body = kind.body(self._org, name, api)
-                if body is None:
-                    text = f"Entity of type '{type_}' named '{name}' cannot be found"
-                    messages.append(Message(type_, name, "", text, warning=True))
-                    continue
-                path = f"{folder}{kind.directory}/{name}.{kind.suffix}"
-                files[path] = document(kind.single, body)
-                members.setdefault(type_, []).append(name)
-                listed.append((path, type_, name))
-        files[f"{folder}package.xml"] = write_manifest(members, f"{api}.0")
-        listed.append((f"{folder}package.xml", "Package", "package.xml"))
-        job.zip, job.files, job.messages, job.status = pack(files), listed, messages, "Succeeded"
-
-
-def document(root: str, body: str) -> bytes:
-    """A component's file, laid out as the platform does: four spaces, an element a line."""
-    whole = read(f'<{root} xmlns="{NAMESPACE}">{body}</{root}>'.encode())
-    inside = [line for each in whole for line in _lines(each, 1)]
-    return "\n".join([HEAD, f'<{root} xmlns="{NAMESPACE}">', *inside, f"</{root}>", ""]).encode()
-
-
-def _lines(element: Parsed, depth: int) -> list[str]:
-    name, margin = local(element), "    " * depth
-    if not len(element):
-        return [f"{margin}<{name}>{escape(element.text or '')}</{name}>"]
-    inside = [line for each in element for line in _lines(each, depth + 1)]
-    return [f"{margin}<{name}>", *inside, f"{margin}</{name}>"]

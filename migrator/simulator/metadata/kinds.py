@@ -62,6 +62,10 @@ class Kind(Protocol):
         """The name of the file that a component is in, without folder and suffix."""
         ...
 
+    def part(self, org: OrgState, full_name: str, api: int) -> str | None:
+        """A part of a file as it stands in it, or None where the org has no such thing."""
+        ...
+
     def body(self, org: OrgState, full_name: str, api: int) -> str | None:
         """What is between the tags of the component's file, or None where the org has no such thing."""
         ...

@@ -107,6 +107,10 @@ class SharingSettings:
         """The file is named like the settings."""
         return full_name
 
+    def part(self, org: OrgState, full_name: str, api: int) -> str | None:  # noqa: ARG002 - it has no parts
+        """Nothing: the file has no parts of its own."""
+        return None
+
     def body(self, org: OrgState, full_name: str, api: int) -> str | None:
         """The switches as they are, which tells whether a change stuck."""
         if full_name != FULL_NAME or api < SINCE:

@@ -3,20 +3,32 @@
 from collections.abc import Mapping
 
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.schema.model import Field, SObject
+from migrator.simulator.schema.model import Field, Schema, SObject
 
 NAMES = frozenset({"entitydefinition", "fielddefinition"})
 
 
 class Definitions:
-    """The records about one org's schema; `org.part(Definitions)` makes sure that they are there."""
+    """The records about one org's schema."""
 
     def __init__(self, org: OrgState) -> None:
+        self._org = org
+        self._schema: Schema | None = None
+
+    def renew(self) -> None:
+        """Make sure that they are there, and of the schema as it is."""
+        org = self._org
+        if self._schema is org.schema:
+            return
+        self._schema = org.schema
         entities = [_entity(sobject) for sobject in org.schema.sobjects]
         fields = [_field(sobject, field) for sobject in org.schema.sobjects for field in sobject.fields]
         for name, rows in (("EntityDefinition", entities), ("FieldDefinition", fields)):
+            table = org.store.table(name)
+            for seq in list(table.scan()):
+                table.purge(seq)
             columns = {key: [row[key] for row in rows] for key in rows[0]}
-            org.store.table(name).insert_columns(columns, len(rows))
+            table.insert_columns(columns, len(rows))
 
 
 def _flag(value: bool) -> str:

@@ -46,7 +46,7 @@ def run_query(org: OrgState, text: str, include_deleted: bool, user_id: str = ""
     try:
         query = parse_query(text)
         if query.sobject.lower() in DEFINITIONS:
-            org.part(Definitions)
+            org.part(Definitions).renew()
         return _run(query, Maker(org.store, org.clock.now(), include_deleted, org.view(user_id).schema))
     except QueryFault as fault:
         raise fault.api_error(text) from None

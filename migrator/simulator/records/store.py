@@ -18,10 +18,23 @@ class Store:
         self.pod = pod
         self.journal: Journal | None = None
         self._later: dict[str, Callable[[], None]] = {}
-        self._tables = {
-            sobject.name.lower(): Table(sobject, pod, (derived or {}).get(sobject.name))
-            for sobject in schema.sobjects
-        }
+        self._derived = dict(derived or {})
+        self._tables: dict[str, Table] = {}
+        self.reshape(schema)
+
+    def reshape(self, schema: Schema) -> None:
+        """Have tables for this schema; those that stay keep their records."""
+        self.schema = schema
+        held, self._tables = self._tables, {}
+        for sobject in schema.sobjects:
+            name = sobject.name.lower()
+            table = held.get(name)
+            if table is None:
+                table = Table(sobject, self.pod, self._derived.get(sobject.name))
+                table.journal = self.journal
+            elif table.sobject is not sobject:
+                table.reshape(sobject)
+            self._tables[name] = table
 
     def note(self, journal: Journal | None) -> None:
         """From now on note in the journal how to take changes back, or no longer."""

@@ -49,7 +49,6 @@ class Table:
     """All records of one sObject. Cells are text and null is `""`, in and out."""
 
     def __init__(self, sobject: SObject, pod: str, derived: Mapping[str, Derived] | None = None) -> None:
-        self.sobject = sobject
         self.pod = pod
         self.derived = dict(derived or {})
         self._ids = RecordIds(sobject.prefix, pod)
@@ -64,6 +63,11 @@ class Table:
         self._hot: dict[int, None] = {}
         self._cache: dict[tuple[int, str], Sequence[str]] = {}
         self._indexes: dict[str, Index] = {}
+        self.reshape(sobject)
+
+    def reshape(self, sobject: SObject) -> None:
+        """Have the fields of this sObject; records have the default in those that are new."""
+        self.sobject = sobject
         self._defaults = {found.name: _default(found) for found in sobject.fields}
         # fields that an insert may have to fill in, and the name that is the id when nobody gives one
         self.filled = tuple(found for found in sobject.fields if found.auto_number or found.default)

@@ -1,6 +1,6 @@
 """What an org knows about its sObjects and fields: the simulator's own reading of the platform.
 
-**Invariant:** values here are frozen; an org never changes its schema while it runs.
+**Invariant:** values here are frozen; an org whose schema changes gets another one.
 """
 
 from collections.abc import Iterable, Mapping

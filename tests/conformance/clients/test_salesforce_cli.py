@@ -155,3 +155,28 @@ def test_sharing_is_deferred_by_a_deployment(playground: Playground, sf: Sf, pro
     assert "deferSharingRules can't be changed" in json.dumps(refused)
     sf("project retrieve start -o sim -m Settings:Sharing")
     assert settings.read_text() == SHARING.format("true", "true")
+
+
+def test_a_key_is_deployed_and_used(playground: Playground, sf: Sf, project: Path, tmp_path: Path) -> None:
+    fields = project / "objects" / "Account" / "fields"
+    fields.mkdir(parents=True)
+    (fields / "Migration_Key__c.field-meta.xml").write_text(
+        """<?xml version="1.0" encoding="UTF-8"?>
+<CustomField xmlns="http://soap.sforce.com/2006/04/metadata">
+    <fullName>Migration_Key__c</fullName>
+    <externalId>true</externalId>
+    <label>Migration Key</label>
+    <length>64</length>
+    <type>Text</type>
+    <unique>true</unique>
+</CustomField>
+"""
+    )
+    done = sf("project deploy start -o sim -d force-app")
+    assert [each["fullName"] for each in done["files"]] == ["Account.Migration_Key__c"]
+    (tmp_path / "a.csv").write_text("Name,Migration_Key__c\nOne,m-1\nTwo,m-2\n")
+    for _ in range(2):
+        sf("data upsert bulk -o sim -s Account -i Migration_Key__c -f a.csv -w 5")
+    assert playground.org.truth.count("Account") == 2
+    got = sf("project retrieve start -o sim -m CustomField:Account.Migration_Key__c")
+    assert [each["state"] for each in got["files"]] == ["Changed"]
