@@ -71,6 +71,8 @@ class Node:
             if name in self.fields:
                 field, place = self.fields[name]
                 found[name] = self.value(field, row[place])
+                if field.type is FieldType.BASE64 and row[place]:
+                    found[name] = f"{found['attributes']['url']}/{field.name}"  # where the bytes are
             elif name in self.parents:
                 found[name] = self.parents[name].record(row, version)
             elif name in self.groups:

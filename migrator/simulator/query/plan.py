@@ -197,6 +197,8 @@ class Maker:
     def selection(self, query: tree.Query, scope: Scope) -> Selection:
         """The records of a query without aggregates."""
         self._check_window(query)
+        if query.sobject.lower() == "contentdocumentlink":  # and not a relationship's name
+            _check_links(query.where)
         table = self.store.table(scope.sobject.name)
         where, by_index = self.where(query, scope, table)
         order = tuple(
@@ -236,6 +238,23 @@ class Maker:
     def _check_window(self, query: tree.Query) -> None:
         if (query.offset or 0) > MAX_OFFSET:
             raise QueryFault("NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {MAX_OFFSET}")
+
+
+def _check_links(where: tree.Condition | None) -> None:
+    """Links of files are found by the file or by the record, and in no other way."""
+    parts = where.parts if isinstance(where, tree.And) else (where,)
+    names = {
+        str(part.left).lower()
+        for part in parts
+        if (isinstance(part, tree.InValues | tree.InQuery) and not part.negated)
+        or (isinstance(part, tree.Compare) and part.operator is tree.Operator.EQ)
+    }
+    if names.isdisjoint(("contentdocumentid", "linkedentityid")):
+        what = (
+            "Implementation restriction: ContentDocumentLink requires a filter by a single Id on ContentDocumentId or"
+            " LinkedEntityId using the equals operator or multiple Id's using the IN operator."
+        )
+        raise malformed(what)
 
 
 def orderable(column: Column) -> Column:

@@ -349,6 +349,8 @@ def bulk_records(
 def _bulk_printer(printer: Printer) -> Printer:
     if any(column.field.type in COMPOUNDS for column in printer.selected):
         raise QueryFault("FUNCTIONALITY_NOT_ENABLED", "Selecting compound data not supported in Bulk Query")
+    if any(column.field.type is FieldType.BASE64 for column in printer.selected):
+        raise QueryFault("FUNCTIONALITY_NOT_ENABLED", "Selecting binary data not supported in Bulk Query")
     return printer
 
 

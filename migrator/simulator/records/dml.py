@@ -9,6 +9,7 @@ org adds to the platform's own checks, and when its turn comes, is in `execution
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from migrator.simulator.records.blobs import Blobs
 from migrator.simulator.records.chunk import Chunk
 from migrator.simulator.records.compile import Api, Compiled, Operation, compile_columns
 from migrator.simulator.records.context import Context
@@ -55,7 +56,8 @@ class Dml:
         self._view = view
         self._rules: dict[str, Rules] = {}
         references = References(store)
-        self._judge = Judge(references)
+        self.blobs = Blobs()
+        self._judge = Judge(references, self.blobs)
         self._writer = Writer(truth, {} if record_types is None else record_types)
         self.recycle_bin = RecycleBin(store, truth, references.forget, self._rules)
         self._removal = Removal(store, truth, references.forget, self._rules, view, self.recycle_bin)

@@ -3,13 +3,15 @@
 **Invariant:** nothing here changes the store.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from migrator.simulator import ids
+from migrator.simulator.records.blobs import Blobs
 from migrator.simulator.records.chunk import Chunk
 from migrator.simulator.records.compile import Operation, ParentColumn, ValueColumn
 from migrator.simulator.records.references import References
 from migrator.simulator.records.results import RowError
+from migrator.simulator.records.values import Faults
 from migrator.simulator.schema.model import Field, FieldType
 
 Updates = dict[int, int]  # row → the record's number
@@ -31,11 +33,18 @@ def missing(names: Sequence[str]) -> RowError:
     )
 
 
+Look = Callable[[Field, Sequence[str]], tuple[Sequence[str], Faults]]
+
+
 class Judge:
     """Judges chunks, step by step."""
 
-    def __init__(self, references: References) -> None:
+    def __init__(self, references: References, blobs: Blobs) -> None:
         self._references = references
+        self._by_type: Mapping[FieldType, Look] = {
+            FieldType.REFERENCE: references.check,
+            FieldType.BASE64: blobs.check,
+        }
 
     def read(self, chunk: Chunk) -> None:
         """Check every cell by itself and bring it into canonical form."""
@@ -46,8 +55,8 @@ class Judge:
                 chunk.nulls[name] = nulls
             elif not any(cells):
                 continue
-            check = self._references.check if column.field.type is FieldType.REFERENCE else None
-            made, faults = check(column.field, cells) if check else column.check(cells)
+            look_up = self._by_type.get(column.field.type)
+            made, faults = look_up(column.field, cells) if look_up else column.check(cells)
             chunk.cells[name] = made
             chunk.faults(faults)
         for parent in chunk.compiled.parents:

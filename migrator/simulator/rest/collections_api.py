@@ -13,6 +13,7 @@ from migrator.simulator.records.compile import Api, Operation
 from migrator.simulator.records.dml import MAX_ROWS
 from migrator.simulator.records.results import HeaderFault, RowError, RowResult
 from migrator.simulator.records.rollback import ROLLED_BACK
+from migrator.simulator.rest.bodies import read_collection
 from migrator.simulator.rest.rowjson import (
     cells_of,
     errors_json,
@@ -35,8 +36,8 @@ class _Body:
     records: Sequence[Mapping[str, Any]]
 
 
-def _body(call: Call) -> _Body:
-    loaded = call.request.json()
+def _body(org: OrgState, call: Call) -> _Body:
+    loaded = read_collection(org, call)
     if not isinstance(loaded, dict) or not isinstance(loaded.get("records", []), list):
         raise ApiError(
             400,
@@ -83,7 +84,7 @@ def _upsert(org: OrgState, call: Call) -> Response:
 def _save(
     org: OrgState, call: Call, operation: Operation, *, key: str | None = None, only: SObject | None = None
 ) -> list[RowResult]:
-    body = _body(call)
+    body = _body(org, call)
     runs = list(_runs(body.records))
     if len(runs) > MAX_CHUNKS:
         text = f"Cannot have more than {MAX_CHUNKS} chunks in a single operation. Please rearrange the data to reduce chunking."

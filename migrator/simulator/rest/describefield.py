@@ -33,7 +33,15 @@ _SOAP = {
     FieldType.ANY: "xsd:anyType",
 }
 _NOT_GROUPABLE = (
-    NUMBERS | COMPOUNDS | {FieldType.DATETIME, FieldType.TIME, FieldType.MULTIPICKLIST, FieldType.COMBOBOX}
+    NUMBERS
+    | COMPOUNDS
+    | {
+        FieldType.BASE64,
+        FieldType.COMBOBOX,
+        FieldType.DATETIME,
+        FieldType.MULTIPICKLIST,
+        FieldType.TIME,
+    }
 )
 _ID_LIKE = frozenset({FieldType.ID, FieldType.REFERENCE})
 _PICKLISTS = frozenset({FieldType.PICKLIST, FieldType.MULTIPICKLIST})
@@ -84,7 +92,7 @@ def _described(sobject: SObject, field: Field, *, audit_fields: bool) -> dict[st
         **_choices(sobject, field),
         **_computed(field),
         **_reference(field),
-        "aggregatable": kind not in COMPOUNDS | {FieldType.BOOLEAN, FieldType.MULTIPICKLIST}
+        "aggregatable": kind not in COMPOUNDS | {FieldType.BASE64, FieldType.BOOLEAN, FieldType.MULTIPICKLIST}
         and not long_text,
         "autoNumber": bool(field.auto_number),
         "byteLength": 18 if kind in _ID_LIKE else field.length * 3 if texts else 0,

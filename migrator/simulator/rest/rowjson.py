@@ -8,7 +8,7 @@ from migrator.simulator.query.as_json import attributes, json_value
 from migrator.simulator.records.compile import Api, Operation, compile_columns
 from migrator.simulator.records.results import HeaderFault, RowError
 from migrator.simulator.records.store import Table
-from migrator.simulator.schema.model import COMPOUNDS, Field, Schema, SObject
+from migrator.simulator.schema.model import COMPOUNDS, Field, FieldType, Schema, SObject
 
 NESTED_WITHOUT_TYPE = RowError(
     "JSON_PARSER_ERROR",
@@ -140,6 +140,9 @@ def record_json(table: Table, seq: int, fields: Iterable[Field], version: str) -
     for field in fields:
         if field.type in COMPOUNDS:
             found[field.name] = _compound(table.sobject, field, held)
+        elif field.type is FieldType.BASE64:
+            url = attributes(table.sobject.name, table.id_of(seq), version)["url"]
+            found[field.name] = f"{url}/{field.name}" if field.name in held else None
         else:
             found[field.name] = json_value(field, held.get(field.name, ""))
     return found

@@ -1,6 +1,5 @@
 """sObject resources: describe, and one record at a time by id or by external id."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from migrator.simulator.http import ApiError, Headers, Response, answer, dump, not_found
@@ -11,6 +10,7 @@ from migrator.simulator.records.compile import Api, Operation
 from migrator.simulator.records.results import HeaderFault, RowError, RowResult
 from migrator.simulator.records.store import Table
 from migrator.simulator.records.values import seconds
+from migrator.simulator.rest.bodies import content, read_record
 from migrator.simulator.rest.conditional import conditional
 from migrator.simulator.rest.describe import describe_brief, describe_global, describe_sobject
 from migrator.simulator.rest.rowjson import Cells, cells_of, record_json, rows_of, selected_fields
@@ -84,15 +84,6 @@ def _read(call: Call, sobject: SObject, table: Table, seq: int) -> Response:
     return conditional(call.request, body, seconds(stamp))
 
 
-def _json_record(call: Call) -> Mapping[str, Any]:
-    loaded = call.request.json()
-    if not isinstance(loaded, dict):
-        raise ApiError(
-            400, "JSON_PARSER_ERROR", "Unexpected START_ARRAY where an object was due at [line:1, column:1]"
-        )
-    return loaded
-
-
 def refuse(errors: tuple[RowError, ...], *, status: int = 400) -> ApiError:
     """A row's errors as the answer to a request for that one row."""
     first, *others = errors
@@ -118,7 +109,7 @@ def _run(
 
 
 def _cells(org: OrgState, call: Call, sobject: SObject) -> Cells:
-    found = cells_of(org.view(call.user_id).schema, sobject, _json_record(call))
+    found = cells_of(org.view(call.user_id).schema, sobject, read_record(org, call, sobject))
     if isinstance(found, RowError):
         fields = None if found.status_code == "INVALID_FIELD" else found.fields
         raise ApiError(400, found.status_code, found.message, fields=fields)
@@ -189,6 +180,9 @@ def _several(call: Call, table: Table, found: list[int]) -> Response:
 
 
 def _get_by_key(org: OrgState, call: Call) -> Response:
+    file = content(org, call)
+    if file is not None:
+        return file
     sobject, table, field = _key_field(org, call)
     found = _matches(call, table, field)
     if len(found) > 1:

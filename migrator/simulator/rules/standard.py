@@ -1,7 +1,7 @@
 """All rules of standard objects, in one place."""
 
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.rules import lines, owners, pricebooks, profiles, relations, together, users
+from migrator.simulator.rules import files, lines, owners, pricebooks, profiles, relations, together, users
 
 
 def add_standard_rules(org: OrgState) -> None:
@@ -13,3 +13,4 @@ def add_standard_rules(org: OrgState) -> None:
     pricebooks.add(org)
     lines.add(org)
     relations.add(org)
+    files.add(org)

@@ -99,6 +99,8 @@ def parse_field(line: str, values: tuple[str, ...] = ()) -> Field:
         made |= {"id_lookup": True, "permissionable": False}
     elif field_type in COMPOUNDS:
         made |= {"createable": False, "updateable": False}
+    elif field_type is FieldType.BASE64:
+        made |= {"filterable": False}
     elif field_type is FieldType.BOOLEAN:
         made |= {"nillable": False, "defaulted": True, "default": "false"}
     for word in words:

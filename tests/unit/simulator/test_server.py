@@ -132,3 +132,16 @@ def test_an_address_has_a_length(client: httpx.Client) -> None:
     assert (
         client.get(f"{DATA}/query", params={"q": "SELECT Id FROM Account" + " " * 16_400}).status_code == 414
     )
+
+
+def test_a_big_file_in_parts_over_http(org: Org, client: httpx.Client) -> None:
+    data = bytes(range(256)) * 40_000  # ten megabytes, with every line ending in them
+    parts = {
+        "entity_content": (None, b'{"PathOnClient":"big.bin"}', "application/json"),
+        "VersionData": ("big.bin", data, "application/octet-stream"),
+    }
+    made = client.post(f"{DATA}/sobjects/ContentVersion", files=parts)
+    assert made.status_code == 201, made.text
+    shown = client.get(f"{DATA}/sobjects/ContentVersion/{made.json()['id']}").json()
+    assert shown["ContentSize"] == len(data)
+    assert client.get(shown["VersionData"]).content == data
