@@ -141,6 +141,35 @@ class SendRows:
     attempt: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReadGate:
+    """Read how what a gate will change stands."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """Set it in the target and read it back. May be repeated."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseGate:
+    """Put it back as it was found. Intent: SHUTTING. May be repeated."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeginGate:
+    """Plan the passing of a gate. Touches nothing outside."""
+
+    step: str
+
+
+GateAction = ReadGate | OpenGate | CloseGate
 StepAction = FreezeFile | PairRecords | PrepareStep | CutAgain | CompareTarget
 AttemptAction = (
     CreateJob
@@ -153,8 +182,9 @@ AttemptAction = (
     | Harvest
     | FetchPage
     | SendRows
+    | GateAction
 )
-Begin = BeginSlice | BeginQuery
+Begin = BeginSlice | BeginQuery | BeginGate
 Action = StepAction | AttemptAction | Begin
 
 # --- replies ----------------------------------------------------------------------------------------------------
@@ -217,6 +247,23 @@ class AttemptSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class GateFound:
+    """How what a gate will change stands now, in words that `CloseGate` understands. `missing`: why it cannot be passed."""
+
+    found: str
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GateMoved:
+    """Whether the gate is open (or closed) as the org reads it back. `waiting`: it is done, and the org still works on it."""
+
+    done: bool
+    note: str = ""
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ResultsBroken:
     """What was downloaded does not add up. It is fetched again, and after that the attempt is quarantined."""
 
@@ -253,6 +300,8 @@ Reply = (
     | RecordsPaired
     | TargetCompared
     | AttemptSettled
+    | GateFound
+    | GateMoved
     | ResultsBroken
     | RequestLost
     | GaveUp

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 
 from migrator.clock import Clock
 from migrator.errors import ExitCode
-from migrator.executor.actions import AttemptAction, BeginQuery, BeginSlice, Reply, StepAction
+from migrator.executor.actions import AttemptAction, Begin, Reply, StepAction
 from migrator.executor.change import Change
 from migrator.executor.decide import decide, next_due, stalled
+from migrator.executor.gates import ends_open
 from migrator.executor.intend import intend
 from migrator.executor.run import Goal, Run, Stop
 from migrator.executor.settle import settle
@@ -127,6 +128,14 @@ class Coordinator:
         if self._run.over and self._run.row.status is RunStatus.COMPLETE:
             return self._run
         self._mark(RunStatus.RUNNING)
+        self._until_over()
+        self._drain()
+        self._put_gates_back()
+        self._mark(self._status())
+        self._observe(self._run)
+        return self._run
+
+    def _until_over(self) -> None:
         while not (self._run.over or self._run.stop):
             if self._interrupted.is_set():
                 stop = Stop(
@@ -136,10 +145,16 @@ class Coordinator:
             elif not self._begin_actions():
                 self._take_reply()
             self._tell()
+
+    def _put_gates_back(self) -> None:
+        """After a stop that lasts, leave the org as it was found; what does not go back stays an obligation."""
+        run = self._run
+        if run.goal is not Goal.LOAD or not ends_open(run):
+            return
+        self._run = replace(run, goal=Goal.RESTORE, stop=None)
+        self._until_over()
         self._drain()
-        self._mark(self._status())
-        self._observe(self._run)
-        return self._run
+        self._run = replace(self._run, goal=run.goal, stop=run.stop)
 
     def _tell(self) -> None:
         """Tell the observer, but not more often than anybody can look."""
@@ -153,7 +168,7 @@ class Coordinator:
         actions = decide(self._run, self._clock.now(), room)
         for action in actions:
             self._commit(intend(self._run, action, self._clock.now()), f"intent:{type(action).__name__}")
-            if not isinstance(action, BeginSlice | BeginQuery):
+            if not isinstance(action, Begin):
                 self._workers.begin(self._run, action)
         return bool(actions)
 
@@ -195,7 +210,7 @@ class Coordinator:
         return RunStatus.PAUSED if resumable else RunStatus.STOPPED
 
     def _mark(self, status: RunStatus) -> None:
-        if self._run.goal is Goal.VERIFY:
+        if self._run.goal is Goal.VERIFY or (self._run.goal is Goal.RESTORE and not self._run.all_done):
             return
         finished = None if status is RunStatus.RUNNING else self._clock.now()
         row = replace(self._run.row, status=status, finished=finished)

@@ -12,6 +12,7 @@ from migrator.executor.actions import (
     AbandonUpload,
     Action,
     AttemptAction,
+    BeginGate,
     BeginQuery,
     BeginSlice,
     CloseUpload,
@@ -30,11 +31,12 @@ from migrator.executor.actions import (
     Upload,
 )
 from migrator.executor.budget import canary_under_way
+from migrator.executor.gates import all_passed, next_of_gate
 from migrator.executor.jobs import sending
 from migrator.executor.rounds import rung
-from migrator.executor.run import Key, Run, Stop
+from migrator.executor.run import Goal, Key, Run, Stop
 from migrator.model.run import Attempt, AttemptKind, AttemptState, StepPhase, StepRow
-from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, MatchStep, Step, VerifyStep
+from migrator.model.schedule import ExtractStep, GateStep, LinkStep, LoadStep, MatchStep, Step, VerifyStep
 
 #: actions that run on the data plane, whose memory is bounded by doing few at once
 DATA_ACTIONS = (FreezeFile, PairRecords, PrepareStep, CutAgain, CompareTarget, Harvest)
@@ -96,7 +98,12 @@ def _held(run: Run, key: Key) -> bool:
 def _candidates(run: Run, now: float) -> Iterator[Action]:
     wanted = {step.id for step in run.wanted_steps}
     for attempt in run.live.values():
-        if attempt.step in wanted and attempt.id not in run.busy and run.due.get(attempt.id, now) <= now:
+        if attempt.id in run.busy or run.due.get(attempt.id, now) > now:
+            continue
+        if attempt.kind is AttemptKind.GATE:
+            if run.goal is not Goal.VERIFY:
+                yield from next_of_gate(run, attempt)
+        elif attempt.step in wanted:
             if run.trips and _held(run, attempt.id):
                 continue
             yield next_action(run, attempt)
@@ -125,7 +132,7 @@ def next_action(run: Run, attempt: Attempt) -> AttemptAction:
             return _next_page(run, attempt) if attempt.kind is AttemptKind.QUERY else Harvest(attempt.id)
         case AttemptState.SENDING:
             return SendRows(attempt.id)
-        case AttemptState.HARVESTED | AttemptState.ABANDONED | AttemptState.QUARANTINED:
+        case _:
             raise ValueError(f"attempt {attempt.id} is {attempt.state}: nothing follows")
 
 
@@ -137,6 +144,9 @@ def _next_page(run: Run, attempt: Attempt) -> FetchPage:
 def _ready(run: Run, step: Step) -> bool:
     if run.steps[step.id].phase is StepPhase.DONE or (run.trips and run.held(step.id)):
         return False
+    # a stopped run puts its gates back, so a run that goes on passes them all again first
+    if not isinstance(step, GateStep | VerifyStep) and not all_passed(run):
+        return False
     return all(
         run.steps[before].phase is StepPhase.DONE and not run.held(before) for before in run.before[step.id]
     )
@@ -145,6 +155,9 @@ def _ready(run: Run, step: Step) -> bool:
 def _step_actions(run: Run, step: Step) -> Iterator[Action]:
     row = run.steps[step.id]
     match step:
+        case GateStep():
+            if not run.live_of(step.id):
+                yield BeginGate(step.id)
         case ExtractStep():
             if step.file:
                 yield FreezeFile(step.id)

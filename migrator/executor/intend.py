@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from migrator.executor.actions import (
     Action,
+    BeginGate,
     BeginQuery,
     BeginSlice,
+    CloseGate,
     CloseUpload,
     CompareTarget,
     CutAgain,
@@ -30,6 +32,8 @@ def intend(run: Run, action: Action, now: float) -> Change:
             return _begin_slice(run, action)
         case BeginQuery():
             return _begin_query(run, action, now)
+        case BeginGate():
+            return _begin_gate(run, action, now)
         case _:
             busy = replace(run, busy={**run.busy, key_of(action): action})
     change = Change(busy)
@@ -40,6 +44,8 @@ def intend(run: Run, action: Action, now: float) -> Change:
             return _moved(change, action.attempt, AttemptState.CLOSING, "close-intended")
         case SendRows():
             return _moved(change, action.attempt, AttemptState.SENDING, "send-intended")
+        case CloseGate():
+            return _moved(change, action.attempt, AttemptState.SHUTTING, "gate-closing")
         case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | CompareTarget():
             row = run.steps[action.step]
             if row.started is None:
@@ -69,6 +75,20 @@ def _begin_slice(run: Run, action: BeginSlice) -> Change:
     queue = tuple(no for no in run.queue[action.step] if no != action.slice)
     run = replace(run, next_attempt=run.next_attempt + 1, queue={**run.queue, action.step: queue})
     return Change(run).attempt(attempt, "attempt-planned", rows=attempt.rows, lane=attempt.kind.value)
+
+
+def _begin_gate(run: Run, action: BeginGate, now: float) -> Change:
+    before = run.settled.get(action.step, ())
+    attempt = Attempt(
+        id=run.next_attempt,
+        step=action.step,
+        kind=AttemptKind.GATE,
+        state=AttemptState.PLANNED,
+        try_no=len(before) + 1,
+    )
+    change = Change(replace(run, next_attempt=run.next_attempt + 1)).attempt(attempt, "gate-planned")
+    row = replace(change.run.steps[action.step], phase=StepPhase.OPEN, started=now)
+    return change.step(row, "step-begun")
 
 
 def _begin_query(run: Run, action: BeginQuery, now: float) -> Change:

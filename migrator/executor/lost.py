@@ -10,6 +10,7 @@ from migrator.executor.actions import (
     AttemptAction,
     CreateJob,
     FetchPage,
+    GateAction,
     Harvest,
     RequestLost,
     SendRows,
@@ -43,7 +44,7 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float) -> Cha
         return _never_left(change, action, reply).free(attempt.id).stopped(stop)
     # Bulk API v1 says with a 400 that the session has ended; it has been renewed by now
     refused = reply.status in REFUSALS and reply.code != "session-expired"
-    if refused and isinstance(action, CreateJob | SendRows):
+    if refused and isinstance(action, CreateJob | SendRows | GateAction):
         hint = reply.hint or "mend what the org complains of, then resume; nothing is lost"
         stop = Stop("org-refused", f"{attempt.step}: {reply.what}", hint, ExitCode.REFUSED)
         return change.free(attempt.id).stopped(stop)

@@ -20,6 +20,7 @@ from migrator.executor.actions import (
 from migrator.executor.budget import Trip, trips
 from migrator.model.run import (
     Attempt,
+    AttemptKind,
     AttemptState,
     FileRef,
     LedgerState,
@@ -36,10 +37,11 @@ Key = int | str
 
 
 class Goal(StrEnum):
-    """Which steps are performed: all that move records, or those that verify."""
+    """Which steps are performed: all that move records, those that verify, or none: gates are put back."""
 
     LOAD = "load"
     VERIFY = "verify"
+    RESTORE = "restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,13 @@ class Run:
         """Whether nothing more of the step may be sent, and nothing that waits for it may begin."""
         return step in self.trips or any(one.everything for one in self.trips.values())
 
+    #: who confirmed which gate, for gates that wait for a person
+    answers: Mapping[str, str] = field(default_factory=dict)
+
     def wanted(self, step: Step) -> bool:
         """Whether the goal asks for this step."""
+        if self.goal is Goal.RESTORE:
+            return False
         return isinstance(step, VerifyStep) == (self.goal is Goal.VERIFY)
 
     @property
@@ -137,7 +144,19 @@ class Run:
     @property
     def over(self) -> bool:
         """Whether nothing is left to do for the goal."""
-        return all(self.steps[step.id].phase is StepPhase.DONE for step in self.wanted_steps)
+        done = all(self.steps[step.id].phase is StepPhase.DONE for step in self.wanted_steps)
+        return done and (self.goal is Goal.VERIFY or not self.holds_gates)
+
+    @property
+    def all_done(self) -> bool:
+        """Whether every step that moves records, or opens a gate, is done."""
+        steps = (step for step in self.schedule.steps if not isinstance(step, VerifyStep))
+        return all(self.steps[step.id].phase is StepPhase.DONE for step in steps)
+
+    @property
+    def holds_gates(self) -> bool:
+        """Whether a gate is (perhaps) open that has to be put back."""
+        return any(one.kind is AttemptKind.GATE for one in self.live.values())
 
     def live_of(self, step: str) -> tuple[Attempt, ...]:
         """The step's attempts that are on their way."""

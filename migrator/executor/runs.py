@@ -4,7 +4,7 @@
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,7 +114,10 @@ def _no_chance() -> float:
 
 
 class Drive:
-    """One process's work on one run. `go` may be called once; `interrupt` from a signal handler at any time."""
+    """One process's work on one run. `go` may be called once; `interrupt` from a signal handler at any time.
+
+    `answers`: who confirms which gate, for gates that wait for a person.
+    """
 
     def __init__(
         self,
@@ -127,6 +130,7 @@ class Drive:
         memory_mb: int,
         fuse: Callable[[str], None] = _no_fuse,
         chance: Callable[[], float] = _no_chance,
+        answers: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
         self._ends = ends
@@ -136,6 +140,7 @@ class Drive:
         self._memory_mb = memory_mb
         self._fuse = fuse
         self._chance = chance
+        self._answers = dict(answers or {})
         self._interrupted = threading.Event()
 
     def interrupt(self) -> None:
@@ -152,6 +157,7 @@ class Drive:
             state = ledger.state()
             check_identities(state.run, self._ends)
             run = from_ledger(state, parse_schedule(state.run.schedule_json), goal, self._policy)
+            run = replace(run, answers=self._answers)
             if goal is Goal.LOAD:
                 ledger.hold(state.run.target_org_id, written(run.schedule))
             if goal is Goal.VERIFY:
@@ -184,7 +190,7 @@ class Drive:
         summary = summarize(ledger.state(), ended.schedule)
         if ended.stop is not None:
             return Result(summary, ended.stop, ended.stop.exit_code)
-        code = summary.load_exit if ended.goal is Goal.LOAD else summary.verify_exit
+        code = _exit_code(summary, ended.goal)
         if ended.goal is Goal.LOAD and ended.trips:
             code = ExitCode.BUDGET  # there was nothing left to stop
         return Result(summary, None, code)
@@ -207,6 +213,16 @@ def _accepted(run: Run, ledger: Ledger, who: str) -> Run:
             change = change.step(accepted(row, run.next_attempt - 1))
     ledger.commit(change.rows, change.events)
     return replace(change.run, trips={})
+
+
+def _exit_code(summary: Summary, goal: Goal) -> ExitCode:
+    match goal:
+        case Goal.LOAD:
+            return summary.load_exit
+        case Goal.VERIFY:
+            return summary.verify_exit
+        case Goal.RESTORE:
+            return ExitCode.OK
 
 
 def check_identities(row: RunRow, ends: Ends) -> None:

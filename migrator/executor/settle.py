@@ -22,6 +22,8 @@ from migrator.executor.actions import (
     FetchPage,
     FileFrozen,
     FreezeFile,
+    GateFound,
+    GateMoved,
     GaveUp,
     Harvest,
     JobTold,
@@ -42,6 +44,7 @@ from migrator.executor.actions import (
 )
 from migrator.executor.budget import CANARY
 from migrator.executor.change import Change, added, finished, held
+from migrator.executor.gates import settle_gate
 from migrator.executor.lost import lost
 from migrator.executor.rounds import rung
 from migrator.executor.run import Run, Stop, key_of
@@ -67,6 +70,8 @@ def settle(
             step = run.live[action.attempt].step
             if isinstance(reply, RequestLost):
                 return held(lost(run, action, reply, now), step)
+            if isinstance(reply, GateFound | GateMoved):
+                return settle_gate(run, action, reply, now)
             return held(_settle_attempt(run, action, reply, now, chance), step)
 
 

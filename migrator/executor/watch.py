@@ -15,7 +15,7 @@ def watch(run: Run, elapsed: float, requests: int) -> Progress:
 def _step(run: Run, step: Step) -> StepProgress:
     row = run.steps[step.id]
     live = run.live_of(step.id)
-    lanes = sorted({one.kind.value for one in live if one.kind is not AttemptKind.QUERY})
+    lanes = sorted({one.kind.value for one in live if one.kind not in {AttemptKind.QUERY, AttemptKind.GATE}})
     if isinstance(step, ExtractStep | VerifyStep):
         total, done = _read(run, step)
     else:

@@ -16,22 +16,25 @@ from migrator.executor.actions import (
     AbandonUpload,
     AttemptAction,
     AttemptSettled,
+    CloseGate,
     CloseUpload,
     CompareTarget,
     ConfirmClose,
     CreateJob,
     CutAgain,
-    FenceBatch,
     FetchPage,
     FileFrozen,
     FreezeFile,
+    GateAction,
     GaveUp,
     Harvest,
     JobTold,
+    OpenGate,
     PageStored,
     PairRecords,
     Poll,
     PrepareStep,
+    ReadGate,
     RecordsPaired,
     Reply,
     RequestLost,
@@ -43,11 +46,13 @@ from migrator.executor.actions import (
     Upload,
     UploadTaken,
 )
+from migrator.executor.gates import gate_of
+from migrator.executor.gatework import close_gate, open_gate, read_gate
 from migrator.executor.run import Run
 from migrator.executor.schema_watch import SchemaWatch
 from migrator.executor.serial import perform_serial
 from migrator.model.run import Attempt, AttemptKind, AttemptState, FileRef
-from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, MatchStep, Side, VerifyStep
+from migrator.model.schedule import ExtractStep, GateStep, LinkStep, LoadStep, MatchStep, Side, VerifyStep
 from migrator.model.wire import JobInfo, JobState
 from migrator.salesforce import Org, RequestFailed, RowReply
 
@@ -130,9 +135,15 @@ def _quarantined(engine: Engine, run: Run, step: str) -> tuple[FileRef, ...]:
 
 
 def _perform_attempt(tools: Tools, run: Run, action: AttemptAction, attempt: Attempt) -> Reply:
-    target = tools.target
+    if isinstance(action, GateAction):
+        return _gate(tools.target, run, action, attempt)
     if attempt.kind is AttemptKind.BULK1_SERIAL:
-        return perform_serial(target, tools.engine, run, action, attempt)
+        return perform_serial(tools.target, tools.engine, run, action, attempt)
+    return _perform_job(tools, run, action, attempt)
+
+
+def _perform_job(tools: Tools, run: Run, action: AttemptAction, attempt: Attempt) -> Reply:
+    target = tools.target
     match action:
         case CreateJob():
             return _create(tools, run, attempt)
@@ -157,10 +168,19 @@ def _perform_attempt(tools: Tools, run: Run, action: AttemptAction, attempt: Att
             return _fetch(tools, run, attempt, action)
         case SendRows():
             return _send(tools, run, attempt)
-        case FenceBatch():
-            raise TypeError("only a serial job is fenced")
         case _:
-            assert_never(action)
+            raise TypeError(f"{type(action).__name__} does not fit {attempt.kind.value}")
+
+
+def _gate(target: Org, run: Run, action: GateAction, attempt: Attempt) -> Reply:
+    gate = gate_of(run, attempt)
+    match action:
+        case ReadGate():
+            return read_gate(target, gate)
+        case OpenGate():
+            return open_gate(target, gate)
+        case CloseGate():
+            return close_gate(target, gate, attempt)
 
 
 def _org(tools: Tools, run: Run, attempt: Attempt) -> Org:
@@ -182,8 +202,8 @@ def _create(tools: Tools, run: Run, attempt: Attempt) -> Reply:
             return JobTold(tools.target.create_ingest(step.sobject, step.operation.wire, step.external_id))
         case LinkStep():
             return JobTold(tools.target.create_ingest(step.sobject, "update", None))
-        case MatchStep():
-            raise TypeError(f"{step.id} has no attempts")
+        case MatchStep() | GateStep():
+            raise TypeError(f"{step.id} has no jobs")
         case _:
             assert_never(step)
 

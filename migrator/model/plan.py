@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from migrator.errors import Where
 from migrator.model.budget import NO_BUDGET, NO_CANARY, Canary, ErrorBudget
+from migrator.model.gates import Gate
 
 #: where a value stands in the document, e.g. `("objects", 2, "external_id")`
 DocumentPath = tuple[str | int, ...]
@@ -225,6 +226,8 @@ class Plan:
     verify: VerifyRule = VerifyRule()
     #: for all rows of the run together
     run_budget: ErrorBudget = NO_BUDGET
+    #: in this order before anything is sent; put back in the reverse order
+    gates: tuple[Gate, ...] = ()
     digest: str = ""
     places: Mapping[DocumentPath, Where] = field(default_factory=dict, compare=False)
 

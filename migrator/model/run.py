@@ -49,6 +49,7 @@ class AttemptState(StrEnum):
     (aborted before it was closed: its rows go into a new attempt) or QUARANTINED (its rows' fate is unknown).
     Bulk v1 serial: the same, but what is uploaded is processed at once: from UPLOADING on nothing is abandoned unless the
     closed job is seen to hold no batch. REST: PLANNED → SENDING → HARVESTED. Query: PLANNED → CREATED → TERMINAL → HARVESTED, pages recorded on the way.
+    Gate: PLANNED → OPENING (what will change is known as it was) → OPEN → SHUTTING → SHUT.
     """
 
     PLANNED = "planned"
@@ -59,6 +60,10 @@ class AttemptState(StrEnum):
     CLOSED = "closed"
     TERMINAL = "terminal"
     SENDING = "sending"
+    OPENING = "opening"
+    OPEN = "open"
+    SHUTTING = "shutting"
+    SHUT = "shut"
     HARVESTED = "harvested"
     ABANDONED = "abandoned"
     QUARANTINED = "quarantined"
@@ -66,13 +71,19 @@ class AttemptState(StrEnum):
     @property
     def final(self) -> bool:
         """Whether nothing follows."""
-        return self in {AttemptState.HARVESTED, AttemptState.ABANDONED, AttemptState.QUARANTINED}
+        return self in {
+            AttemptState.HARVESTED,
+            AttemptState.ABANDONED,
+            AttemptState.QUARANTINED,
+            AttemptState.SHUT,
+        }
 
 
 class AttemptKind(StrEnum):
-    """What an attempt is: a query job, or one of the lanes."""
+    """What an attempt is: a query job, a gate, or one of the lanes."""
 
     QUERY = "query"
+    GATE = "gate"
     BULK2 = "bulk2"
     BULK1_SERIAL = "bulk1-serial"
     REST = "rest"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from migrator.model.budget import NO_BUDGET, NO_CANARY, Canary, ErrorBudget
+from migrator.model.gates import Gate
 from migrator.model.plan import FieldRule, Match, OnLock, Operation, RelationshipRule, WhenMissing
 
 
@@ -167,7 +168,17 @@ class VerifyStep:
     sample: int | None = 10_000
 
 
-Step = ExtractStep | MatchStep | LoadStep | LinkStep | VerifyStep
+@dataclass(frozen=True, slots=True)
+class GateStep:
+    """Set something in the target, or wait for a person, before anything is read or sent; it is put back afterwards."""
+
+    id: str
+    gate: Gate
+    object_name: str = ""
+    sobject: str = ""
+
+
+Step = GateStep | ExtractStep | MatchStep | LoadStep | LinkStep | VerifyStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from migrator.errors import ExitCode
-from migrator.model.run import Attempt, FileRef, LedgerState, Outcome, RunRow, RunStatus, StepPhase, StepRow
-from migrator.model.schedule import LinkStep, LoadStep, MatchStep, Schedule, Step, VerifyStep
+from migrator.model.gates import Confirm, told
+from migrator.model.run import (
+    Attempt,
+    AttemptState,
+    FileRef,
+    LedgerState,
+    Outcome,
+    RunRow,
+    RunStatus,
+    StepPhase,
+    StepRow,
+)
+from migrator.model.schedule import GateStep, LinkStep, LoadStep, MatchStep, Schedule, Step, VerifyStep
 
 #: outcomes that make a run end with exit code 1
 UNSUCCESSFUL = frozenset({Outcome.FAILED, Outcome.BLOCKED, Outcome.QUARANTINED})
@@ -70,6 +81,18 @@ class VerificationSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class GateSummary:
+    """One gate. `state` is that of its last attempt, `planned` before there is one; `held`: it changed the org and is not put back."""
+
+    step: str
+    what: str
+    state: str
+    held: bool
+    since: float | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A whole run."""
 
@@ -77,6 +100,12 @@ class Summary:
     schedule: Schedule
     steps: tuple[StepSummary, ...]
     verification: tuple[VerificationSummary, ...]
+    gates: tuple[GateSummary, ...] = ()
+
+    @property
+    def held_gates(self) -> tuple[GateSummary, ...]:
+        """Gates that have to be put back still."""
+        return tuple(one for one in self.gates if one.held)
 
     @property
     def complete(self) -> bool:
@@ -107,6 +136,7 @@ def summarize(state: LedgerState, schedule: Schedule) -> Summary:
         attempts.setdefault(one.step, []).append(one)
     steps: list[StepSummary] = []
     verification: list[VerificationSummary] = []
+    gates: list[GateSummary] = []
     for step in schedule.steps:
         row = state.steps.get(step.id, StepRow(step.id))
         match step:
@@ -114,9 +144,29 @@ def summarize(state: LedgerState, schedule: Schedule) -> Summary:
                 steps.append(_step_summary(step, row, attempts.get(step.id, []), state))
             case VerifyStep():
                 verification.append(_verification(step, row))
+            case GateStep():
+                gates.append(_gate_summary(step, row, attempts.get(step.id, [])))
             case _:
                 pass
-    return Summary(state.run, schedule, tuple(steps), tuple(verification))
+    return Summary(state.run, schedule, tuple(steps), tuple(verification), tuple(gates))
+
+
+def _gate_summary(step: GateStep, row: StepRow, attempts: list[Attempt]) -> GateSummary:
+    last = max(attempts, key=lambda one: one.id, default=None)
+    # opening too: it may be open, and only the org knows
+    touched = last is not None and last.state in {
+        AttemptState.OPENING,
+        AttemptState.OPEN,
+        AttemptState.SHUTTING,
+    }
+    return GateSummary(
+        step=step.id,
+        what=told(step.gate),
+        state=last.state.value if last else AttemptState.PLANNED.value,
+        held=touched and not isinstance(step.gate, Confirm),
+        since=row.started,
+        note=last.note if last else "",
+    )
 
 
 def _step_summary(

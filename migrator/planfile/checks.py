@@ -18,7 +18,7 @@ from migrator.soql import ProblemKind, Query, SoqlError, conditions, lint_bulk
 
 #: what an entry that only matches has no use for
 _WRITING_KEYS = (
-    *("operation", "external_id", "fields", "map", "relationships", "follow", "locks"),
+    *("operation", "external_id", "fields", "map", "relationships", "follow", "lane", "locks"),
     *("error_budget", "on_budget_exceeded", "canary", "max_deletes"),
 )
 #: what an entry that only names records to delete has no use for
@@ -37,6 +37,23 @@ def cross_checks(plan: Plan, document: Document) -> None:
         _mapped_twice(one, document)
         _condition(one, document)
     _files(plan, document)
+    _bypasses(document)
+
+
+def _bypasses(document: Document) -> None:
+    gates = document.value.get("before")
+    for at, one in enumerate(gates if isinstance(gates, list) else ()):
+        rule = one.get("bypass_automation") if isinstance(one, dict) else None
+        if not isinstance(rule, dict):
+            continue
+        kinds = {key for key in ("permission_set", "custom_setting", "field") if rule.get(key)}
+        if kinds not in ({"permission_set"}, {"custom_setting", "field"}):
+            document.refuse(
+                "conflicting-keys" if "permission_set" in kinds else "missing-key",
+                "'bypass_automation' does not say how",
+                hint="give either `permission_set`, or `custom_setting` and `field`",
+                where=document.place(("before", at, "bypass_automation")),
+            )
 
 
 def _ends(plan: Plan, document: Document) -> None:

@@ -8,6 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrator.model.budget import Allowance, Canary, ErrorBudget, OnExceeded
+from migrator.model.gates import (
+    AssignPermissionSet,
+    Confirm,
+    DeferSharing,
+    Gate,
+    SetCustomSetting,
+    WhenUnavailable,
+)
 from migrator.model.plan import (
     DocumentPath,
     Expect,
@@ -37,6 +45,7 @@ DEFAULT_SAMPLE = 10_000
 DEFAULT_OTHERWISE = "keep"
 DEFAULT_WHEN_MISSING = "fail"
 DEFAULT_LANE = "auto"
+DEFAULT_UNAVAILABLE = "required"
 DEFAULT_ON_LOCK = ("regroup", "shrink", "serial_v1")
 DEFAULT_IN_FLIGHT = "auto"
 DEFAULT_MAX_FAILED = "1%"
@@ -75,6 +84,7 @@ def parse_plan(value: Mapping[str, Any], document: Document, variables: Mapping[
         variables=dict(sorted(variables.items())),
         verify=_verify(value.get("verify") or {}),
         run_budget=_run_budget(value.get("run_budget")),
+        gates=tuple(_gate(one) for one in value.get("before") or () if one),
         places=document.places,
     )
 
@@ -100,6 +110,24 @@ def _verify(value: Mapping[str, Any]) -> VerifyRule:
         case _:
             sample = int(fields.get("sample", DEFAULT_SAMPLE))
     return VerifyRule(counts=value.get("counts", DEFAULT_COUNTS) == "exact", sample=sample)
+
+
+def _gate(value: Mapping[str, Any]) -> Gate:
+    match value:
+        case {"defer_sharing": rule}:
+            rule = rule or {}
+            return DeferSharing(
+                group_membership=rule.get("group_membership", True),
+                sharing_rules=rule.get("sharing_rules", True),
+                when_unavailable=WhenUnavailable(_word(rule.get("when_unavailable", DEFAULT_UNAVAILABLE))),
+            )
+        case {"bypass_automation": {"permission_set": name}}:
+            return AssignPermissionSet(name)
+        case {"bypass_automation": rule}:
+            rule = rule or {}
+            return SetCustomSetting(rule.get("custom_setting", ""), rule.get("field", ""))
+        case _:
+            return Confirm(value.get("confirm") or "")
 
 
 def _locks(value: Mapping[str, Any]) -> Locks:

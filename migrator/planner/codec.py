@@ -12,19 +12,30 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from migrator.errors import MigratorError
-from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, MatchStep, Schedule, VerifyStep
+from migrator.model.gates import AssignPermissionSet, Confirm, DeferSharing, Gate, SetCustomSetting
+from migrator.model.schedule import ExtractStep, GateStep, LinkStep, LoadStep, MatchStep, Schedule, VerifyStep
 
 SCHEDULE_VERSION = 1
 
-#: the word that tells which kind of step an object is
+#: the word that tells which kind of step or gate an object is
 KINDS: Mapping[str, type] = {
+    "gate": GateStep,
     "extract": ExtractStep,
     "match": MatchStep,
     "load": LoadStep,
     "link": LinkStep,
     "verify": VerifyStep,
+    "defer_sharing": DeferSharing,
+    "permission_set": AssignPermissionSet,
+    "custom_setting": SetCustomSetting,
+    "confirm": Confirm,
 }
 _KIND_OF = {kind: word for word, kind in KINDS.items()}
+
+
+def gate_word(gate: Gate) -> str:
+    """The word of the plan language and of schedules for a gate."""
+    return _KIND_OF[type(gate)]
 
 
 def dump_schedule(schedule: Schedule) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from migrator.model.schedule import (
     Estimate,
     ExtractStep,
+    GateStep,
     Lane,
     LinkStep,
     LoadStep,
@@ -49,7 +50,7 @@ def step_cost(step: Step) -> tuple[int, int]:
             return (0, 0) if step.file else (3 + POLLS + _parts(step.expected, PAGE_ROWS), 0)
         case LoadStep() | LinkStep():
             return _sending(step)
-        case MatchStep() | VerifyStep():
+        case GateStep() | MatchStep() | VerifyStep():
             return 0, 0
 
 

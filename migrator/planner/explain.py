@@ -6,10 +6,12 @@ from typing import Any
 
 from migrator.errors import Diagnostic
 from migrator.model.budget import Allowance, Canary, ErrorBudget
+from migrator.model.gates import told
 from migrator.model.plan import OnLock
 from migrator.model.schedule import (
     Edge,
     ExtractStep,
+    GateStep,
     Guarantee,
     LinkStep,
     LoadStep,
@@ -206,7 +208,7 @@ def _cells(step: Step) -> tuple[str, ...]:
     guarantee = _guarantee(step)
     count = _slices(step)
     lane = step.lane.value if isinstance(step, LoadStep | LinkStep) else ""
-    rows = "" if isinstance(step, MatchStep | VerifyStep) else _rows(step)
+    rows = "" if isinstance(step, GateStep | MatchStep | VerifyStep) else _rows(step)
     return (
         step.id,
         _what(step),
@@ -235,6 +237,8 @@ def _what(step: Step) -> str:
             return f"{step.operation.value.replace('_', ' ')} {step.sobject}"
         case LinkStep():
             return f"fill {', '.join(one.rule.target for one in step.lookups)} of {step.sobject}"
+        case GateStep():
+            return told(step.gate)
         case VerifyStep():
             return f"compare {step.sobject}"
 
@@ -269,7 +273,7 @@ def _guarantee(step: Step) -> Guarantee | None:
             return step.guarantee
         case MatchStep():
             return Guarantee.READ
-        case ExtractStep() | VerifyStep():
+        case GateStep() | ExtractStep() | VerifyStep():
             return None
 
 

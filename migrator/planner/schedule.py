@@ -5,14 +5,17 @@ The order of objects in the plan only breaks ties.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import networkx as nx
 
 from migrator.errors import Diagnostic, has_errors
+from migrator.model.gates import told
 from migrator.model.plan import Plan, WhenMissing
 from migrator.model.schedule import (
     Edge,
     ExtractStep,
+    GateStep,
     LinkStep,
     LoadStep,
     MatchStep,
@@ -21,6 +24,7 @@ from migrator.model.schedule import (
     VerifyStep,
 )
 from migrator.model.schema import OrgSchema
+from migrator.planner.codec import gate_word
 from migrator.planner.cycles import Arc, Broken, break_cycles, unbreakable
 from migrator.planner.estimate import estimate
 from migrator.planner.findings import Findings
@@ -60,6 +64,9 @@ def make_schedule(
     steps = [step for one in objects.values() for step in steps_of(one, wiring)]
     edges = merged(edge for one in objects.values() for edge in edges_of(one, wiring))
     ordered = _ordered(steps, edges, plan)
+    gates = tuple(GateStep(f"gate.{no}.{gate_word(one)}", one) for no, one in enumerate(plan.gates, start=1))
+    edges += _gate_edges(gates, ordered, edges)
+    ordered = (*gates, *ordered)
     place = {step.id: number for number, step in enumerate(ordered)}
     schedule = Schedule(
         plan_name=plan.name,
@@ -71,6 +78,16 @@ def make_schedule(
         run_budget=plan.run_budget,
     )
     return schedule, diagnostics
+
+
+def _gate_edges(gates: Sequence[GateStep], steps: Sequence[Step], edges: Sequence[Edge]) -> list[Edge]:
+    """Gates are passed one after the other, and whatever begins first waits for the last."""
+    if not gates:
+        return []
+    chain = [Edge(one.id, other.id, "gates are passed in order") for one, other in pairwise(gates)]
+    waiting = {edge.after for edge in edges}
+    first = [step for step in steps if step.id not in waiting and not isinstance(step, VerifyStep)]
+    return [*chain, *(Edge(gates[-1].id, step.id, told(gates[-1].gate)) for step in first)]
 
 
 def _check_parent_keys(objects: Mapping[str, Resolved], found: Findings) -> None:
@@ -172,6 +189,8 @@ def _rank(step: Step, position: int) -> tuple[int, int, int]:
             return 0, position, 3
         case VerifyStep():
             return 1, position, 4
+        case GateStep():
+            raise TypeError("gates are not ordered: they come first")
 
 
 def _decisions(objects: Mapping[str, Resolved], broken: Sequence[Broken]) -> Iterable[str]:

@@ -45,6 +45,14 @@ FOLLOWS: Final[Mapping[AttemptKind, Mapping[AttemptState, frozenset[AttemptState
         S.PLANNED: frozenset({S.SENDING, S.ABANDONED}),
         S.SENDING: frozenset({S.HARVESTED, S.ABANDONED, S.QUARANTINED}),
     },
+    AttemptKind.GATE: {
+        # nothing is changed before it is known as it was
+        S.PLANNED: frozenset({S.OPENING, S.SHUT}),
+        # from here on it may be changed: only putting it back, or having changed nothing, ends it
+        S.OPENING: frozenset({S.OPEN, S.SHUTTING, S.SHUT}),
+        S.OPEN: frozenset({S.SHUTTING}),
+        S.SHUTTING: frozenset({S.SHUT}),
+    },
     AttemptKind.QUERY: {
         # a source file needs no job: it is read and there
         S.PLANNED: frozenset({S.CREATED, S.HARVESTED, S.ABANDONED}),

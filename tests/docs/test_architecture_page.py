@@ -12,6 +12,7 @@ TITLES = {
     AttemptKind.BULK2: "An ingest job (lane `bulk2`)",
     AttemptKind.BULK1_SERIAL: "A serial job of Bulk API v1 with one batch (lane `bulk1-serial`)",
     AttemptKind.REST: "A series of sObject Collections requests (lane `rest`)",
+    AttemptKind.GATE: "A gate",
     AttemptKind.QUERY: "A query job",
 }
 

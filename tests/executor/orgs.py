@@ -1,7 +1,7 @@
 """Two simulated orgs in this process, and a run between them driven through the real client, planner, data plane and ledger."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,7 +69,15 @@ class Lab:
             approve(checked, dict(variables or {}), "66.0"), self.folder, run_id="test-run", clock=self.clock
         )
 
-    def drive(self, goal: Goal = Goal.LOAD, policy: Policy | None = None, *, accepted_by: str = "") -> Result:
+    def drive(
+        self,
+        goal: Goal = Goal.LOAD,
+        policy: Policy | None = None,
+        *,
+        accepted_by: str = "",
+        answers: Mapping[str, str] | None = None,
+        fuse: Callable[[str], None] | None = None,
+    ) -> Result:
         """Drive the run as one process does, without threads."""
         drive = Drive(
             self.folder,
@@ -78,6 +86,8 @@ class Lab:
             workers=0,
             policy=policy or Policy(),
             memory_mb=256,
+            answers=answers,
+            fuse=fuse or (lambda _point: None),
         )
         return drive.go(goal, self.watch, accepted_by=accepted_by)
 

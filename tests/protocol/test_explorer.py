@@ -15,8 +15,7 @@ from migrator.executor.actions import (
     Action,
     AttemptAction,
     AttemptSettled,
-    BeginQuery,
-    BeginSlice,
+    Begin,
     CloseUpload,
     Harvest,
     Reply,
@@ -112,7 +111,7 @@ def _turn(world: World, ledger: TinyLedger, run: Run, action: Action, now: float
     if world.script.choose(2):
         return _load(ledger)
     ledger.commit(change.rows)
-    if isinstance(action, BeginSlice | BeginQuery):
+    if isinstance(action, Begin):
         return change.run
     if world.script.choose(2):
         return _load(ledger)

@@ -1,0 +1,231 @@
+"""Gates through everything that is real: opened before anything is sent, and put back whatever becomes of the run."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.errors import ExitCode
+from migrator.executor import Goal, peek
+from migrator.model.run import AttemptKind, RunStatus
+from migrator.salesforce import Deferral, Switch
+from migrator.simulator import Fault, FaultKind, OrgSettings
+from migrator.state import read_ledger
+from tests.executor.orgs import Lab, make_lab
+
+ACCOUNTS = 20
+PLAN = """
+version: 1
+name: gates
+source: {{files: data}}
+target: {{org: merged}}
+before:
+{gates}
+objects:
+  - object: Account
+    operation: insert
+"""
+SHARING = "  - defer_sharing: {}"
+MANUAL = "  - defer_sharing: {when_unavailable: manual}"
+BOTH = SHARING + "\n  - bypass_automation: {permission_set: Migration_Bypass}"
+OFF = Deferral()
+ON = Deferral(sharing_rules=True, group_membership=True)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+Make = Callable[..., Lab]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """A lab whose plan reads a file; settings are the target's."""
+
+    def made(**settings: Any) -> Lab:
+        data = tmp_path / "data"
+        data.mkdir()
+        with (data / "Account.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("Id", "Name"))
+            writer.writerows((str(n), f"Account {n}") for n in range(ACCOUNTS))
+        lab = make_lab(tmp_path, "name: Gates\nobjects: {}\n", OrgSettings(**settings))
+        org = lab.ends().target
+        org.send_rows(
+            "PermissionSet", "insert", None, [{"Name": "Migration_Bypass", "Label": "Migration Bypass"}], {}
+        )
+        return lab
+
+    return made
+
+
+def switches(lab: Lab) -> Deferral:
+    return lab.ends().target.metadata.sharing_deferral()
+
+
+def assigned(lab: Lab) -> int:
+    return lab.ends().target.count(
+        "SELECT COUNT() FROM PermissionSetAssignment WHERE PermissionSet.Name = 'Migration_Bypass'"
+    )
+
+
+def loaded(lab: Lab) -> int:
+    return len(lab.target.truth.created("Account"))
+
+
+def test_gates_are_open_while_rows_travel_and_put_back_in_the_end(make: Make) -> None:
+    lab = make()
+    lab.begin(PLAN.format(gates=BOTH))
+    seen: list[tuple[Deferral, int]] = []
+
+    def look(point: str) -> None:
+        if point == "before:intent:Upload":
+            seen.append((switches(lab), assigned(lab)))
+
+    result = lab.drive(fuse=look)
+    assert result.exit_code is ExitCode.OK, result.stop
+    assert result.summary.run.status is RunStatus.COMPLETE
+    assert seen == [(ON, 1)]
+    assert (switches(lab), assigned(lab), loaded(lab)) == (OFF, 0, ACCOUNTS)
+    assert result.summary.held_gates == ()
+    # the org was recalculating after the switches went back, and that was waited for
+    jobs = lab.ends().target.query("SELECT Status FROM AsyncApexJob WHERE JobType = 'SharingRecalculation'")
+    assert {one["Status"] for one in jobs} == {"Completed"}
+    assert lab.drive(Goal.VERIFY).exit_code is ExitCode.OK
+
+
+def test_what_was_deferred_before_stays_deferred(make: Make) -> None:
+    lab = make()
+    lab.ends().target.metadata.set_deferral(Switch.SHARING_RULES, on=True)
+    lab.begin(PLAN.format(gates=SHARING))
+    assert lab.drive().exit_code is ExitCode.OK
+    assert switches(lab) == Deferral(sharing_rules=True)
+
+
+def test_without_the_feature_nothing_is_sent(make: Make) -> None:
+    lab = make(sharing_deferral=False)
+    lab.begin(PLAN.format(gates=SHARING))
+    result = lab.drive()
+    assert result.exit_code is ExitCode.REFUSED
+    assert result.stop is not None
+    assert result.stop.code == "gate-unavailable"
+    assert loaded(lab) == 0
+    assert lab.target.truth.created("Account") == []
+    assert not peek(lab.folder).held_gates
+
+
+def test_without_the_feature_the_plan_may_go_on(make: Make) -> None:
+    lab = make(sharing_deferral=False)
+    lab.begin(PLAN.format(gates="  - defer_sharing: {when_unavailable: skip}"))
+    result = lab.drive()
+    assert (result.exit_code, loaded(lab)) == (ExitCode.OK, ACCOUNTS)
+    assert result.summary.gates[0].note.startswith("skipped")
+
+
+def test_without_the_feature_a_person_may_do_it(make: Make) -> None:
+    lab = make(sharing_deferral=False)
+    lab.begin(PLAN.format(gates=MANUAL))
+    paused = lab.drive()
+    assert paused.exit_code is ExitCode.PAUSED
+    assert paused.stop is not None
+    assert paused.stop.code == "gate-unanswered"
+    assert "--confirm gate.1.defer_sharing" in paused.stop.hint
+    assert loaded(lab) == 0
+    ended = lab.drive(answers={"gate.1.defer_sharing": "ada"})
+    # the rows are loaded; that sharing is resumed is for a person again
+    assert loaded(lab) == ACCOUNTS
+    assert ended.stop is not None
+    assert (ended.stop.code, ended.exit_code) == ("gate-open", ExitCode.PAUSED)
+    assert [one.step for one in peek(lab.folder).held_gates] == ["gate.1.defer_sharing"]
+    assert lab.drive(Goal.RESTORE).stop is not None
+    closed = lab.drive(Goal.RESTORE, answers={"gate.1.defer_sharing": "grace"})
+    assert (closed.stop, closed.exit_code) == (None, ExitCode.OK)
+    assert closed.summary.run.status is RunStatus.COMPLETE
+    assert closed.summary.held_gates == ()
+
+
+def test_a_confirmation_is_waited_for_and_recorded(make: Make) -> None:
+    lab = make()
+    lab.begin(PLAN.format(gates="  - confirm: Integration users are frozen"))
+    paused = lab.drive()
+    assert paused.stop is not None
+    assert (paused.stop.code, paused.exit_code) == ("gate-unanswered", ExitCode.PAUSED)
+    assert lab.drive().exit_code is ExitCode.PAUSED
+    done = lab.drive(answers={"gate.1.confirm": "ada"})
+    assert (done.exit_code, loaded(lab)) == (ExitCode.OK, ACCOUNTS)
+    assert "ada" in done.summary.gates[0].note
+
+
+def test_a_missing_permission_set_stops_before_anything_is_sent(make: Make) -> None:
+    lab = make()
+    lab.begin(PLAN.format(gates=SHARING + "\n  - bypass_automation: {permission_set: Nope}"))
+    result = lab.drive()
+    assert result.stop is not None
+    assert result.stop.code == "gate-unavailable"
+    assert "Nope" in result.stop.what
+    # the gate that was open already is put back at once
+    assert (switches(lab), loaded(lab)) == (OFF, 0)
+
+
+def test_a_stopped_run_puts_its_gates_back_and_passes_them_again(make: Make) -> None:
+    lab = make()
+    lab.begin(PLAN.format(gates=BOTH))
+    refusal = Fault(
+        kind=FaultKind.STATUS,
+        method="POST",
+        path=r".*/jobs/ingest$",
+        code=400,
+        body=b'[{"errorCode":"INVALIDJOB","message":"no"}]',
+    )
+    lab.target.faults.append(refusal)
+    stopped = lab.drive()
+    assert stopped.exit_code is ExitCode.REFUSED
+    assert (switches(lab), assigned(lab)) == (OFF, 0)
+    assert stopped.summary.held_gates == ()
+    assert lab.drive().exit_code is ExitCode.OK
+    assert (switches(lab), assigned(lab), loaded(lab)) == (OFF, 0, ACCOUNTS)
+    gates = [one for one in read_ledger(lab.folder).attempts if one.kind is AttemptKind.GATE]
+    assert [one.try_no for one in gates if one.step == "gate.1.defer_sharing"] == [1, 2]
+
+
+def kill_at(point: int) -> tuple[Callable[[str], None], list[str]]:
+    """A fuse that ends the process at the n-th point of the protocol; the points it saw."""
+    seen: list[str] = []
+
+    def fuse(name: str) -> None:
+        seen.append(name)
+        if len(seen) == point:
+            raise Killed(name)
+
+    return fuse, seen
+
+
+@pytest.mark.parametrize("taken_up", ["resumed", "only put back"])
+def test_killed_anywhere_the_switches_end_as_they_were(make: Make, taken_up: str, tmp_path: Path) -> None:
+    base = make()
+    for point in range(1, 10_000):
+        lab = Lab(base.source, base.target, base.clock, tmp_path / f"run-{point}")
+        before = loaded(lab)
+        lab.begin(PLAN.format(gates=BOTH))
+        fuse, seen = kill_at(point)
+        try:
+            lab.drive(fuse=fuse)
+        except Killed:
+            held = {one.step for one in peek(lab.folder).held_gates}
+            if switches(lab) != OFF:
+                assert "gate.1.defer_sharing" in held, seen[-1]
+            if assigned(lab):
+                assert "gate.2.permission_set" in held, seen[-1]
+        else:
+            break
+        if taken_up == "resumed":
+            assert lab.drive().exit_code is ExitCode.OK
+            assert loaded(lab) - before == ACCOUNTS
+        else:
+            assert lab.drive(Goal.RESTORE).exit_code is ExitCode.OK
+        assert (switches(lab), assigned(lab)) == (OFF, 0), seen[-1]
+        assert not peek(lab.folder).held_gates
+    assert point > 30
