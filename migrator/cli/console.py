@@ -143,11 +143,26 @@ def print_outcomes(summary: Summary) -> None:
     for one in summary.steps:
         table.add_row(*_cells(one, shown))
     _print(table)
+    if summary.held_gates:
+        print_gates(summary)
     for one in summary.steps:
         for code, count in one.faults.items():
             _print(Text(plain(f"  {one.step}: {count:,} rows {code}"), style="red"))
         for told in one.notes:
             _print(Text(plain(f"  {one.step}: {told}"), style="dim"))
+
+
+def print_gates(summary: Summary) -> None:
+    """The gates and how each stands; what is to be put back stands out."""
+    if not summary.gates:
+        return
+    table = Table(title="gates", title_justify="left")
+    for heading in ("gate", "what it does", "state", "note"):
+        table.add_column(heading)
+    for one in summary.gates:
+        state = f"[red]{one.state}, to be put back[/]" if one.held else one.state
+        table.add_row(plain(one.step), plain(one.what), state, plain(one.note))
+    _print(table)
 
 
 def _cells(one: StepSummary, shown: Iterable[Outcome]) -> list[str]:
@@ -188,6 +203,20 @@ class _Console(Console):
         raise BrokenPipeError
 
 
+def gates_json(summary: Summary) -> list[dict[str, object]]:
+    """The gates as JSON values."""
+    return [
+        {
+            "step": one.step,
+            "what": one.what,
+            "state": one.state,
+            "to_put_back": one.held,
+            "note": one.note,
+        }
+        for one in summary.gates
+    ]
+
+
 def summary_json(summary: Summary, exit_code: ExitCode) -> dict[str, object]:
     """The summary as JSON values."""
     return {
@@ -197,6 +226,7 @@ def summary_json(summary: Summary, exit_code: ExitCode) -> dict[str, object]:
         "complete": summary.complete,
         "verified": summary.verified,
         "exit_code": int(exit_code),
+        "gates": gates_json(summary),
         "steps": [
             {
                 "step": one.step,

@@ -42,6 +42,14 @@ def variables(command: Decorated) -> Decorated:
     )(command)
 
 
+confirmations = click.option(
+    "--confirm",
+    "confirmed",
+    multiple=True,
+    metavar="GATE",
+    help="Confirm a gate that waits for a person, by its step id. Goes into the log with your name.",
+)
+
 DEFAULT_ORGS = Path(".migrator/orgs.yaml")
 DEFAULT_STATE = Path(".migrator/runs")
 

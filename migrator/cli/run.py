@@ -5,7 +5,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -14,12 +14,13 @@ import click
 
 from migrator.cli import options, reviewed
 from migrator.cli.boundary import show
-from migrator.cli.console import make_console, print_outcomes, print_verification, summary_json
+from migrator.cli.console import make_console, print_gates, print_outcomes, print_verification, summary_json
 from migrator.cli.failpoint import make_fuse
 from migrator.cli.orgs import Orgs
 from migrator.clock import Clock, SystemClock
 from migrator.errors import ExitCode, PlanInvalid, has_errors
 from migrator.executor import (
+    BY_HAND,
     Approved,
     Drive,
     Ends,
@@ -78,6 +79,7 @@ def _driving(command: options.Decorated) -> options.Decorated:
     help="Run exactly what `migrator plan --out` saved; PLAN is left out then.",
 )
 @reviewed.accept_option
+@options.confirmations
 @_driving
 @options.as_json
 def run(
@@ -90,6 +92,7 @@ def run(
     ledger_url: str,
     saved: Path | None,
     accept: bool,
+    confirmed: tuple[str, ...],
     workers: int,
     memory: int,
     as_json: bool,
@@ -105,7 +108,7 @@ def run(
       migrator run --plan-file reviewed.json
     """
     clock = SystemClock()
-    told = _Told(as_json, orgs_path, state_dir)
+    told = _Told(as_json, orgs_path, state_dir, confirmed=confirmed)
     begin = _Beginning(clock, state_dir, ledger_url, workers, memory, told)
     if saved is not None:
         if plan_file is not None or given or vars_file is not None:
@@ -167,6 +170,7 @@ class _Beginning:
     help="Send the rest although the error budget is exceeded; budgets count anew from here. Goes into the log with your name.",
 )
 @reviewed.accept_option
+@options.confirmations
 @_driving
 @options.as_json
 def resume(
@@ -176,6 +180,7 @@ def resume(
     *,
     accept_failures: bool,
     accept: bool,
+    confirmed: tuple[str, ...],
     workers: int,
     memory: int,
     as_json: bool,
@@ -189,10 +194,16 @@ def resume(
     Example:
       migrator resume
     """
-    taken = _TakenUp(
-        Goal.LOAD, run_name, orgs_path, state_dir, who() if accept_failures else "", accept_plan=accept
+    taken = TakenUp(
+        Goal.LOAD,
+        run_name,
+        orgs_path,
+        state_dir,
+        who() if accept_failures else "",
+        accept_plan=accept,
+        confirmed=confirmed,
     )
-    return _take_up(taken, workers=workers, memory=memory, as_json=as_json)
+    return take_up(taken, workers=workers, memory=memory, as_json=as_json)
 
 
 @click.command()
@@ -210,13 +221,13 @@ def verify(run_name: str, orgs_path: Path, state_dir: Path, workers: int, memory
     Example:
       migrator verify
     """
-    taken = _TakenUp(Goal.VERIFY, run_name, orgs_path, state_dir)
-    return _take_up(taken, workers=workers, memory=memory, as_json=as_json)
+    taken = TakenUp(Goal.VERIFY, run_name, orgs_path, state_dir)
+    return take_up(taken, workers=workers, memory=memory, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
-class _TakenUp:
-    """Which run is taken up, to which goal, and who accepted what failed before (empty: nobody)."""
+class TakenUp:
+    """Which run is taken up, to which goal; who accepted what failed before (empty: nobody), and which gates are confirmed."""
 
     goal: Goal
     run_name: str
@@ -224,9 +235,11 @@ class _TakenUp:
     state_dir: Path
     accepted_by: str = ""
     accept_plan: bool = False
+    confirmed: tuple[str, ...] = ()
 
 
-def _take_up(taken: _TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
+def take_up(taken: TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
+    """Drive a run that exists to the goal, and tell how it ended."""
     clock = SystemClock()
     folder = options.find_run(taken.state_dir, taken.run_name)
     row = peek(folder).run
@@ -237,7 +250,7 @@ def _take_up(taken: _TakenUp, *, workers: int, memory: int, as_json: bool) -> in
             click.echo(f"run {row.run_id}")
         if taken.goal is Goal.LOAD:
             reviewed.follow_plan(row, folder, ends, clock, accept=taken.accept_plan)
-        told = _Told(as_json, taken.orgs_path, taken.state_dir, taken.accepted_by)
+        told = _Told(as_json, taken.orgs_path, taken.state_dir, taken.accepted_by, taken.confirmed)
         return _drive(folder, ends, clock, taken.goal, workers=workers, memory=memory, told=told)
 
 
@@ -248,17 +261,57 @@ def who() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """How the end is told: as JSON or as text, and with which options the next command finds the same run; who accepted what failed."""
+    """How the end is told, as JSON or as text, and with which options the next command finds the same run; what was decided."""
 
     as_json: bool
     orgs_path: Path
     state_dir: Path
     accepted_by: str = ""
+    confirmed: tuple[str, ...] = ()
 
 
 def _drive(
     folder: Path, ends: Ends, clock: Clock, goal: Goal, *, workers: int, memory: int, told: _Told
 ) -> int:
+    asked = [*told.confirmed]
+    while True:
+        result = _once(folder, ends, clock, goal, workers=workers, memory=memory, told=told, confirmed=asked)
+        gate = _gate_to_ask(result)
+        if not gate or told.as_json or not _asked(result):
+            break
+        asked.append(gate)
+    if told.as_json:
+        options.print_json({**summary_json(result.summary, result.exit_code), "stop": _stop_json(result)})
+        return result.exit_code
+    _tell(result, goal, folder.name, told)
+    return result.exit_code
+
+
+def _gate_to_ask(result: Result) -> str:
+    """The gate that waits for a person, when one is what stopped the run."""
+    stopped = result.stop is not None and result.stop.code in {"gate-unanswered", "gate-open"}
+    waiting = [one.step for one in result.summary.gates if one.note == BY_HAND or one.state == "shutting"]
+    return waiting[0] if stopped and waiting else ""
+
+
+def _asked(result: Result) -> bool:
+    """Whether somebody at the terminal says that it is so."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or result.stop is None:
+        return False
+    return click.confirm(f"{result.stop.what}. Is it so?", default=False)
+
+
+def _once(
+    folder: Path,
+    ends: Ends,
+    clock: Clock,
+    goal: Goal,
+    *,
+    workers: int,
+    memory: int,
+    told: _Told,
+    confirmed: Sequence[str],
+) -> Result:
     drive = Drive(
         folder,
         ends,
@@ -268,19 +321,15 @@ def _drive(
         memory_mb=memory,
         fuse=make_fuse(options.environment()),
         chance=secrets.SystemRandom().random,
+        answers=dict.fromkeys(confirmed, who()),
     )
     restore = _catch_signals(drive.interrupt)
     console = make_console(sys.stderr if told.as_json else sys.stdout, clock)
     try:
         with console:
-            result = drive.go(goal, console.update, accepted_by=told.accepted_by)
+            return drive.go(goal, console.update, accepted_by=told.accepted_by)
     finally:
         restore()
-    if told.as_json:
-        options.print_json({**summary_json(result.summary, result.exit_code), "stop": _stop_json(result)})
-        return result.exit_code
-    _tell(result, goal, folder.name, told)
-    return result.exit_code
 
 
 def _tell(result: Result, goal: Goal, name: str, told: _Told) -> None:
@@ -290,12 +339,15 @@ def _tell(result: Result, goal: Goal, name: str, told: _Told) -> None:
             + f" {result.stop.what} → {result.stop.hint}",
             err=True,
         )
-    if goal is Goal.VERIFY:
-        print_verification(result.summary)
-    else:
-        print_outcomes(result.summary)
+    match goal:
+        case Goal.VERIFY:
+            print_verification(result.summary)
+        case Goal.LOAD:
+            print_outcomes(result.summary)
+        case Goal.RESTORE:
+            print_gates(result.summary)
     command = _next(result, goal)
-    again = options.again(None if command == "report" else told.orgs_path, told.state_dir)
+    again = options.again(None if command in {"report", "status"} else told.orgs_path, told.state_dir)
     click.echo(f"next: migrator {command} {name}{again}")
 
 
@@ -305,6 +357,8 @@ def _stop_json(result: Result) -> dict[str, str] | None:
 
 
 def _next(result: Result, goal: Goal) -> str:
+    if goal is Goal.RESTORE:
+        return "gates close" if result.stop is not None else "status"
     if result.stop is not None:
         return "verify" if goal is Goal.VERIFY else "resume"
     moved = goal is Goal.LOAD and result.exit_code is not ExitCode.ROWS_FAILED

@@ -10,6 +10,7 @@ from migrator.executor.approved import (
     saved_text,
 )
 from migrator.executor.ends import Checked, Ends, check, check_offline
+from migrator.executor.gates import BY_HAND
 from migrator.executor.identity import check_lock, lock_text, parse_identity
 from migrator.executor.progress import Progress, StepProgress
 from migrator.executor.run import Goal, Policy
@@ -17,6 +18,7 @@ from migrator.executor.runs import Drive, Result, change_plan, load, new_run_id,
 from migrator.model.summary import Summary, summarize
 
 __all__ = [
+    "BY_HAND",
     "Approved",
     "Checked",
     "Drive",

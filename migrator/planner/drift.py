@@ -12,6 +12,7 @@ from typing import Any
 from migrator.model.plan import Operation
 from migrator.model.schedule import (
     ExtractStep,
+    GateStep,
     LinkStep,
     LoadStep,
     MatchStep,
@@ -68,7 +69,7 @@ def uses(step: Step) -> dict[tuple[Side, str], frozenset[str]]:
             return {(Side.TARGET, step.sobject): frozenset(one.rule.target for one in step.lookups)}
         case VerifyStep():
             return {(Side.TARGET, step.sobject): _plain(step.columns)}
-        case MatchStep():
+        case GateStep() | MatchStep():
             return {}
 
 

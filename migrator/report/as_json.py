@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from migrator.model.summary import StepSummary, VerificationSummary
+from migrator.model.summary import GateSummary, StepSummary, VerificationSummary
 from migrator.report.clean import moment
 from migrator.report.facts import OUTCOMES, Facts, kind_of, seconds_of
 
@@ -24,6 +24,7 @@ def as_json(facts: Facts) -> dict[str, Any]:
         },
         "steps": [_step(facts, one) for one in facts.summary.steps],
         "verification": [_verification(one) for one in facts.verification],
+        "gates": [_gate(one) for one in facts.gates],
         "schedule": {
             "steps": [{"step": one.id, "object": one.object_name} for one in schedule.steps],
             "edges": [
@@ -80,6 +81,17 @@ def _step(facts: Facts, step: StepSummary) -> dict[str, Any]:
         "started": moment(step.started) or None,
         "finished": moment(step.finished) or None,
         "seconds": seconds_of(step),
+    }
+
+
+def _gate(one: GateSummary) -> dict[str, Any]:
+    return {
+        "step": one.step,
+        "what": one.what,
+        "state": one.state,
+        "to_put_back": one.held,
+        "since": moment(one.since) or None,
+        "note": one.note,
     }
 
 

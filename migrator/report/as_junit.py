@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from migrator.model.run import StepPhase
-from migrator.model.summary import StepSummary, VerificationSummary
+from migrator.model.summary import GateSummary, StepSummary, VerificationSummary
 from migrator.report.clean import clean, moment
 from migrator.report.facts import Facts, counted, seconds_of
 
@@ -24,6 +24,7 @@ def as_junit(facts: Facts) -> str:
     """The report as an XML text."""
     cases = [_step_case(one) for one in facts.summary.steps]
     cases += [_verification_case(one) for one in facts.verification]
+    cases += [_gate_case(one) for one in facts.gates]
     root = ET.Element("testsuites", name=clean(f"migrator {facts.summary.run.plan_name}"))
     for suite in dict.fromkeys(one.suite for one in cases):
         _suite(root, suite, [one for one in cases if one.suite == suite], facts)
@@ -62,6 +63,11 @@ def _step_case(step: StepSummary) -> _Case:
     if step.phase is not StepPhase.DONE:
         return _Case("load", step.step, seconds, skipped="not finished")
     return _Case("load", step.step, seconds)
+
+
+def _gate_case(one: GateSummary) -> _Case:
+    failure = f"{one.what}: {one.state}, not put back" if one.held else ""
+    return _Case("gates", one.step, 0.0, failure=failure)
 
 
 def _detail(step: StepSummary) -> Iterator[str]:

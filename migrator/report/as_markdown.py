@@ -23,6 +23,7 @@ def _lines(facts: Facts) -> Iterator[str]:
     yield from _section("Records that were there already", _matches(facts))
     yield from _section("Why rows were refused or left out", _faults(facts))
     yield from _section("Verification", _verification(facts))
+    yield from _section("Gates", _gates(facts))
     yield from _section("Notes", _notes(facts))
     yield from _section("Where the rows are listed", _files(facts))
     yield from _section("Run", _run(facts))
@@ -121,6 +122,19 @@ def _verification(facts: Facts) -> Iterator[str]:
     ]
     header = ("object", "read back", "rows", "compared", "missing", "duplicated", "differing values")
     yield from _table(header, rows, numbers=2)
+
+
+def _gates(facts: Facts) -> Iterator[str]:
+    rows = [
+        [
+            markdown(one.step),
+            markdown(one.what),
+            f"**{one.state}, to be put back**" if one.held else one.state,
+            markdown(one.note),
+        ]
+        for one in facts.gates
+    ]
+    yield from _table(("gate", "what it does", "state", "note"), rows, numbers=4)
 
 
 def _notes(facts: Facts) -> Iterator[str]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from migrator.model.run import Outcome, RunStatus, StepPhase
 from migrator.model.schedule import LinkStep, LoadStep, MatchStep
-from migrator.model.summary import StepSummary, Summary, VerificationSummary
+from migrator.model.summary import GateSummary, StepSummary, Summary, VerificationSummary
 
 #: shown in this order, the good ones first
 OUTCOMES = tuple(Outcome)
@@ -77,6 +77,7 @@ class Facts:
     rows: int
     faults: tuple[Fault, ...]
     verification: tuple[VerificationSummary, ...]
+    gates: tuple[GateSummary, ...]
     files: tuple[RowsFile, ...]
 
     @property
@@ -114,6 +115,7 @@ def gather(summary: Summary, made: float, files: Sequence[RowsFile] = ()) -> Fac
         rows=sum(one.total or 0 for one in loaded),
         faults=tuple(_faults(summary)),
         verification=summary.verification,
+        gates=summary.gates,
         files=tuple(files),
     )
 

@@ -299,14 +299,14 @@ def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
 
 
 def test_a_run_is_found_by_a_unique_beginning(done: World) -> None:
-    name = next(done.state.glob("2*")).name
+    name = done.run.name
     assert done.call("status", name[:15]).code == 0
     told = done.call("status", "2020")
     assert (told.code, name in told.err) == (2, True)
 
 
 def test_a_file_that_is_gone_from_the_run_folder_is_told(done: World) -> None:
-    folder = next(done.state.glob("2*"))
+    folder = done.run
     for path in sorted(folder.glob("outcomes/*/*")):
         path.unlink()
     for command in ("verify", "report"):

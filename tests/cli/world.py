@@ -114,6 +114,12 @@ class World:
         """Where the runs are."""
         return self.folder / "runs"
 
+    @property
+    def run(self) -> Path:
+        """The folder of the only run; beside it are the leases of target objects."""
+        (found,) = (each for each in self.state.iterdir() if (each / "outcomes").is_dir())
+        return found
+
     def open(self) -> None:
         """Serve both orgs and write the orgs file."""
         self.servers = (serve(self.source), serve(self.target))

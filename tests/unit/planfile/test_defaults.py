@@ -29,6 +29,9 @@ OBJECT = (
 )
 
 
+GATE = "before: [{defer_sharing: %s}]\n"
+
+
 def plan(text: str) -> Plan:
     loaded, found = load_plan("p.yaml", {}, text=text)
     assert found == []
@@ -82,6 +85,10 @@ POLICY = {
 def test_saying_the_defaults_changes_nothing() -> None:
     told = defaults(inlined(plan_schema()))
     assert told == {
+        "before": [],
+        "before.defer_sharing.group_membership": True,
+        "before.defer_sharing.sharing_rules": True,
+        "before.defer_sharing.when_unavailable": "required",
         "defaults": {},
         **{f"run_budget.{key}": value for key, value in BUDGET.items()},
         **{f"{holder}.{key}": value for holder in ("defaults", "objects") for key, value in POLICY.items()},
@@ -118,6 +125,9 @@ def test_saying_the_defaults_changes_nothing() -> None:
     silent, said = plan(HEAD + "source: {files: .}\n" + OBJECT), plan(text)
     assert replace(silent, places={}) == replace(said, places={})
     assert silent.digest == said.digest
+    told_all = "{group_membership: true, sharing_rules: true, when_unavailable: required}"
+    short, long = (plan(HEAD + "source: {files: .}\n" + GATE % given + OBJECT) for given in ("{}", told_all))
+    assert replace(short, places={}) == replace(long, places={})
 
 
 _SCALARS = st.sampled_from(["A", "all", "keep", "null", "", None, True, 1, 0, 2.5])

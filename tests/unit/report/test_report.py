@@ -13,7 +13,7 @@ from defusedxml.ElementTree import fromstring
 from jsonschema import Draft202012Validator
 
 from migrator.model.run import Outcome, RunStatus
-from migrator.model.summary import Summary
+from migrator.model.summary import GateSummary, Summary
 from migrator.report import RowsFile, render_html, render_json, render_junit, render_markdown
 from migrator.resources import resource
 from tests.unit.report.runs import HOSTILE, STARTED, a_run
@@ -157,3 +157,19 @@ def test_the_picture_points_to_the_right() -> None:
     paths = re.findall(r'class="edge" d="M(\d+) \d+C[-\d ]+ (\d+) \d+"', html)
     assert len(paths) == 4  # those of verification are not drawn
     assert all(int(begin) < int(end) for begin, end in paths)
+
+
+def test_a_gate_that_is_not_put_back_stands_out_in_every_form() -> None:
+    gate = GateSummary("gate.1.defer_sharing", f"defer {HOSTILE}", "open", held=True, since=STARTED, note="")
+    summary = replace(a_run(), gates=(gate, replace(gate, step="gate.2.confirm", held=False, state="shut")))
+    report = render_json(summary, made=MADE)
+    assert [one["to_put_back"] for one in report["gates"]] == [True, False]
+    schema = json.loads(resource("schemas", "report.schema.json").read_text(encoding="utf-8"))
+    assert list(Draft202012Validator(schema).iter_errors(json.loads(json.dumps(report)))) == []
+    assert set(report["gates"][0]) == set(schema["properties"]["gates"]["items"]["properties"])
+    assert "open, to be put back" in render_markdown(summary, made=MADE)
+    html = render_html(summary, made=MADE)
+    assert "open, to be put back" in html
+    assert "<script>alert" not in html
+    suites = fromstring(render_junit(summary, made=MADE))
+    assert [each.get("failures") for each in suites if each.get("name") == "gates"] == ["1"]
