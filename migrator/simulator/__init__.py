@@ -25,7 +25,7 @@ from migrator.simulator.schema.files import load_schema
 from migrator.simulator.schema.sources import SchemaKind, load_schema_from
 from migrator.simulator.seed import load_csv_folder
 from migrator.simulator.server import Server, serve, wsgi_app
-from migrator.simulator.settings import OrgSettings
+from migrator.simulator.settings import BackgroundWriter, LockOrder, LockSettings, LookupLocks, OrgSettings
 from migrator.simulator.tls import Authority, make_authority
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Act",
     "ActKind",
     "Authority",
+    "BackgroundWriter",
     "Cut",
     "Edit",
     "Fault",
@@ -40,6 +41,9 @@ __all__ = [
     "FaultKind",
     "JobFault",
     "JobFaultKind",
+    "LockOrder",
+    "LockSettings",
+    "LookupLocks",
     "Org",
     "OrgClock",
     "OrgSettings",

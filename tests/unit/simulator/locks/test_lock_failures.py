@@ -147,6 +147,17 @@ def test_serial_batches_of_two_jobs_are_not_in_each_other_s_way() -> None:
         assert (sum(failed) > 0) is (mode == "Parallel")
 
 
+def test_one_job_contends_with_itself() -> None:
+    failed = []
+    for parallelism in (1, 3):
+        load = Load(sobject_seconds={"Contact": 0.03}, batch_parallelism=parallelism)
+        (account,) = load.seed("Account", ["Name"], [["A"]])
+        done = load.finish(load.start("Contact", "LastName,AccountId", contacts(load, [account], 20_400)))
+        failed.append(done.failed)
+    assert failed[0] == 0
+    assert failed[1] > 0  # the third of three batches waits for two transactions of six seconds
+
+
 def test_groups_are_changed_one_at_a_time() -> None:
     load = Load(row_seconds=SLOW)
     hold(load, [GROUP], 60.0)
