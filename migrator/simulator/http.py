@@ -107,7 +107,7 @@ class ApiError(Exception):
         fields: Sequence[str] | None = None,
         code_first: bool = False,
         headers: Mapping[str, str] | None = None,
-        more: Sequence[Mapping[str, Any]] = (),
+        listed: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
@@ -116,17 +116,21 @@ class ApiError(Exception):
         self.fields = fields
         self.code_first = code_first
         self.headers = dict(headers or {})
-        self.more = more  # errors after the first
+        self.listed = (
+            listed  # all errors as they are printed, where there is more to say than code and message
+        )
 
     def body(self) -> list[dict[str, Any]]:
         """The envelope; subsystems differ in the order of the keys and in whether `fields` is there."""
+        if self.listed:
+            return list(map(dict, self.listed))
         if self.code_first:
             found: dict[str, Any] = {"errorCode": self.code, "message": self.message}
         else:
             found = {"message": self.message, "errorCode": self.code}
         if self.fields is not None:
             found["fields"] = list(self.fields)
-        return [found, *map(dict, self.more)]
+        return [found]
 
 
 def not_found() -> ApiError:

@@ -42,7 +42,14 @@ class Call:
     @property
     def context(self) -> Context:
         """What a transaction of this request runs under."""
-        return Context(self.user_id, self.now, f"{self.request.method} {self.request.path}")
+        allow_save = self.duplicate_rule("allowSave")
+        return Context(self.user_id, self.now, f"{self.request.method} {self.request.path}", allow_save)
+
+    def duplicate_rule(self, option: str) -> bool:
+        """Whether the duplicate rule header (`allowSave=true; includeRecordDetails=true`) has the option."""
+        given = self.request.headers.get("Sforce-Duplicate-Rule-Header", "")
+        pairs = dict(each.partition("=")[::2] for each in given.replace(" ", "").lower().split(";"))
+        return pairs.get(option.lower()) == "true"
 
 
 Handler = Callable[[OrgState, Call], Response]

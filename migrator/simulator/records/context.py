@@ -10,3 +10,4 @@ class Context:
     actor: str  # the user's id
     now: float
     origin: str = ""  # a job's id, or `METHOD path`
+    allow_save: bool = False  # duplicate rules that alert are overruled

@@ -4,12 +4,32 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, overload
 
 
+class Match(NamedTuple):
+    """Records that a matching rule found."""
+
+    sobject: str
+    rule: str
+    engine: str  # ExactMatchEngine or FuzzyMatchEngine
+    ids: tuple[str, ...]
+
+
+class Duplicate(NamedTuple):
+    """What a duplicate rule says about a row."""
+
+    sobject: str
+    rule: str
+    message: str
+    allow_save: bool  # an alert, which the client may overrule
+    matches: tuple[Match, ...]
+
+
 class RowError(NamedTuple):
     """One error of one row."""
 
     status_code: str
     message: str
     fields: tuple[str, ...] = ()
+    duplicate: Duplicate | None = None
 
     def bulk(self) -> str:
         """As Bulk API results print it: `STATUS_CODE:message:field1,field2 --`."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from migrator.simulator.records.choices import choice_checks
 from migrator.simulator.records.dml import Dml
+from migrator.simulator.records.duplicates import add_duplicate_rules
 from migrator.simulator.records.formulas import add_formula_fields
 from migrator.simulator.records.personaccounts import add_person_accounts
 from migrator.simulator.records.store import Store
@@ -27,3 +28,4 @@ def add_rules(
             dml.rules(sobject.name).validations.append(validate)
     add_person_accounts(dml, store, truth)
     add_summaries(dml, store)
+    add_duplicate_rules(dml, store)

@@ -14,9 +14,9 @@ from migrator.simulator.records.dml import MAX_ROWS
 from migrator.simulator.records.results import HeaderFault, RowError, RowResult
 from migrator.simulator.records.rollback import ROLLED_BACK
 from migrator.simulator.rest.bodies import read_collection
+from migrator.simulator.rest.duplicates import errors_json
 from migrator.simulator.rest.rowjson import (
     cells_of,
-    errors_json,
     record_json,
     rows_of,
     selected_fields,
@@ -64,11 +64,11 @@ def _runs(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapp
 
 
 def _create(org: OrgState, call: Call) -> Response:
-    return answer([_result(each) for each in _save(org, call, Operation.INSERT)])
+    return answer([_result(org, call, each) for each in _save(org, call, Operation.INSERT)])
 
 
 def _update(org: OrgState, call: Call) -> Response:
-    return answer([_result(each) for each in _save(org, call, Operation.UPDATE)])
+    return answer([_result(org, call, each) for each in _save(org, call, Operation.UPDATE)])
 
 
 def _upsert(org: OrgState, call: Call) -> Response:
@@ -78,7 +78,7 @@ def _upsert(org: OrgState, call: Call) -> Response:
         text = f"Provided external ID field does not exist or is not accessible: {call.params['field']}"
         raise ApiError(404, "NOT_FOUND", text, code_first=True)
     results = _save(org, call, Operation.UPSERT, key=key.name, only=sobject)
-    return answer([{**_result(each), "created": each.created} for each in results])
+    return answer([{**_result(org, call, each), "created": each.created} for each in results])
 
 
 def _save(
@@ -138,11 +138,11 @@ def _refused(fault: RowError) -> RowResult:
     return RowResult(None, False, False, (fault,))
 
 
-def _result(result: RowResult) -> dict[str, Any]:
+def _result(org: OrgState, call: Call, result: RowResult) -> dict[str, Any]:
     """One row of the answer; failed rows have no id."""
     if result.success:
         return {"id": result.id, "success": True, "errors": []}
-    return {"success": False, "errors": errors_json(result.errors)}
+    return {"success": False, "errors": errors_json(org, call, result.errors)}
 
 
 def _delete(org: OrgState, call: Call) -> Response:
@@ -154,7 +154,7 @@ def _delete(org: OrgState, call: Call) -> Response:
         raise ApiError(400, "EXCEEDED_ID_LIMIT", text)
     whole = call.request.query.get("allOrNone") == "true"
     results = delete(org, listed, call.context, all_or_none=whole)
-    return answer([_result(each) for each in results])
+    return answer([_result(org, call, each) for each in results])
 
 
 def _retrieve(org: OrgState, call: Call) -> Response:

@@ -169,11 +169,3 @@ def selected_fields(sobject: SObject, names: str | Sequence[str] | None) -> list
             raise ApiError(400, "INVALID_FIELD", no_such_column(sobject, name.strip()).message)
         found.append(field)
     return found
-
-
-def errors_json(errors: Iterable[RowError]) -> list[dict[str, Any]]:
-    """Errors of a row in a collection."""
-    return [
-        {"statusCode": each.status_code, "message": each.message, "fields": list(each.fields)}
-        for each in errors
-    ]

@@ -13,6 +13,7 @@ from migrator.simulator.records.values import seconds
 from migrator.simulator.rest.bodies import content, read_record
 from migrator.simulator.rest.conditional import conditional
 from migrator.simulator.rest.describe import describe_brief, describe_global, describe_sobject
+from migrator.simulator.rest.duplicates import error_json
 from migrator.simulator.rest.rowjson import Cells, cells_of, record_json, rows_of, selected_fields
 from migrator.simulator.router import Call, Route
 from migrator.simulator.schema.model import Field, SObject
@@ -84,15 +85,12 @@ def _read(call: Call, sobject: SObject, table: Table, seq: int) -> Response:
     return conditional(call.request, body, seconds(stamp))
 
 
-def refuse(errors: tuple[RowError, ...], *, status: int = 400) -> ApiError:
+def refuse(org: OrgState, call: Call, errors: tuple[RowError, ...], *, status: int = 400) -> ApiError:
     """A row's errors as the answer to a request for that one row."""
-    first, *others = errors
+    first = errors[0]
     gone = first.status_code in _GONE and status == 404
-    more = [
-        {"message": each.message, "errorCode": each.status_code, "fields": list(each.fields)}
-        for each in others
-    ]
-    return ApiError(404 if gone else 400, first.status_code, first.message, fields=first.fields, more=more)
+    listed = [error_json(org, call, each) for each in errors]
+    return ApiError(404 if gone else 400, first.status_code, first.message, listed=listed)
 
 
 def _run(
@@ -124,7 +122,7 @@ def _create(org: OrgState, call: Call) -> Response:
         )
     result = _run(org, call, sobject, Operation.INSERT, _cells(org, call, sobject))
     if not result.success:
-        raise refuse(result.errors)
+        raise refuse(org, call, result.errors)
     headers = {"Location": f"{call.base}/sobjects/{sobject.name}/{result.id}"}
     return answer({"id": result.id, "success": True, "errors": []}, status=201, headers=headers)
 
@@ -139,7 +137,7 @@ def _update(org: OrgState, call: Call) -> Response:
         )
     result = _run(org, call, sobject, Operation.UPDATE, {"Id": record_id, **cells})
     if not result.success:
-        raise refuse(result.errors)
+        raise refuse(org, call, result.errors)
     return Response(204, Headers())
 
 
@@ -152,7 +150,7 @@ def _remove(org: OrgState, call: Call, sobject: SObject, record_id: str) -> Resp
     _seq(org.store.table(sobject.name), record_id)
     result = _run(org, call, sobject, Operation.DELETE, {"Id": record_id})
     if not result.success:
-        raise refuse(result.errors, status=404)
+        raise refuse(org, call, result.errors, status=404)
     return Response(204, Headers())
 
 
@@ -216,7 +214,7 @@ def _upsert(org: OrgState, call: Call) -> Response:
         org, call, sobject, Operation.UPSERT, {**cells, field.name: call.params["value"]}, field.name
     )
     if not result.success:
-        raise refuse(result.errors)
+        raise refuse(org, call, result.errors)
     body: dict[str, Any] = {"id": result.id, "success": True, "errors": []}
     headers = {"Location": f"{call.base}/sobjects/{table.sobject.name}/{result.id}"}
     if call.api < CREATED_SINCE and not result.created:

@@ -10,7 +10,8 @@ from migrator.simulator.locks.requests import execute, transact
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.compile import Api, Operation
 from migrator.simulator.records.results import HeaderFault, RowError
-from migrator.simulator.rest.rowjson import Cells, cells_of, errors_json, rows_of
+from migrator.simulator.rest.duplicates import errors_json
+from migrator.simulator.rest.rowjson import Cells, cells_of, rows_of
 from migrator.simulator.rest.rows import sobject_of
 from migrator.simulator.router import Call, Route
 from migrator.simulator.savepoint import Savepoint
@@ -55,7 +56,9 @@ def _create(org: OrgState, call: Call) -> Response:
 
     bad = transact(org, insert)
     if bad:
-        results = [{"referenceId": leaf.reference, "errors": errors_json(leaf.errors)} for leaf in bad]
+        results = [
+            {"referenceId": leaf.reference, "errors": errors_json(org, call, leaf.errors)} for leaf in bad
+        ]
         return answer({"hasErrors": True, "results": results}, status=400)
     made = [{"referenceId": leaf.reference, "id": leaf.id} for leaf in leaves]
     return answer({"hasErrors": False, "results": made}, status=201)

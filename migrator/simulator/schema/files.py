@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 
 from migrator.simulator.schema.custom import changed_field, custom_field, custom_object
+from migrator.simulator.schema.duplicaterules import check_duplicate_rules, duplicate_rules
 from migrator.simulator.schema.features import with_custom_targets
 from migrator.simulator.schema.fieldline import parse_fields
 from migrator.simulator.schema.formulas import check_formulas
@@ -124,6 +125,7 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
         if person_accounts:
             objects = with_person_accounts(objects)
         check_formulas(objects)
+        check_duplicate_rules(objects)
         people = read_people(sections)
     except ValueError as fault:
         raise SchemaInvalid(str(fault)) from fault
@@ -150,13 +152,18 @@ def _laid_over(held: SObject | None, name: str, described: Mapping[str, Any], pl
         check_dependencies(fields)
         types = record_types(described.get("record_types") or (), fields)
         rules = validation_rules(described.get("validation_rules") or ())
+        duplicates = duplicate_rules(name, described.get("duplicate_rules") or ())
     except (KeyError, ValueError, TypeError) as fault:
         raise SchemaInvalid(f"{name}: {fault}") from fault
     if types and "RecordTypeId" not in fields:
         record_type = "RecordTypeId reference to=RecordType as=RecordType system label=Record_Type_ID"
         fields["RecordTypeId"] = parse_fields(record_type)[0]
     return replace(
-        base, fields=tuple(fields.values()), record_types=types or base.record_types, validation_rules=rules
+        base,
+        fields=tuple(fields.values()),
+        record_types=types or base.record_types,
+        validation_rules=rules,
+        duplicate_rules=duplicates,
     )
 
 

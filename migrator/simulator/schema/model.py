@@ -203,6 +203,52 @@ class ValidationRule:
     active: bool = True
 
 
+class DuplicateAction(StrEnum):
+    """What a duplicate rule does about a match."""
+
+    ALLOW = "allow"  # nothing that an API shows
+    ALERT = "alert"  # refuse, unless the client says that it saves all the same
+    BLOCK = "block"
+
+
+class MatchMethod(StrEnum):
+    """How a matching rule compares two fields."""
+
+    EXACT = "exact"  # but for case and blanks around
+    NORMALISED = "normalised"  # letters and digits only, without accents
+
+
+@dataclass(frozen=True, slots=True)
+class MatchField:
+    """A field that must match, of the record and of the sObject that is looked through."""
+
+    field: str
+    other: str
+    method: MatchMethod = MatchMethod.EXACT
+    blanks: bool = False  # two blank fields match
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingRule:
+    """All of these fields match."""
+
+    name: str
+    sobject: str
+    fields: tuple[MatchField, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateRule:
+    """What is done about records that any of the matching rules finds."""
+
+    name: str
+    matching: tuple[MatchingRule, ...]
+    on_insert: DuplicateAction = DuplicateAction.BLOCK
+    on_update: DuplicateAction = DuplicateAction.BLOCK
+    message: str = "Use one of these records?"
+    active: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class SObject:
     """One sObject with its fields, findable by name without regard to case."""
@@ -224,6 +270,7 @@ class SObject:
     described: Mapping[str, Any] | None = attribute(default=None, repr=False, compare=False)
     brief: Mapping[str, Any] | None = attribute(default=None, repr=False, compare=False)
     validation_rules: tuple[ValidationRule, ...] = ()
+    duplicate_rules: tuple[DuplicateRule, ...] = ()
     _by_name: dict[str, Field] = attribute(init=False, default_factory=dict, repr=False, compare=False)
     _by_relationship: dict[str, Field] = attribute(
         init=False, default_factory=dict, repr=False, compare=False
