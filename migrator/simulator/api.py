@@ -6,7 +6,7 @@ from migrator.simulator.bulk.v1 import api as bulk1_api
 from migrator.simulator.bulk.v2 import ingest as bulk2_ingest
 from migrator.simulator.bulk.v2 import query as bulk2_query
 from migrator.simulator.metadata import api as metadata_api
-from migrator.simulator.rest import collections_api, composite_api, query_api, rows, tree_api
+from migrator.simulator.rest import collections_api, composite_api, query_api, related, rows, tree_api
 from migrator.simulator.router import Route
 
 
@@ -16,6 +16,7 @@ def routes() -> list[Route]:
         *endpoints.routes(),
         *discovery.routes(),
         *rows.routes(),
+        *related.routes(),
         *collections_api.routes(),
         *query_api.routes(),
         *tree_api.routes(),

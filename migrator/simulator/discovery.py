@@ -167,5 +167,5 @@ def routes() -> list[Route]:
         Route("GET", "/services/data", versions, public=True, counted=False),
         Route("GET", "/services/data/v{version}", resources),
         Route("GET", "/services/data/v{version}/limits", limits),
-        Route("GET", "/services/data/v{version}/limits/recordCount", record_count),
+        Route("GET", "/services/data/v{version}/limits/recordCount", record_count, since=40),
     ]

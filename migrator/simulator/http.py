@@ -59,13 +59,18 @@ class Request:
         return self.stream.read()
 
     def json(self) -> Any:
-        """The body as JSON, or the platform's parser error."""
+        """The body as JSON, or the platform's error: its parser's, or 415 for a body that says it is something else."""
+        kind = self.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
+        if kind and "json" not in kind:
+            text = f"The request's media type {kind} is not supported by this resource"
+            raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", text)
         try:
             return json.loads(self.read() or b"{}")
+        except json.JSONDecodeError as fault:
+            text = f"Unexpected character at [line:{fault.lineno}, column:{fault.colno}]"
+            raise ApiError(400, "JSON_PARSER_ERROR", text) from fault
         except ValueError as fault:
-            raise ApiError(
-                400, "JSON_PARSER_ERROR", f"Unexpected character at [line:1, column:1]: {fault}"
-            ) from fault
+            raise ApiError(400, "JSON_PARSER_ERROR", "Invalid UTF-8 at [line:1, column:1]") from fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ class ApiError(Exception):
         *,
         fields: Sequence[str] | None = None,
         code_first: bool = False,
+        fields_first: bool = False,
         headers: Mapping[str, str] | None = None,
         listed: Sequence[Mapping[str, Any]] = (),
     ) -> None:
@@ -115,6 +121,7 @@ class ApiError(Exception):
         self.message = message
         self.fields = fields
         self.code_first = code_first
+        self.fields_first = fields_first
         self.headers = dict(headers or {})
         self.listed = (
             listed  # all errors as they are printed, where there is more to say than code and message
@@ -128,7 +135,9 @@ class ApiError(Exception):
             found: dict[str, Any] = {"errorCode": self.code, "message": self.message}
         else:
             found = {"message": self.message, "errorCode": self.code}
-        if self.fields is not None:
+        if self.fields is not None and self.fields_first:
+            found = {"fields": list(self.fields), **found}
+        elif self.fields is not None:
             found["fields"] = list(self.fields)
         return [found]
 

@@ -47,6 +47,7 @@ class Org(OrgState):
         self._router = Router(api.routes())
         add_standard_rules(self)
         self.background.append(self.dml.recycle_bin)
+        self._answered = 0  # requests
         self._answering: dict[object, float] = {}  # requests, and since when
         self._limits = self.part(Limits)
         self.part(JobFaults).perform = self._perform
@@ -127,7 +128,7 @@ class Org(OrgState):
             route: Route | None = None
             try:
                 _check_length(request, self.settings.uri_bytes)
-                route, params = self._router.find(request.method, request.path)
+                route, params = self._router.find(_method(request), request.path)
                 user = "" if route.public else authenticate(self, request)
                 if route.counted and not route.public:
                     check_api_enabled(self, user)
@@ -156,6 +157,9 @@ class Org(OrgState):
         if route is not None and route.counted:
             more["Sforce-Limit-Info"] = self._limits.usage(self.now())
         more["Vary"] = "Accept-Encoding"
+        self._answered += 1
+        more |= dict.fromkeys(("X-SFDC-Request-Id", "X-Request-Id"), f"{self._answered:032x}")
+        more["X-SFDC-Edge-Cache"] = "MISS"
         response = _pretty(request, Response(response.status, response.headers.with_(more), response.body))
         return _compressed(request, response) if self.settings.compress else response
 
@@ -165,6 +169,11 @@ def _refusal(request: Request, error: ApiError) -> Response:
     if request.path.startswith(_ASYNC):
         return error_answer(request, error)
     return Response(error.status, Headers({"Content-Type": JSON, **error.headers}), dump(error.body()))
+
+
+def _method(request: Request) -> str:
+    """The method; clients that can only POST say the true one in the query string."""
+    return request.query.get("_HttpMethod", "POST") if request.method == "POST" else request.method
 
 
 def _check_length(request: Request, most: int) -> None:

@@ -64,6 +64,7 @@ class Route:
     handler: Handler
     public: bool = False  # needs no token
     counted: bool = True  # shows and costs API usage
+    since: int = OLDEST  # the first API version that has it
     _regex: list[re.Pattern[str]] = field(default_factory=list, repr=False, compare=False)
 
     def match(self, path: str) -> dict[str, str] | None:
@@ -91,7 +92,7 @@ class Router:
             if params is None:
                 continue
             if route.method == method:
-                _check_version(params)
+                _check_version(params, route.since)
                 return route, params
             allowed.append(route.method)
         if allowed:
@@ -105,7 +106,7 @@ def _size(path: str) -> int:
     return len(path.rstrip("/").split("/"))
 
 
-def _check_version(params: Mapping[str, str]) -> None:
+def _check_version(params: Mapping[str, str], since: int) -> None:
     version = params.get("version")
     if version is None:
         return
@@ -116,3 +117,5 @@ def _check_version(params: Mapping[str, str]) -> None:
         raise ApiError(
             410, "UNSUPPORTED_API_VERSION", f"The requested API version {version} has been retired"
         )
+    if int(found[1]) < since:
+        raise not_found()

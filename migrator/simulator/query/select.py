@@ -354,8 +354,13 @@ def _bulk_printer(printer: Printer) -> Printer:
     return printer
 
 
-def check_bulk(query: Query) -> None:
+def check_bulk(query: Query, sobject: SObject | None) -> None:
     """Refuse what no Bulk query job can do."""
+    for item in query.select:
+        path = item.expression if isinstance(item, tree.SelectExpression) else None
+        field = sobject.field(str(path)) if sobject and isinstance(path, tree.Path) else None
+        if field is not None and field.type is FieldType.BASE64:
+            raise QueryFault("FUNCTIONALITY_NOT_ENABLED", "Selecting base64 data not supported in Bulk Query")
     for problem in lint_bulk(query):
         if problem.kind is ProblemKind.UNSUPPORTED:
             grouped = problem.construct in {"subquery", "GROUP BY"}

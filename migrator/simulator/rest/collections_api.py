@@ -28,6 +28,26 @@ from migrator.simulator.schema.model import SObject
 
 MAX_CHUNKS = 10  # runs of records of one sObject
 MAX_RETRIEVED = 2_000
+SINCE, UPSERT_SINCE = 42, 46  # API versions
+NO_ATTRIBUTES = RowError(
+    "JSON_PARSER_ERROR",
+    "Nested object for polymorphic foreign key must have an attributes field before any other fields.",
+)
+# setup objects, which no call changes together with others; Apex guide, "sObjects That Cannot Be Used Together in DML"
+SETUP = frozenset(
+    {
+        "FieldPermissions",
+        "Group",
+        "GroupMember",
+        "ObjectPermissions",
+        "PermissionSet",
+        "PermissionSetAssignment",
+        "QueueSobject",
+        "SetupEntityAccess",
+        "User",
+        "UserRole",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +112,12 @@ def _save(
 
     def save(savepoint: Savepoint) -> list[RowResult]:
         results: list[RowResult] = []
+        first = runs[0][0]
         for name, records in runs:
-            results += _run(org, call, operation, key, name, records, only)
+            if (name in SETUP) is not (first in SETUP):
+                results += [_refused(_mixed(name, first))] * len(records)
+            else:
+                results += _run(org, call, operation, key, name, records, only)
         if body.all_or_none and any(not each.success for each in results):
             savepoint.rollback()
             return [RowResult(None, False, False, each.errors or (ROLLED_BACK,)) for each in results]
@@ -113,6 +137,8 @@ def _run(
 ) -> list[RowResult]:
     """Save consecutive records of one sObject: one transaction."""
     schema = org.view(call.user_id).schema
+    if only is not None and not name:
+        return [_refused(NO_ATTRIBUTES)] * len(records)
     sobject = schema.sobject(name)
     if sobject is None or (only is not None and sobject is not only):
         fault = RowError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
@@ -132,6 +158,14 @@ def _run(
         raise ApiError(400, "INVALID_FIELD", fault.text) from fault
     done = iter(execute(org, compiled, rows, call.context))
     return [_refused(each) if isinstance(each, RowError) else next(done) for each in found]
+
+
+def _mixed(name: str, first: str) -> RowError:
+    text = (
+        "DML operation on setup object is not permitted after you have updated a non-setup object (or vice versa):"
+        f" {name}, original object: {first}"
+    )
+    return RowError("MIXED_DML_OPERATION", text)
 
 
 def _refused(fault: RowError) -> RowResult:
@@ -192,10 +226,10 @@ def routes() -> list[Route]:
     """The collections resources."""
     base = "/services/data/v{version}/composite/sobjects"
     return [
-        Route("POST", base, _create),
-        Route("PATCH", base, _update),
-        Route("DELETE", base, _delete),
-        Route("PATCH", base + "/{sobject}/{field}", _upsert),
-        Route("GET", base + "/{sobject}", _retrieve),
-        Route("POST", base + "/{sobject}", _retrieve_posted),
+        Route("POST", base, _create, since=SINCE),
+        Route("PATCH", base, _update, since=SINCE),
+        Route("DELETE", base, _delete, since=SINCE),
+        Route("PATCH", base + "/{sobject}/{field}", _upsert, since=UPSERT_SINCE),
+        Route("GET", base + "/{sobject}", _retrieve, since=SINCE),
+        Route("POST", base + "/{sobject}", _retrieve_posted, since=SINCE),
     ]

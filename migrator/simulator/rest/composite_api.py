@@ -16,6 +16,8 @@ MAX_BIG = 5  # queries and collections among them
 MAX_GRAPHS, MAX_NODES, MAX_DEPTH, MAX_KINDS = 75, 500, 15, 15  # of Graph; REST API guide
 MAX_FAILED = 14  # graphs that fail before the rest is left
 COLLATED_SINCE = 49
+GRAPH_SINCE = 50
+CHECKED_SINCE = 52  # API version from which a reference with other characters fails the whole request
 _NAME = re.compile(r"[A-Za-z0-9]\w*", re.ASCII)
 _METHODS = ("POST", "PUT", "PATCH", "GET", "DELETE")
 _BATCH_HALTED = [{"errorCode": "BATCH_PROCESSING_HALTED", "message": "Batch processing halted per request"}]
@@ -30,7 +32,7 @@ def routes(inner: Sequence[Route]) -> list[Route]:
         Route("GET", base, _resources),
         Route("POST", base, partial(_composite, reach)),
         Route("POST", base + "/batch", partial(_batch, reach)),
-        Route("POST", base + "/graph", partial(_graphs, reach)),
+        Route("POST", base + "/graph", partial(_graphs, reach), since=GRAPH_SINCE),
     ]
 
 
@@ -64,7 +66,7 @@ def _limit(count: int, most: int, what: str) -> None:
 
 def _composite(inner: Inner, org: OrgState, call: Call) -> Response:
     body = _object(call.request.json(), "a composite request")
-    subs = _subs(_list(body, "compositeRequest"))
+    subs = _subs(call, _list(body, "compositeRequest"))
     _limit(len(subs), MAX_SUBREQUESTS, "subrequests")
     big = sum(bool(re.search(r"/(query|queryAll|composite/sobjects)(/|$)", sub.path)) for sub in subs)
     _limit(big, MAX_BIG, "queries and collections")
@@ -74,11 +76,11 @@ def _composite(inner: Inner, org: OrgState, call: Call) -> Response:
     return answer({"compositeResponse": [shown(*each) for each in zip(subs, responses, strict=True)]})
 
 
-def _subs(listed: Sequence[Any]) -> list[Sub]:
+def _subs(call: Call, listed: Sequence[Any]) -> list[Sub]:
     subs = [_sub(_object(each, "a subrequest")) for each in listed]
     names = [sub.reference for sub in subs]
     for name in names:
-        if not _NAME.fullmatch(name):
+        if call.api >= CHECKED_SINCE and not _NAME.fullmatch(name):
             raise ApiError(
                 400,
                 "INVALID_INPUT",
@@ -137,7 +139,7 @@ def _graphs(inner: Inner, org: OrgState, call: Call) -> Response:
     body = _object(call.request.json(), "a graph request")
     listed = [_object(each, "a graph") for each in _list(body, "graphs")]
     _limit(len(listed), MAX_GRAPHS, "graphs")
-    graphs = [(str(each.get("graphId", "")), _subs(_list(each, "compositeRequest"))) for each in listed]
+    graphs = [(str(each.get("graphId", "")), _subs(call, _list(each, "compositeRequest"))) for each in listed]
     names = [name for name, _ in graphs]
     if "" in names or len(set(names)) < len(names):
         raise ApiError(400, "INVALID_INPUT", "Every graph needs a graphId of its own")

@@ -11,14 +11,16 @@ from migrator.simulator.records.results import HeaderFault, RowError, RowResult
 from migrator.simulator.records.store import Table
 from migrator.simulator.records.values import seconds
 from migrator.simulator.rest.bodies import content, read_record
-from migrator.simulator.rest.conditional import conditional
+from migrator.simulator.rest.conditional import conditional, guard, tag_of
 from migrator.simulator.rest.describe import describe_brief, describe_global, describe_sobject
 from migrator.simulator.rest.duplicates import error_json
+from migrator.simulator.rest.related import follow
 from migrator.simulator.rest.rowjson import Cells, cells_of, record_json, rows_of, selected_fields
 from migrator.simulator.router import Call, Route
 from migrator.simulator.schema.model import Field, SObject
 
 _GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
+TAGGED = "Account"  # the one sObject whose records have entity tags
 CREATED_SINCE = 46  # from this API version on an upsert says whether it created
 
 
@@ -72,6 +74,13 @@ def _seq(table: Table, record_id: str) -> int:
     return seq
 
 
+def _check_form(sobject: SObject, record_id: str) -> None:
+    """Refuse what cannot be an id of the sObject, as writes do."""
+    if len(record_id) in {15, 18} and record_id.isalnum() and not is_id(record_id):
+        text = f"{sobject.label} ID: id value of incorrect type: {record_id}"
+        raise ApiError(400, "MALFORMED_ID", text, fields=["Id"], fields_first=True)
+
+
 def _get(org: OrgState, call: Call) -> Response:
     sobject = sobject_of(org, call)
     table = org.store.table(sobject.name)
@@ -82,7 +91,14 @@ def _read(call: Call, sobject: SObject, table: Table, seq: int) -> Response:
     fields = selected_fields(sobject, call.request.query.get("fields"))
     body = record_json(table, seq, fields, call.version)
     stamp = table.cell(seq, "SystemModstamp")
-    return conditional(call.request, body, seconds(stamp))
+    return conditional(call.request, body, seconds(stamp), tag=_tag(call, sobject, table, seq))
+
+
+def _tag(call: Call, sobject: SObject, table: Table, seq: int) -> str:
+    """The entity tag of a record, which is that of all its fields."""
+    if sobject.name != TAGGED:
+        return ""
+    return tag_of(record_json(table, seq, sobject.fields, call.version))
 
 
 def refuse(org: OrgState, call: Call, errors: tuple[RowError, ...], *, status: int = 400) -> ApiError:
@@ -129,7 +145,11 @@ def _create(org: OrgState, call: Call) -> Response:
 
 def _update(org: OrgState, call: Call) -> Response:
     sobject = sobject_of(org, call)
-    record_id = org.store.table(sobject.name).id_of(_seq(org.store.table(sobject.name), call.params["id"]))
+    table = org.store.table(sobject.name)
+    _check_form(sobject, call.params["id"])
+    seq = _seq(table, call.params["id"])
+    guard(call.request, seconds(table.cell(seq, "SystemModstamp")), _tag(call, sobject, table, seq))
+    record_id = table.id_of(seq)
     cells = _cells(org, call, sobject)
     if "Id" in cells:
         raise ApiError(
@@ -181,6 +201,9 @@ def _get_by_key(org: OrgState, call: Call) -> Response:
     file = content(org, call)
     if file is not None:
         return file
+    followed = follow(org, call, sobject_of(org, call), call.params["field"], call.params["value"])
+    if followed is not None:
+        return followed
     sobject, table, field = _key_field(org, call)
     found = _matches(call, table, field)
     if len(found) > 1:

@@ -187,6 +187,21 @@ def job_form(job: Job, stamp: Stamp = job_time) -> Shown:
     }
 
 
+def list_form(job: Job) -> Shown:
+    """The job as Bulk API 2.0 lists it, beside its own."""
+    names = ("id", "operation", "object", "createdById", "createdDate", "systemModstamp", "state")
+    shown = job_form(job)
+    listed = {name: shown[name] for name in names}
+    if job.spec.external_id:
+        listed["externalIdFieldName"] = job.spec.external_id
+    return listed | {
+        "concurrencyMode": shown["concurrencyMode"],
+        "contentType": shown["contentType"],
+        "apiVersion": shown["apiVersion"],
+        "jobType": "Classic",
+    }
+
+
 def batch_form(job: Job, batch: Batch, stamp: Stamp = job_time) -> Shown:
     """The batch, in the order of the XML form."""
     return {

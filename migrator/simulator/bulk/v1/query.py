@@ -67,7 +67,7 @@ class QueryQueue:
         text = batch.request.read().decode("utf-8", "replace")
         try:
             query = known or parse_query(text)
-            check_bulk(query)
+            check_bulk(query, self.org.sobject(query.sobject))
             if known is None and job.spec.chunking is not None and _may_be_cut(query):
                 self._cut(job, batch, query, now)
             else:

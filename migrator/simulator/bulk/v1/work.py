@@ -9,6 +9,7 @@ org go one at a time, next to the parallel ones.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from migrator.simulator.bulk.classic import ClassicJobs
 from migrator.simulator.bulk.csvdialect import CsvFault
 from migrator.simulator.bulk.faults import JobFaults
 from migrator.simulator.bulk.slots import Slots, Turn
@@ -23,7 +24,7 @@ from migrator.simulator.bulk.transaction import (
     run_rows,
 )
 from migrator.simulator.bulk.v1.content import RESULTS, BatchFault, read_request
-from migrator.simulator.bulk.v1.job import Batch, BatchState, Concurrency, Job, JobSpec, JobState
+from migrator.simulator.bulk.v1.job import Batch, BatchState, Concurrency, Job, JobSpec, JobState, list_form
 from migrator.simulator.bulk.v1.query import QueryQueue
 from migrator.simulator.faults.model import JobFaultKind
 from migrator.simulator.locks.misses import misses
@@ -50,11 +51,15 @@ class Work:
         self._slots = org.part(Slots)
         self._slots.feeders.append(self._sweep)
         self._queries = org.part(QueryQueue)
+        self._classic = org.part(ClassicJobs)
+        self._classic.listed = lambda: [list_form(job) for job in self.jobs.values()]
 
     def create(self, spec: JobSpec, version: str, user_id: str, now: float) -> Job:
         """A new job, open for batches."""
         job = Job(self.org.new_id("750"), spec, version, user_id, now, now)
         self.jobs[job.id] = job
+        if spec.chunking is not None:
+            self._classic.chunked.add(job.id)
         return job
 
     def submit(self, job: Job, request: bytes, request_type: str, now: float) -> Batch:

@@ -5,10 +5,12 @@ from itertools import islice
 from typing import Any
 
 from migrator.simulator.bulk.check import JobRefused, check_owner
+from migrator.simulator.bulk.classic import ClassicJobs
 from migrator.simulator.bulk.csvdialect import read_batch, write_header, write_rows
 from migrator.simulator.bulk.spool import spool_of
 from migrator.simulator.bulk.v2.create import invalid_value, read_creation, read_spec, refusal, worded
 from migrator.simulator.bulk.v2.job import IngestJob, JobState
+from migrator.simulator.bulk.v2.query_job import QueryWork
 from migrator.simulator.bulk.v2.work import IngestWork
 from migrator.simulator.http import ApiError, Headers, Response, answer, not_found
 from migrator.simulator.ids import to_18
@@ -17,6 +19,7 @@ from migrator.simulator.router import Call, Route
 
 MAX_BASE64 = 150_000_000  # bytes of an upload once it is in base64; "Limits"
 LIST_PAGE = 1_000
+SINCE = 41  # API version
 CSV_TYPE = "text/csv; charset=UTF-8"
 _JOBS = "/services/data/v{version}/jobs/ingest"
 _JOB = _JOBS + "/{id}"
@@ -33,16 +36,16 @@ _WORDS = {
 def routes() -> list[Route]:
     """The routes of ingest jobs."""
     return [
-        Route("POST", _JOBS, create),
-        Route("GET", _JOBS, list_jobs),
-        Route("GET", _JOB, show),
-        Route("PATCH", _JOB, change),
-        Route("DELETE", _JOB, delete),
-        Route("PUT", _JOB + "/batches", upload),
-        Route("GET", _JOB + "/successfulResults", successful),
-        Route("GET", _JOB + "/failedResults", failed),
-        Route("GET", _JOB + "/unprocessedrecords", unprocessed),
-        Route("GET", _JOB + "/unprocessedRecords", unprocessed),
+        Route("POST", _JOBS, create, since=SINCE),
+        Route("GET", _JOBS, list_jobs, since=SINCE),
+        Route("GET", _JOB, show, since=SINCE),
+        Route("PATCH", _JOB, change, since=SINCE),
+        Route("DELETE", _JOB, delete, since=SINCE),
+        Route("PUT", _JOB + "/batches", upload, since=SINCE),
+        Route("GET", _JOB + "/successfulResults", successful, since=SINCE),
+        Route("GET", _JOB + "/failedResults", failed, since=SINCE),
+        Route("GET", _JOB + "/unprocessedrecords", unprocessed, since=SINCE),
+        Route("GET", _JOB + "/unprocessedRecords", unprocessed, since=SINCE),
     ]
 
 
@@ -122,15 +125,18 @@ def delete(org: OrgState, call: Call) -> Response:
 
 
 def list_jobs(org: OrgState, call: Call) -> Response:
-    """Jobs, a thousand at a time."""
+    """Jobs, a thousand at a time: those of Bulk API v1 as well, unless one kind is asked for."""
     query = call.request.query
-    jobs = list(org.part(IngestWork).jobs.values())
-    if (
-        query.get("isPkChunkingEnabled", "").lower() == "true"
-        or query.get("jobType", "V2Ingest") != "V2Ingest"
-    ):
-        jobs = []
-    return _show(page_of_jobs(call, [job.list_form() for job in jobs], "jobs/ingest"))
+    kind = query.get("jobType", "")
+    listed: list[dict[str, Any]] = []
+    if kind in {"", "V2Ingest"}:
+        listed += [job.list_form() for job in org.part(IngestWork).jobs.values()]
+    if kind in {"", "Classic"}:
+        listed += org.part(ClassicJobs).listed()
+    if query.get("isPkChunkingEnabled", "").lower() == "true":
+        chunked = org.part(ClassicJobs).chunked
+        listed = [each for each in listed if each["id"] in chunked]
+    return _show(page_of_jobs(call, listed, "jobs/ingest"))
 
 
 def page_of_jobs(call: Call, listed: list[dict[str, Any]], resource: str) -> dict[str, Any]:
@@ -161,7 +167,11 @@ def successful(org: OrgState, call: Call) -> Response:
 
 
 def failed(org: OrgState, call: Call) -> Response:
-    """The rows that were refused, with the reason."""
+    """The rows that were refused, with the reason; a query job has none, and the header is quoted."""
+    query = org.part(QueryWork).jobs.get(to_18(call.params["id"]))
+    if query is not None and query.state is JobState.JOB_COMPLETE:
+        header = write_rows([("sf__Id", "sf__Error", *query.columns)], query.spec.dialect)
+        return Response(200, Headers({"Content-Type": CSV_TYPE}), header.encode())
     job = _ended(org, call)
     return _csv(job, ["sf__Id", "sf__Error"], job.bad.shuffled(_seed(org, job)))
 

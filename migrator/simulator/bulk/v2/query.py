@@ -14,10 +14,12 @@ from migrator.simulator.http import ApiError, Headers, Response, answer, not_fou
 from migrator.simulator.ids import to_18
 from migrator.simulator.limits import Limits
 from migrator.simulator.orgstate import OrgState
+from migrator.simulator.query.definitions import NAMES as DEFINITIONS
 from migrator.simulator.query.faults import QueryFault
 from migrator.simulator.query.select import bulk_rows, check_bulk, parse_query
 from migrator.simulator.router import Call, Route
 
+SINCE, PAGES_SINCE = 47, 58  # API versions
 RESULT_PAGES = 5  # pages named by one answer of resultPages
 _JOBS = "/services/data/v{version}/jobs/query"
 _JOB = _JOBS + "/{id}"
@@ -27,14 +29,14 @@ _TERMINATED = "Error encountered when deleting the job because the job is not te
 def routes() -> list[Route]:
     """The routes of query jobs."""
     return [
-        Route("POST", _JOBS, create),
-        Route("GET", _JOBS, list_jobs),
-        Route("GET", _JOB, show),
-        Route("PATCH", _JOB, change),
-        Route("DELETE", _JOB, delete),
-        Route("GET", _JOB + "/results", results),
-        Route("GET", _JOB + "/resultPages", result_pages),
-        Route("GET", _JOB + "/resultpages", result_pages),
+        Route("POST", _JOBS, create, since=SINCE),
+        Route("GET", _JOBS, list_jobs, since=SINCE),
+        Route("GET", _JOB, show, since=SINCE),
+        Route("PATCH", _JOB, change, since=SINCE),
+        Route("DELETE", _JOB, delete, since=SINCE),
+        Route("GET", _JOB + "/results", results, since=SINCE),
+        Route("GET", _JOB + "/resultPages", result_pages, since=PAGES_SINCE),
+        Route("GET", _JOB + "/resultpages", result_pages, since=PAGES_SINCE),
     ]
 
 
@@ -65,10 +67,12 @@ def _spec(org: OrgState, asked: Mapping[str, Any], now: float, user_id: str) -> 
         raise invalid_value("", "query")
     try:
         query = parse_query(text)
-        check_bulk(query)
+        check_bulk(query, org.sobject(query.sobject))
         bulk_rows(org.store, query, now, include_deleted=False, schema=org.view(user_id).schema)
     except QueryFault as fault:
         raise refusal(fault.code, fault.text(text)) from None
+    if query.sobject.lower() in DEFINITIONS:
+        raise refusal("INVALIDENTITY", f"Entity '{query.sobject}' is not supported by the Bulk API.")
     sobject = org.sobject(query.sobject)
     return QuerySpec(
         operation, text, query, sobject.name if sobject else query.sobject, delimiter, line_ending

@@ -21,6 +21,7 @@ from migrator.simulator.query.faults import QueryFault
 from migrator.simulator.query.select import bulk_rows
 from migrator.soql import Query
 
+IN_SELECT_ORDER = 50  # API version from which columns are in the order of SELECT; alphabetical before
 STEP_ROWS = 20_000  # rows of one look at the work
 
 
@@ -179,6 +180,10 @@ class QueryWork:
         except QueryFault as fault:  # the sObject's records decide some faults only now
             job.enter(JobState.FAILED, now, fault.text(job.spec.text))
             return
+        if float(job.version) < IN_SELECT_ORDER:
+            order = sorted(range(len(job.columns)), key=lambda place: job.columns[place].casefold())
+            job.columns = tuple(job.columns[place] for place in order)
+            job.source = (tuple(row[place] for place in order) for row in job.source)
         job.enter(JobState.IN_PROGRESS, now)
 
     def _sweep(self, now: float) -> None:

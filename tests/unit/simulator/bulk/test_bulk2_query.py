@@ -13,6 +13,7 @@ from migrator.simulator import Org
 from migrator.simulator.http import Response
 from migrator.simulator.records.compile import Operation
 from migrator.simulator.records.context import Context
+from tests.unit.simulator.conftest import Caller
 
 Call = Callable[..., Response]
 
@@ -198,3 +199,70 @@ def test_results_are_kept_for_a_week(org: Org, bulk: BulkQuery, clock: VirtualCl
     org.advance(clock.now())
     assert bulk.call("GET", f"/jobs/query/{job}").status in {401, 404}
     assert org.advance(clock.now()) is False
+
+
+def test_columns_were_alphabetical_before_version_50(call: Caller) -> None:
+    call.create("Account", Name="A", AccountNumber="7")
+    asked = {"operation": "query", "query": "SELECT Name, Id, AccountNumber FROM Account"}
+    for version, header in ((49, b'"AccountNumber","Id","Name"'), (50, b'"Name","Id","AccountNumber"')):
+        base = f"/services/data/v{version}.0/jobs/query"
+        job = call("POST", base, asked).json()["id"]
+        while call("GET", f"{base}/{job}").json()["state"] != "JobComplete":
+            pass
+        shown = call("GET", f"{base}/{job}/results").read().splitlines()
+        assert shown[0] == header
+        assert shown[1].startswith(b'"7"' if version == 49 else b'"A"')
+
+
+def test_result_pages_came_with_version_58(call: Caller) -> None:
+    for version, status in ((57, 404), (58, 200)):
+        base = f"/services/data/v{version}.0/jobs/query"
+        job = call("POST", base, {"operation": "query", "query": "SELECT Id FROM Account"}).json()["id"]
+        while call("GET", f"{base}/{job}").json()["state"] != "JobComplete":
+            pass
+        assert call("GET", f"{base}/{job}/resultPages").status == status
+
+
+def test_failed_rows_of_a_query_job_are_a_header(call: Caller) -> None:
+    job = call("POST", "/jobs/query", {"operation": "query", "query": "SELECT Id, Name FROM Account"}).json()[
+        "id"
+    ]
+    while call("GET", f"/jobs/query/{job}").json()["state"] != "JobComplete":
+        pass
+    assert call("GET", f"/jobs/ingest/{job}/failedResults").read() == b'"sf__Id","sf__Error","Id","Name"\n'
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("SELECT Body FROM Attachment", "FUNCTIONALITY_NOT_ENABLED"),
+        ("SELECT DurableId FROM FieldDefinition", "INVALIDENTITY"),
+    ],
+)
+def test_what_a_bulk_query_cannot_read(call: Caller, query: str, code: str) -> None:
+    refused = call("POST", "/jobs/query", {"operation": "query", "query": query})
+    assert (refused.status, refused.json()[0]["errorCode"]) == (400, code)
+
+
+def test_jobs_of_bulk_api_v1_are_listed_too(call: Caller) -> None:
+    made = call(
+        "POST", "/services/async/60.0/job", {"operation": "insert", "object": "Account", "contentType": "CSV"}
+    )
+    chunked = call(
+        "POST",
+        "/services/async/60.0/job",
+        {"operation": "query", "object": "Account", "contentType": "CSV"},
+        headers={"Sforce-Enable-PKChunking": "TRUE"},
+    )
+    classic, query = made.json()["id"], chunked.json()["id"]
+    ours = call("POST", "/jobs/ingest", {"object": "Account", "operation": "insert"}).json()["id"]
+
+    def listed(**asked: str) -> list[tuple[str, str]]:
+        found = call("GET", "/jobs/ingest", query=asked).json()
+        return [(each["id"], each["jobType"]) for each in found["records"]]
+
+    assert listed(jobType="V2Ingest") == [(ours, "V2Ingest")]
+    assert listed(jobType="Classic") == [(classic, "Classic"), (query, "Classic")]
+    assert len(listed()) == 3
+    assert listed(isPkChunkingEnabled="true") == [(query, "Classic")]
+    assert listed(jobType="BigObjectIngest") == []
