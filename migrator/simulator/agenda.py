@@ -9,7 +9,10 @@ from collections.abc import Callable
 
 from migrator.simulator.orgstate import OrgState
 
-STEP_ROWS = 4_000  # rows that take no time, in one look at the work; requests get their turn in between
+# one look at the work ends after so much of it, so that requests get their turn in between
+STEP_ROWS = 4_000  # rows that take no time
+STEP_SECONDS = 0.1  # of a clock that goes on by itself; work may be due faster than it can be done
+LOOKS = 16  # entries between looks at that clock
 
 Action = Callable[[float], int]  # takes the time; gives how many rows it dealt with that took no time
 Feeder = Callable[[float], bool]  # makes new entries of what waits; whether it stops here for this look
@@ -22,6 +25,7 @@ class Agenda:
         self.feeders: list[Feeder] = []
         self._entries: list[tuple[float, int, Action]] = []
         self._made = 0
+        self._clock = org.clock
         org.background.append(self)
 
     @property
@@ -39,10 +43,14 @@ class Agenda:
         fed = [feed(now) for feed in self.feeders]
         if any(fed):
             return True
-        rows = 0
+        rows = done = 0
+        began = self._clock.monotonic()
         while self._entries and self._entries[0][0] <= now:
             if rows >= STEP_ROWS:
                 return True
+            if done % LOOKS == LOOKS - 1 and self._clock.monotonic() - began > STEP_SECONDS:
+                return True
             time, _, action = heapq.heappop(self._entries)
             rows += action(time)
+            done += 1
         return False
