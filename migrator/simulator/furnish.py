@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from migrator.simulator.ids import to_18
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.records.values import moment
+from migrator.simulator.records.values import format_double, moment
 from migrator.simulator.schema.people import (
     ADMINISTRATOR,
     STANDARD_PROFILES,
@@ -29,6 +29,7 @@ class _Furnisher:
         self._profiles: dict[str, str] = {}  # ids by name
         self._sets: dict[str, str] = {}
         self._custom: dict[str, str] = {}
+        self._currency = next((each.code for each in org.schema.currencies if each.corporate), "")
 
     def everything(self) -> None:
         org, people = self._org, self._org.schema.people
@@ -58,6 +59,15 @@ class _Furnisher:
         self._sign()
         self._organization()
         self._add("Pricebook2", Name="Standard Price Book", IsActive="true", IsStandard="true")
+        for currency in self._org.schema.currencies:
+            self._add(
+                "CurrencyType",
+                IsoCode=currency.code,
+                ConversionRate=format_double(currency.rate),
+                DecimalPlaces="2",
+                IsActive="true" if currency.active else "false",
+                IsCorporate="true" if currency.corporate else "false",
+            )
         self._record_types()
         self._people(people, own)
 

@@ -23,6 +23,7 @@ MATCHED_BY = {
     "UserRole": "Name",
     "Pricebook2": "Name",
     "RecordType": "DeveloperName",
+    "CurrencyType": "IsoCode",
 }
 FIELD_LIMIT = 1 << 24  # characters of one cell
 

@@ -4,16 +4,19 @@ A column reads a whole frame of records at once. Parents are looked up once per 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 
+from migrator.simulator.query.currency import DOLLAR, converting, formatting
 from migrator.simulator.query.dates import FUNCTIONS
 from migrator.simulator.query.faults import QueryFault, unknown_field, unknown_parent, unknown_sobject
 from migrator.simulator.records.store import Store
+from migrator.simulator.rules.currencies import Rates
 from migrator.simulator.schema.model import Field, FieldType, Schema, SObject
 from migrator.soql import tree
 
-_PASSING = frozenset({"TOLABEL", "FORMAT", "CONVERTCURRENCY", "CONVERTTIMEZONE"})
+_PASSING = frozenset({"TOLABEL", "CONVERTTIMEZONE"})
+_MONEY = frozenset({"FORMAT", "CONVERTCURRENCY"})
 _MAX_HOPS = 5  # child-to-parent levels; SOQL reference, "Relationship query limitations"
 _MEMO = 500_000
 
@@ -64,6 +67,7 @@ class Scope:
     store: Store
     sobject: SObject
     schema: Schema  # as the user sees it
+    currency: str = ""  # the user's, where the org has several
     aliases: Mapping[str, tuple[str, ...]] = attribute(default_factory=dict)
     needed: dict[str, None] = attribute(default_factory=dict)  # fields to scan, in order of appearance
 
@@ -78,17 +82,48 @@ class Scope:
     def _function(self, call: tree.Call) -> Column:
         name = call.name.upper()
         inner = call.args[0] if len(call.args) == 1 else None
-        if (name not in FUNCTIONS and name not in _PASSING) or not isinstance(inner, tree.Path | tree.Call):
+        known = name in FUNCTIONS or name in _PASSING or name in _MONEY
+        if not known or not isinstance(inner, tree.Path | tree.Call):
             raise QueryFault("MALFORMED_QUERY", f"unexpected token: '{call.name}'", call.at)
         column = self.column(inner)
         if name in _PASSING:
             return column
+        if name == "CONVERTCURRENCY":
+            return self.in_currency(inner, column, self.currency)
+        if name == "FORMAT":
+            return self._formatted(inner, column)
         compute, read = FUNCTIONS[name], column.read
         kind = FieldType.DATE if name == "DAY_ONLY" else FieldType.INT
         made = Field(column.field.name, kind, label=column.field.label)
         return Column(
             column.label, made, column.base, lambda frame: list(map(compute, read(frame))), column.sobject
         )
+
+    def in_currency(self, expression: tree.Expression, column: Column, code: str) -> Column:
+        """The column with its amounts in one currency; as it is where they have no other."""
+        currency = self._beside(expression, "CurrencyIsoCode")
+        if not self.currency or currency is None or column.field.type is not FieldType.CURRENCY:
+            return column
+        day = self._beside(expression, "CloseDate") if column.sobject == "Opportunity" else None
+        days = day.read if day else None
+        rates = Rates(self.store)
+        target = code or rates.corporate
+        return replace(column, read=converting(column.read, currency.read, days, rates, target))
+
+    def _formatted(self, inner: tree.Path | tree.Call, column: Column) -> Column:
+        currency = self._beside(inner, "CurrencyIsoCode") if self.currency else None
+        unit = f"{self.currency} " if self.currency and isinstance(inner, tree.Call) else DOLLAR
+        read = formatting(column.field, column.read, currency.read if currency else unit)
+        return replace(column, field=Field(column.field.name, FieldType.STRING), read=read)
+
+    def _beside(self, expression: tree.Expression, name: str) -> Column | None:
+        """The column of another field of the same record; None where there is no such field."""
+        if not isinstance(expression, tree.Path):
+            return None
+        try:
+            return self.column(tree.Path((*expression.parts[:-1], name), expression.at))
+        except QueryFault:
+            return None
 
     def _expand(self, path: tree.Path) -> tuple[str, ...]:
         first, *rest = path.parts

@@ -106,6 +106,10 @@ class Grouping:
         )
         return Column((text,), made, text, _reader(text), "AggregateResult")
 
+    def in_currency(self, _: tree.Expression, column: Column, __: str) -> Column:
+        """Results are in the corporate currency, whatever they are compared with."""
+        return column
+
     def _grouping(self, call: tree.Call) -> Field:
         wanted = key_text(call.args[0]) if call.args else ""
         if wanted not in self._key_texts:
@@ -119,6 +123,8 @@ class Grouping:
         if (inner is None and kind != "COUNT") or isinstance(inner, tree.Text | tree.Number):
             raise QueryFault("MALFORMED_QUERY", f"unexpected token: '{call.name}'", call.at)
         column = self.scope.column(inner) if isinstance(inner, tree.Path | tree.Call) else None
+        if column is not None and inner is not None:
+            column = self.scope.in_currency(inner, column, "")  # results are in the corporate currency
         made = Field("expr", _result_type(kind, column))
         if kind in {"SUM", "AVG"} and (column is None or column.field.type not in _NUMERIC):
             raise QueryFault(

@@ -169,6 +169,7 @@ class Maker:
     now: float
     include_deleted: bool
     schema: Schema  # as the user sees it
+    currency: str = ""  # the user's, where the org has several
 
     def scope(self, query: tree.Query, sobject: SObject | None = None) -> Scope:
         """What names mean in the query; `sobject` where FROM names a child relationship."""
@@ -179,7 +180,7 @@ class Maker:
         if not found.queryable:
             what = f"entity type {found.name} does not support query"
             raise QueryFault("INVALID_TYPE_FOR_OPERATION", what, first.path.at)
-        scope = Scope(self.store, found, self.schema)
+        scope = Scope(self.store, found, self.schema, self.currency)
         aliases: dict[str, tuple[str, ...]] = {}
         for source in query.sources:
             parts = source.path.parts

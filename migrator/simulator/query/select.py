@@ -20,6 +20,7 @@ from migrator.simulator.query.metadata import Labelled, nested, of_children, of_
 from migrator.simulator.query.plan import Key, Maker, Selection, components, sort_places
 from migrator.simulator.query.where import Conditions
 from migrator.simulator.records.store import Store
+from migrator.simulator.rules.currencies import currency_of
 from migrator.simulator.schema.model import COMPOUNDS, Child, Field, FieldType, Schema, SObject
 from migrator.soql import ProblemKind, Query, SoqlError, lint_bulk, parse, tree
 
@@ -47,7 +48,9 @@ def run_query(org: OrgState, text: str, include_deleted: bool, user_id: str = ""
         query = parse_query(text)
         if query.sobject.lower() in DEFINITIONS:
             org.part(Definitions).renew()
-        return _run(query, Maker(org.store, org.clock.now(), include_deleted, org.view(user_id).schema))
+        currency = currency_of(org.store, user_id)
+        schema = org.view(user_id).schema
+        return _run(query, Maker(org.store, org.clock.now(), include_deleted, schema, currency))
     except QueryFault as fault:
         raise fault.api_error(text) from None
 
@@ -323,7 +326,7 @@ def bulk_rows(
     store: Store, query: Query, now: float, *, include_deleted: bool, schema: Schema | None = None
 ) -> tuple[tuple[str, ...], Iterator[Row]]:
     """The column names and the rows of a Bulk query, as whoever sees `schema` gets them; raises `QueryFault` before the first row."""
-    maker = Maker(store, now, include_deleted, schema or store.schema)
+    maker = Maker(store, now, include_deleted, schema or store.schema, currency_of(store, ""))
     printer = _bulk_printer(Printer(maker, query, maker.scope(query)))
     selection = maker.selection(query, printer.scope)
     return printer.names, (row for frame in selection.frames() for row in printer.rows(frame))
@@ -340,7 +343,7 @@ def bulk_records(
     schema: Schema | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The records of a Bulk query whose result is not CSV; raises `QueryFault` before the first."""
-    maker = Maker(store, now, include_deleted, schema or store.schema)
+    maker = Maker(store, now, include_deleted, schema or store.schema, currency_of(store, ""))
     printer = _bulk_printer(Printer(maker, query, maker.scope(query), value=value))
     selection = maker.selection(query, printer.scope)
     return (record for frame in selection.frames() for record in printer.records(frame, version))

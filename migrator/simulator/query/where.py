@@ -43,6 +43,10 @@ class Names(Protocol):
         """The column of an expression."""
         ...
 
+    def in_currency(self, expression: tree.Expression, column: Column, code: str) -> Column:
+        """The column of that expression with its amounts in one currency."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
@@ -63,6 +67,8 @@ class Conditions:
                 return _none(self.predicate(part))
             case _:
                 column = self._filterable(condition.left)
+                if isinstance(condition, tree.Compare) and isinstance(condition.right, tree.Currency):
+                    column = self.scope.in_currency(condition.left, column, condition.right.code)
                 test = self._test(column, condition)
                 return lambda frame: test(column.read(frame))
 

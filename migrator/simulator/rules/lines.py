@@ -20,6 +20,7 @@ def _wrong(what: str, field: str = _FIELD) -> RowError:
 
 OTHER_BOOK = _wrong("pricebook entry is in a different pricebook than the one assigned to the opportunity")
 OTHER_BOOK_OF_ORDER = _wrong("pricebook entry is in a different pricebook than the one assigned to the order")
+OTHER_CURRENCY = _wrong("pricebook entry currency code does not match opportunity currency code")
 INACTIVE = _wrong("pricebook entry has been inactivated")
 NO_ENTRY = RowError("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{_FIELD}]", (_FIELD,))
 HAS_LINES = _wrong("the price book cannot be changed while there are products", "Pricebook2Id")
@@ -106,6 +107,7 @@ class _Lines:
         entries = Lookup(self._org.store.table("PricebookEntry"))
         parents, links = Lookup(self._parents), saving.new(self._kind.link)
         chosen: dict[str, str] = {}
+        currencies = self._prices.currencies
         for row, entry, parent in zip(saving.rows, saving.new(_FIELD), links, strict=True):
             if row in saving.updates:
                 continue
@@ -117,6 +119,10 @@ class _Lines:
                 saving.fault(row, INACTIVE)
             elif book and own != book:
                 saving.fault(row, self._kind.other_book)
+            elif currencies and entries.cell(entry, "CurrencyIsoCode") != parents.cell(
+                parent, "CurrencyIsoCode"
+            ):
+                saving.fault(row, OTHER_CURRENCY)
             else:
                 chosen[parent] = own
 

@@ -1,7 +1,17 @@
 """All rules of standard objects, in one place."""
 
 from migrator.simulator.orgstate import OrgState
-from migrator.simulator.rules import files, lines, owners, pricebooks, profiles, relations, together, users
+from migrator.simulator.rules import (
+    currencies,
+    files,
+    lines,
+    owners,
+    pricebooks,
+    profiles,
+    relations,
+    together,
+    users,
+)
 
 
 def add_standard_rules(org: OrgState) -> None:
@@ -14,3 +24,4 @@ def add_standard_rules(org: OrgState) -> None:
     lines.add(org)
     relations.add(org)
     files.add(org)
+    currencies.add(org)  # before all other defaults

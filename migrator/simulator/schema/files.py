@@ -25,7 +25,7 @@ import yaml
 
 from migrator.simulator.schema.custom import changed_field, custom_field, custom_object
 from migrator.simulator.schema.duplicaterules import check_duplicate_rules, duplicate_rules
-from migrator.simulator.schema.features import with_custom_targets
+from migrator.simulator.schema.features import read_currencies, with_currencies, with_custom_targets
 from migrator.simulator.schema.fieldline import parse_fields
 from migrator.simulator.schema.formulas import check_formulas
 from migrator.simulator.schema.model import Field, FieldType, Schema, SObject, make_schema
@@ -36,10 +36,20 @@ from migrator.simulator.schema.summaries import with_summaries
 
 STANDARD = Path(__file__).parent / "standard"
 OPTIONAL = Path(__file__).parent / "optional"
+CURRENCIES = "currencies"
 RELATIONS = "contacts_to_multiple_accounts"  # key of a schema file, and the feature
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_KEYS = {"name", "organization", "objects", "person_accounts", "settings", "version", RELATIONS} | SECTIONS
+_KEYS = {
+    "name",
+    "organization",
+    "objects",
+    "person_accounts",
+    "settings",
+    "version",
+    RELATIONS,
+    CURRENCIES,
+} | SECTIONS
 
 Source = Path | str | Mapping[str, Any]
 
@@ -95,6 +105,7 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
     sections: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
     person_accounts = False
     settings: dict[str, Any] = {}
+    currencies: dict[str, Any] = {}
     for source in sources:
         loaded = source if isinstance(source, Mapping) else _read(Path(source))
         unknown = set(loaded) - _KEYS
@@ -104,6 +115,7 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
         person_accounts = bool(loaded.get("person_accounts", person_accounts))
         if loaded.get(RELATIONS):
             objects |= _shipped(OPTIONAL / "relations.yaml")
+        currencies |= loaded.get(CURRENCIES) or {}
         if "name" in loaded:
             organization["name"] = str(loaded["name"])
         settings |= loaded.get("settings") or {}
@@ -124,12 +136,16 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
         objects = with_summaries(objects)
         if person_accounts:
             objects = with_person_accounts(objects)
+        held_currencies = read_currencies(currencies)
+        if held_currencies:
+            objects |= _shipped(OPTIONAL / "currencies.yaml")
+            objects = with_currencies(objects, [each.code for each in held_currencies if each.active])
         check_formulas(objects)
         check_duplicate_rules(objects)
         people = read_people(sections)
     except ValueError as fault:
         raise SchemaInvalid(str(fault)) from fault
-    return make_schema(objects.values(), organization, people, settings)
+    return make_schema(objects.values(), organization, people, settings, held_currencies)
 
 
 def _laid_over(held: SObject | None, name: str, described: Mapping[str, Any], place: int) -> SObject:

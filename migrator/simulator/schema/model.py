@@ -316,6 +316,16 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
+class Currency:
+    """A currency that an org has from the beginning."""
+
+    code: str
+    rate: float = 1.0  # of it, for one of the corporate currency
+    active: bool = True
+    corporate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
     """All sObjects of an org, in name order, and the things of the org itself that a schema file may set."""
 
@@ -323,6 +333,7 @@ class Schema:
     organization: Mapping[str, str] = attribute(default_factory=dict)
     people: People = attribute(default_factory=People)
     settings: Mapping[str, Any] = attribute(default_factory=dict)  # as given; `configure` reads them
+    currencies: tuple[Currency, ...] = ()  # that the org has from the beginning, when it has several
     _by_name: dict[str, SObject] = attribute(default_factory=dict, repr=False, compare=False)
     _by_prefix: dict[str, SObject] = attribute(default_factory=dict, repr=False, compare=False)
     _children: dict[str, tuple[Child, ...]] = attribute(default_factory=dict, repr=False, compare=False)
@@ -363,7 +374,8 @@ def make_schema(
     organization: Mapping[str, str] | None = None,
     people: People | None = None,
     settings: Mapping[str, Any] | None = None,
+    currencies: tuple[Currency, ...] = (),
 ) -> Schema:
     """A schema of these sObjects, sorted by name."""
     ordered = tuple(sorted(sobjects, key=lambda found: found.name.casefold()))
-    return Schema(ordered, dict(organization or {}), people or People(), dict(settings or {}))
+    return Schema(ordered, dict(organization or {}), people or People(), dict(settings or {}), currencies)

@@ -86,6 +86,11 @@ class View:
         return permission in self.user
 
 
+def is_setup(sobject: SObject) -> bool:
+    """Whether an sObject is part of an org's set-up, which user permissions open."""
+    return sobject.name in _WRITERS
+
+
 def has_object_permissions(sobject: SObject) -> bool:
     """Whether profiles and permission sets say something about an sObject."""
     name = sobject.name
