@@ -79,6 +79,8 @@ def line(step: StepProgress) -> str:
     failed = f", {step.failed:,} without success" if step.failed else ""
     lane = f" [{step.lane}]" if step.lane else ""
     note = f" ({step.note})" if step.note else ""
+    if step.kind == "gate":
+        return plain(f"{step.phase:5} {step.id}{note}")
     return plain(f"{step.phase:5} {step.id}{lane}: {step.done:,}{total} rows{failed}{note}")
 
 

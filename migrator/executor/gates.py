@@ -27,7 +27,7 @@ from migrator.model.schedule import GateStep
 
 #: how often an org that does not put a switch back is asked to before a person has to
 MAX_CLOSINGS = 5
-#: pause before a switch that did not go back is moved again, and between looks at a recalculation; seconds
+#: pause before a switch that did not go back is moved again; seconds
 CLOSING_DELAY = 30.0
 #: a gate that waits for a person says so in its note
 BY_HAND = "by hand"
@@ -156,7 +156,9 @@ def closed(run: Run, attempt: Attempt, reply: GateMoved, now: float) -> Change:
             ExitCode.PAUSED,
         )
         return change.free(attempt.id).stopped(stop)
-    tries = run.tries.get(attempt.id, 0) + (0 if reply.waiting else 1)
+    tries = run.tries.get(attempt.id, 0) + 1
+    if reply.waiting:
+        return change.free(attempt.id, due=now + run.policy.poll_delay(tries), tries=tries)
     if tries > MAX_CLOSINGS:
         stop = Stop(
             "gate-open",

@@ -27,6 +27,15 @@ objects:
   - object: Account
     operation: insert
 """
+SCHEMA = """
+name: Gates
+objects:
+  Automation__c:
+    custom_setting: hierarchy
+    fields:
+      Bypass__c: {type: checkbox}
+"""
+SETTING = "  - bypass_automation: {custom_setting: Automation__c, field: Bypass__c}"
 SHARING = "  - defer_sharing: {}"
 MANUAL = "  - defer_sharing: {when_unavailable: manual}"
 BOTH = SHARING + "\n  - bypass_automation: {permission_set: Migration_Bypass}"
@@ -52,7 +61,7 @@ def make(tmp_path: Path) -> Make:
             writer = csv.writer(file)
             writer.writerow(("Id", "Name"))
             writer.writerows((str(n), f"Account {n}") for n in range(ACCOUNTS))
-        lab = make_lab(tmp_path, "name: Gates\nobjects: {}\n", OrgSettings(**settings))
+        lab = make_lab(tmp_path, SCHEMA, OrgSettings(**settings))
         org = lab.ends().target
         org.send_rows(
             "PermissionSet", "insert", None, [{"Name": "Migration_Bypass", "Label": "Migration Bypass"}], {}
@@ -103,6 +112,49 @@ def test_what_was_deferred_before_stays_deferred(make: Make) -> None:
     lab.begin(PLAN.format(gates=SHARING))
     assert lab.drive().exit_code is ExitCode.OK
     assert switches(lab) == Deferral(sharing_rules=True)
+
+
+def setting(lab: Lab) -> list[object]:
+    return [one["Bypass__c"] for one in lab.ends().target.query("SELECT Bypass__c FROM Automation__c")]
+
+
+@pytest.mark.parametrize("before", [None, False, True])
+def test_a_custom_setting_ends_as_it_was(make: Make, before: bool | None) -> None:
+    lab = make()
+    org = lab.ends().target
+    if before is not None:
+        row = {"SetupOwnerId": org.identity().user_id, "Bypass__c": str(before).lower()}
+        assert org.send_rows("Automation__c", "insert", None, [row], {"Bypass__c": "boolean"})[0].success
+    lab.begin(PLAN.format(gates=SETTING))
+    seen: list[object] = []
+
+    def look(point: str) -> None:
+        if point == "before:intent:Upload":
+            seen.extend(setting(lab))
+
+    assert lab.drive(fuse=look).exit_code is ExitCode.OK
+    assert seen == [True]
+    assert setting(lab) == ([] if before is None else [before])
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER_EFFECT])
+@pytest.mark.parametrize(
+    ("method", "path", "lost"),
+    [
+        ("POST", r".*/Soap/m/.*", (1, 4, 6, 9)),
+        ("POST", r".*/composite/sobjects", (1, 2)),
+        ("DELETE", r".*/sobjects/.*", (1, 2)),
+    ],
+)
+def test_lost_answers_leave_nothing_open(
+    make: Make, kind: FaultKind, method: str, path: str, lost: tuple[int, ...]
+) -> None:
+    lab = make()
+    lab.begin(PLAN.format(gates=BOTH + "\n" + SETTING))
+    # each counts the requests that no fault before it has hit
+    lab.target.faults += [Fault(kind=kind, method=method, path=path, nth=nth) for nth in lost]
+    assert lab.drive().exit_code is ExitCode.OK
+    assert (switches(lab), assigned(lab), setting(lab), loaded(lab)) == (OFF, 0, [], ACCOUNTS)
 
 
 def test_without_the_feature_nothing_is_sent(make: Make) -> None:

@@ -98,7 +98,7 @@ def _brief(sobject: SObject, base: str) -> dict[str, Any]:
         "associateParentEntity": None,
         "createable": sobject.createable,
         "custom": sobject.custom,
-        "customSetting": False,
+        "customSetting": sobject.custom_setting,
         "deepCloneable": False,
         "deletable": sobject.deletable,
         "deprecatedAndHidden": False,

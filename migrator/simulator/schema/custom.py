@@ -65,6 +65,13 @@ FORMULA_LENGTH = 1_300  # characters of a text that a formula makes
 LONG_TEXT = 256  # from this length on a text area cannot be filtered or sorted by
 
 
+# of a hierarchy custom setting: whom a record is for, one record each; such records have no owner (Object Reference,
+# "Custom Settings")
+_SETUP_OWNER = (
+    "SetupOwnerId reference to=Organization|Profile|User as=SetupOwner required unique create-only system\n"
+)
+
+
 def custom_prefix(place: int) -> str:
     """The key prefix of the n-th custom object: a00, a01, … a0z, a10 …"""
     high, low = divmod(place, 62)
@@ -75,7 +82,8 @@ def custom_object(name: str, described: Mapping[str, Any], place: int) -> SObjec
     """The sObject with its system fields and its name, without its custom fields."""
     label = described.get("label") or label_of(name)
     name_field = described.get("name_field") or {}
-    head = "*head\n" + ("" if described.get("detail") else "*queue\n")
+    setting = _custom_setting(described)
+    head = "*head\n" + (_SETUP_OWNER if setting else "" if described.get("detail") else "*queue\n")
     if name_field.get("type") == "auto_number":
         line = f"Name string(80) ro required defaulted idlookup name system auto={name_field.get('format', '{00000}')}"
     else:
@@ -87,7 +95,16 @@ def custom_object(name: str, described: Mapping[str, Any], place: int) -> SObjec
         plural=described.get("plural") or f"{label}s",
         prefix=described.get("prefix") or custom_prefix(place),
         fields=tuple(fields),
+        layoutable=not setting,
+        custom_setting=setting,
     )
+
+
+def _custom_setting(described: Mapping[str, Any]) -> bool:
+    kind = described.get("custom_setting")
+    if kind not in {None, "hierarchy"}:
+        raise ValueError(f"custom_setting: {kind}; the only kind there is is hierarchy")
+    return kind is not None
 
 
 def custom_field(sobject: SObject, others: Sequence[Field], name: str, given: Mapping[str, Any]) -> Field:

@@ -267,6 +267,7 @@ class SObject:
     layoutable: bool = True
     record_types: tuple[RecordType, ...] = ()
     place: int = 0  # in describe global, before the name; below zero it is not listed
+    custom_setting: bool = False
     described: Mapping[str, Any] | None = attribute(default=None, repr=False, compare=False)
     brief: Mapping[str, Any] | None = attribute(default=None, repr=False, compare=False)
     validation_rules: tuple[ValidationRule, ...] = ()
