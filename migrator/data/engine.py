@@ -26,6 +26,7 @@ from migrator.data.jobs import (
     SourceFile,
     WholeJob,
 )
+from migrator.data.rows import packing_of
 from migrator.data.session import Database, Session
 from migrator.data.sql import SET_NULL
 from migrator.data.workspace import Workspace, folder_name
@@ -80,6 +81,11 @@ class Engine:
         """New slices of the rows that wait. `outcomes` is None, `total` the rows that were cut."""
         with self._session() as session:
             return prepare.cut_again(session, self.workspace, job)
+
+    def packing(self, rows: FileRef) -> Mapping[int, tuple[str, int]]:
+        """Group and wave of the slices of a round that have one, by number (see `CutSlice`), from its rows file."""
+        with self._session() as session:
+            return packing_of(session, self.workspace.path(rows))
 
     def match(self, job: MatchJob) -> Matched:
         """Pair source and target records of a reference object."""

@@ -70,11 +70,23 @@ class SentColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class LockKeys:
+    """Sent relationship fields whose records a row locks when it is written, most contended first where the weights are equal.
+
+    `weights`: how likely each one's lock is (0 to 1, describe does not tell); `parallelism`: how many jobs the org runs at once.
+    """
+
+    fields: tuple[str, ...]
+    weights: tuple[float, ...] = ()
+    parallelism: int = 15
+
+
+@dataclass(frozen=True, slots=True)
 class LoadJob:
     """Make the slices of a load step. Every source row gets a row in the rows file or an outcome, exactly one of them.
 
     `follow`: target name of the lookup whose record must have been selected; other rows are skipped.
-    `group_by`: sent field whose equal values stay in one slice. `max_slice_rows`: 0 means no limit.
+    `group_by`: sent field whose equal values stay in one slice; `locks`: several such fields, in its place. `max_slice_rows`: 0 means no limit.
     `clear_nulls`: update and upsert send `#N/A` for a null (else they leave the field alone).
     `canary_rows`: that many go into a first slice of their own when there are ten times as many (0: no such slice).
     """
@@ -89,6 +101,7 @@ class LoadJob:
     external_id_case_sensitive: bool = False
     follow: str | None = None
     group_by: str | None = None
+    locks: LockKeys | None = None
     max_slice_rows: int = 0
     max_slice_bytes: int = 100_000_000
     clear_nulls: bool = False
@@ -121,12 +134,14 @@ class RetryJob:
 
     A row that is final in any of `settled` is never cut again; so a slice whose fate is unknown needs an outcome file too
     (`Engine.settle_whole`), or rows that once waited would be sent a second time. `round` counts from 2.
+    `locks`: as in the first round.
     """
 
     step: str
     round: int
     rows: FileRef
     settled: tuple[FileRef, ...]
+    locks: LockKeys | None = None
     max_slice_rows: int = 0
     max_slice_bytes: int = 100_000_000
     first_no: int = 1
@@ -134,11 +149,15 @@ class RetryJob:
 
 @dataclass(frozen=True, slots=True)
 class CutSlice:
-    """One slice file. `group`: the value of the lock key when one group fills the slice alone."""
+    """One slice file. `group`: of the slices of one group (the rows of a hot record, of a tile, …) one is under way at a time.
+
+    Slices of one `wave` that are of different groups, or of none, lock no record in common; a wave begins when the one before is through.
+    """
 
     no: int
     file: FileRef
     group: str = ""
+    wave: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,15 @@ What comes out: the rows file (what is sent, with its slice), the outcomes of ro
 the order (group, source key).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from migrator.data.cutting import Cut, cut
-from migrator.data.jobs import CutSlice, LinkJob, LoadJob, Prepared, RetryJob
+from migrator.data.cutting import divide
+from migrator.data.jobs import CutSlice, LinkJob, LoadJob, LockKeys, Prepared, RetryJob
+from migrator.data.locking import lock_column
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY
 from migrator.data.packing import Limits
-from migrator.data.rows import header, line_column, sent_names, write_lines
+from migrator.data.rows import PACKING, header, line_column, packing_text, sent_names, write_lines
 from migrator.data.session import Session, read_parquet
 from migrator.data.sql import text
 from migrator.data.stage import Staged, stage_link, stage_load
@@ -53,8 +55,9 @@ def _prepare(session: Session, workspace: Workspace, staged: Staged, job: LoadJo
     outcomes = _write_outcomes(session, workspace, f"outcomes/{folder}/prepared.parquet")
     wanted = job.canary_rows if isinstance(job, LoadJob) else 0
     canary = job.first_no if wanted and _set_apart(session, wanted) else None
-    rows, slices = _write(session, workspace, staged.names, folder, 1, limits, job.first_no, canary=canary)
-    notes = []
+    locks = job.locks if isinstance(job, LoadJob) else None
+    target = _Round(folder, 1, job.first_no, canary)
+    rows, slices, notes = _write(session, workspace, staged.names, target, limits, locks)
     if dropped:
         notes.append(f"{dropped} rows came twice in the extract and count once")
     every = "sendable" if canary is None else "every_sendable"
@@ -109,8 +112,9 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
         f'CREATE TEMP VIEW sendable AS SELECT * EXCLUDE (slice) FROM {source} AS r SEMI JOIN waiting ON waiting."row" = r."row"'
     )
     limits = _limits(job, names)
-    rows, slices = _write(session, workspace, names, folder_name(job.step), job.round, limits, job.first_no)
-    return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices)
+    target = _Round(folder_name(job.step), job.round, job.first_no)
+    rows, slices, notes = _write(session, workspace, names, target, limits, job.locks)
+    return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices, notes=tuple(notes))
 
 
 def _limits(job: LoadJob | LinkJob | RetryJob, names: Sequence[str]) -> Limits:
@@ -191,30 +195,42 @@ def _write_outcomes(session: Session, workspace: Workspace, relpath: str) -> Fil
     return workspace.adopt(relpath, path, count)
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Where the files of a round go and how its slices are numbered. `canary`: the number of the slice that `canary` is."""
+
+    folder: str
+    no: int
+    first_no: int
+    canary: int | None = None
+
+
 def _write(
     session: Session,
     workspace: Workspace,
     names: Sequence[str],
-    folder: str,
-    round_no: int,
+    target: _Round,
     limits: Limits,
-    first_no: int,
-    *,
-    canary: int | None = None,
-) -> tuple[FileRef, tuple[CutSlice, ...]]:
-    """The rows file and the slice files of what is `sendable`, and of the `canary` before it."""
-    decided = cut(session, limits, first_no if canary is None else first_no + 1)
-    join = " LEFT JOIN packed USING (grp)" if decided.joined else ""
-    columns = f"grp, bytes, key, {line_column(names)}"
-    rest = f'SELECT "row", source_key, ({decided.slice_sql})::INTEGER AS slice, {columns} FROM sendable{join}'
-    if canary is not None:
-        rest += f' UNION ALL SELECT "row", source_key, {canary}::INTEGER, {columns} FROM canary'
-    made = session.write_parquet(f"{rest} ORDER BY slice, {SLICE_ORDER}", "rows.parquet")
+    locks: LockKeys | None,
+) -> tuple[FileRef, tuple[CutSlice, ...], list[str]]:
+    """The rows file and the slice files of what is `sendable`, and of the `canary` before it; and what to say about it."""
+    first_no = target.first_no if target.canary is None else target.first_no + 1
+    divided = divide(session, locks, limits, first_no)
+    more = "".join(f"{lock_column(n)}, " for n in range(1, len(locks.fields) if locks else 1))
+    columns = f"{more}bytes, key, {line_column(names)}"
+    rest = f'SELECT "row", source_key, slice, grp, {columns} FROM {divided.relation}'
+    if target.canary is not None:
+        rest += f' UNION ALL SELECT "row", source_key, {target.canary}::INTEGER, grp, {columns} FROM canary'
+    packing = divided.packing
+    made = session.write_parquet(
+        f"{rest} ORDER BY slice, {SLICE_ORDER}", "rows.parquet", metadata={PACKING: packing_text(packing)}
+    )
     sent = read_parquet([made])
     sizes = session.rows(f"SELECT slice, count(*) FROM {sent} GROUP BY slice ORDER BY slice")
-    slices = tuple(_slice_files(session, workspace, sent, names, folder, sizes, decided))
-    ref = workspace.adopt(f"rows/{folder}/{round_no}.parquet", made, sum(rows for _, rows in sizes))
-    return ref, slices
+    slices = tuple(_slice_files(session, workspace, sent, names, target.folder, sizes, packing))
+    relpath = f"rows/{target.folder}/{target.no}.parquet"
+    ref = workspace.adopt(relpath, made, sum(rows for _, rows in sizes))
+    return ref, slices, [divided.how] if divided.how else []
 
 
 def _slice_files(
@@ -224,7 +240,7 @@ def _slice_files(
     names: Sequence[str],
     folder: str,
     sizes: Sequence[tuple[int, int]],
-    decided: Cut,
+    packing: Mapping[int, tuple[str, int]],
 ) -> Iterator[CutSlice]:
     """Each slice on its own: the rows file is sorted by slice, so little more than its rows is read."""
     made = {no: session.folder / f"{no}.csv" for no, _ in sizes}
@@ -236,4 +252,4 @@ def _slice_files(
     )
     for no, rows in sizes:
         ref = workspace.adopt(f"slices/{folder}/{no}.csv", made[no], rows)
-        yield CutSlice(no, ref, decided.lone.get(no, ""))
+        yield CutSlice(no, ref, *packing.get(no, ("", 0)))

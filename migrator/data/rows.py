@@ -1,6 +1,6 @@
 """The rows file of a round: what is sent, one row each, with its slice.
 
-Its columns are `row`, `source_key`, `slice`, `grp` (the lock key's value), `bytes` (of its line, line end and all), `key` (by which its answer
+Its columns are `row`, `source_key`, `slice`, `grp` (the lock key's value; with several keys also `lock1`, …), `bytes` (of its line, line end and all), `key` (by which its answer
 is known, see `keys`) and its line of the slice file. A line is one column to DuckDB: it is sorted, stored and written as a whole, and
 its cells are looked at again for the few rows where they matter.
 
@@ -8,12 +8,15 @@ its cells are looked at again for the few rows where they matter.
 """
 
 import csv
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from migrator.data.session import Session, read_csv
 from migrator.data.sql import cell, ident, text
 
+#: the file's own note of which slices are of a group or a later wave (parquet key-value metadata)
+PACKING = "packing"
 #: the line's column is called by this and the slice's header
 _LINE = "csv:"
 
@@ -57,3 +60,14 @@ def cells(session: Session, relation: str, names: Sequence[str]) -> str:
     )
     sent = "".join(f", {ident(name)} AS {cell(name)}" for name in names)
     return f'(SELECT "#row"::BIGINT AS "row"{sent} FROM {read_csv([path], columns)})'
+
+
+def packing_text(packing: Mapping[int, tuple[str, int]]) -> str:
+    """Group and wave of slices, as the file keeps them."""
+    return json.dumps([[no, group, wave] for no, (group, wave) in sorted(packing.items())])
+
+
+def packing_of(session: Session, path: Path) -> dict[int, tuple[str, int]]:
+    """Group and wave of the slices that have one, by number, as they were decided when the rows were cut."""
+    noted = f"SELECT decode(value) FROM parquet_kv_metadata({text(str(path))}) WHERE decode(key) = {text(PACKING)}"
+    return {no: (group, wave) for (one,) in session.rows(noted) for no, group, wave in json.loads(one)}

@@ -5,7 +5,7 @@
 
 import csv
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,17 +63,21 @@ class Session:
         with self.connection.cursor() as connection:
             connection.execute(sql)
 
-    def write_parquet(self, sql: str, name: str) -> Path:
-        """The result of a query as a parquet file in the scratch folder."""
-        (path,) = self.write_parquets([sql], name)
+    def write_parquet(self, sql: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Path:
+        """The result of a query as a parquet file in the scratch folder. `metadata`: texts that the file carries."""
+        (path,) = self.write_parquets([sql], name, metadata=metadata)
         return path
 
-    def write_parquets(self, parts: Sequence[str], name: str) -> list[Path]:
+    def write_parquets(
+        self, parts: Sequence[str], name: str, *, metadata: Mapping[str, str] | None = None
+    ) -> list[Path]:
         """The results of queries, each as a file; several are written at the same time and must not need temporary objects."""
         paths = [self.folder / f"{number}-{name}" for number in range(len(parts))]
         # small row groups keep the writer's memory flat and let one slice be read without its neighbours
+        noted = ", ".join(f"{key}: {text(value)}" for key, value in (metadata or {}).items())
+        more = f", KV_METADATA {{{noted}}}" if noted else ""
         statements = [
-            f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 30720)"
+            f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 30720{more})"
             for sql, path in zip(parts, paths, strict=True)
         ]
         if len(statements) == 1:
@@ -175,6 +179,15 @@ def read_csv(
         f"""quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = true, null_padding = false, """
         f"parallel = false, max_line_size = {_LINE_BYTES}, buffer_size = {_BUFFER_BYTES}, compression = 'none'{more})"
     )
+
+
+def csv_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
+    """A CSV file of what Python decided, for `read_csv`."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    return path
 
 
 def read_parquet(paths: Sequence[Path]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from migrator.data import keys
 from migrator.data.jobs import LinkJob, LoadJob, SentColumn, SqlColumn, SqlLookup
+from migrator.data.locking import lock_column
 from migrator.data.lookups import Resolved, id_map, resolve, source_value
 from migrator.data.rows import line_column
 from migrator.data.scan import ROW, scan_parts, source_key
@@ -97,7 +98,7 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
         verdicts,
         columns=columns,
         key_field=key_field,
-        group_by=job.group_by,
+        locks=job.locks.fields if job.locks else (job.group_by,),
         clear_when=_clear_when(job, resolved, key_field),
     )
     return Staged(
@@ -129,7 +130,7 @@ def stage_link(session: Session, workspace: Workspace, job: LinkJob) -> Staged:
         verdicts,
         columns=(SentColumn("Id", "id"), *map(_reference, job.lookups)),
         key_field="Id",
-        group_by=job.group_by,
+        locks=(job.group_by,),
         joins=f" JOIN ({id_map(workspace, job.loaded)}) AS own ON own.source_key = keyed.source_key AND own.target_id IS NOT NULL",
         where=f" WHERE {some_value}",
     )
@@ -161,7 +162,7 @@ def _query(
     *,
     columns: Sequence[SentColumn],
     key_field: str | None,
-    group_by: str | None,
+    locks: Sequence[str | None],
     clear_when: Mapping[str, str] | None = None,
     joins: str = "",
     where: str = "",
@@ -183,7 +184,10 @@ def _query(
     )
     names = [column.name for column in columns]
     sent = [cell(name) for name in names]
-    group = cell(group_by) if group_by in values else "NULL::VARCHAR"
+    locked = ", ".join(
+        f"{cell(one) if one in values else 'NULL::VARCHAR'} AS {lock_column(n)}"
+        for n, one in enumerate(locks)
+    )
     plain = [cell(name) for name in names if name not in texts]
     return f"""
 WITH keyed AS (SELECT {first} FROM ({source})),
@@ -195,7 +199,7 @@ sent AS (
   FROM judged AS j),
 lined AS (SELECT *, {line(sent, plain=plain)} AS line, {keys.quick_key(columns, sent, key_field)} AS key FROM sent)
 SELECT "row", source_key, verdict.outcome AS outcome, verdict.code AS code, verdict.field AS fields, verdict.message AS message,
-       returns, {group} AS grp, {cell(key_field) if key_field else "NULL::VARCHAR"} AS record_key, strlen(line) + 1 AS bytes, key,
+       returns, {locked}, {cell(key_field) if key_field else "NULL::VARCHAR"} AS record_key, strlen(line) + 1 AS bytes, key,
        line AS {line_column(names)}
 FROM lined"""
 

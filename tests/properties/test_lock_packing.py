@@ -1,0 +1,253 @@
+"""Properties of packing by lock key, over the shapes that real data has: what travels at once locks no record twice, and jobs are full."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from migrator.data.clusters import balanced, clusters, stripes_wanted, wave
+from migrator.data.jobs import LockKeys, Prepared, RetryJob
+from tests.unit.data.bench import Bench
+
+SOME = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+SLICE_ROWS = 10
+JOBS_AT_ONCE = 3
+Row = tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with Bench(tmp_path_factory.mktemp("bench")) as made:
+        yield made
+
+
+def uniform(chance: random.Random, rows: int) -> list[Row]:
+    return [
+        (f"a{chance.randrange(rows // 3 + 1)}", f"b{chance.randrange(rows // 3 + 1)}") for _ in range(rows)
+    ]
+
+
+def zipf(chance: random.Random, rows: int) -> list[Row]:
+    return [(f"a{int(rows ** chance.random())}", f"b{int(rows ** chance.random())}") for _ in range(rows)]
+
+
+def mega_parent(chance: random.Random, rows: int) -> list[Row]:
+    return [("a0" if chance.random() < 0.6 else f"a{n}", f"b{n % 7}") for n in range(rows)]
+
+
+def star(_: random.Random, rows: int) -> list[Row]:
+    return [("a0", f"b{n}") for n in range(rows)]
+
+
+def bipartite(chance: random.Random, rows: int) -> list[Row]:
+    return [(f"a{chance.randrange(4)}", f"b{chance.randrange(rows)}") for _ in range(rows)]
+
+
+def families(chance: random.Random, rows: int) -> list[Row]:
+    """Both keys inside one account: what clusters are made for. Some rows lack one of them."""
+    found = []
+    for n in range(rows):
+        of = n // 4
+        second = f"b{of}.{chance.randrange(2)}"
+        found.append((f"a{of}", second if chance.random() < 0.8 else ""))
+    return found
+
+
+def tree(chance: random.Random, rows: int) -> list[Row]:
+    """A record and its parent, both of one sObject: the same record is locked by either key."""
+    return [(f"a{n}", f"a{chance.randrange(n + 1)}") for n in range(rows)]
+
+
+SHAPES = st.sampled_from([uniform, zipf, mega_parent, star, bipartite, families, tree])
+
+
+def packed(bench: Bench, rows: Sequence[Row], *, keys: int = 2, slice_rows: int = SLICE_ROWS) -> Prepared:
+    pages = bench.pages(("Id", "A", "B"), [[f"{n:05d}", *row] for n, row in enumerate(rows)])
+    fields = ("A", "B")[:keys]
+    one = {"group_by": "A"} if keys == 1 else {"locks": LockKeys(fields, parallelism=JOBS_AT_ONCE)}
+    return bench.load(pages, ("Id", "A", "B"), max_slice_rows=slice_rows, **one)
+
+
+def contents(bench: Bench, done: Prepared) -> dict[int, list[dict[str, str]]]:
+    return {one.no: bench.slice(one.file) for one in done.slices}
+
+
+def records(rows: Sequence[Mapping[str, str]], keys: int) -> set[str]:
+    return {row[name] for row in rows for name in ("A", "B")[:keys] if row[name]}
+
+
+def makespan(done: Prepared) -> int:
+    """Rows that go one after the other: waves in turn, in a wave the longest chain first, onto as many jobs as the org runs at once."""
+    total = 0
+    for number in sorted({one.wave for one in done.slices}):
+        chains: dict[str, int] = defaultdict(int)
+        for one in done.slices:
+            if one.wave == number:
+                chains[one.group or f"#{one.no}"] += one.file.rows
+        busy = [0] * JOBS_AT_ONCE
+        for rows in sorted(chains.values(), reverse=True):
+            busy[busy.index(min(busy))] += rows
+        total += max(busy)
+    return total
+
+
+@SOME
+@given(SHAPES, st.integers(1, 150), st.integers(1, 2), st.randoms(use_true_random=False))
+def test_what_travels_at_once_locks_no_record_twice(
+    bench: Bench, shape: object, rows: int, keys: int, chance: random.Random
+) -> None:
+    assert callable(shape)
+    made = shape(chance, rows)
+    done = packed(bench, made, keys=keys)
+    found = contents(bench, done)
+    assert sorted((row["Id"], row["A"], row["B"]) for each in found.values() for row in each) == sorted(
+        (f"{n:05d}", *row) for n, row in enumerate(made)
+    )
+    assert all(0 < len(each) <= SLICE_ROWS for each in found.values())
+    holder: dict[tuple[int, str], str] = {}
+    for one in done.slices:
+        chain = one.group or f"#{one.no}"
+        for record in records(found[one.no], keys):
+            assert holder.setdefault((one.wave, record), chain) == chain
+    # the file says so too, however long ago it was cut
+    noted = bench.engine.packing(done.rows)
+    assert noted == {one.no: (one.group, one.wave) for one in done.slices if one.group}
+
+
+@SOME
+@given(SHAPES, st.integers(20, 120), st.integers(1, 2), st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_changes_nothing(
+    bench: Bench, shape: object, rows: int, keys: int, chance: random.Random
+) -> None:
+    assert callable(shape)
+    made = shape(chance, rows)
+    first = packed(bench, made, keys=keys)
+    table = [[f"{n:05d}", *row] for n, row in enumerate(made)]
+    chance.shuffle(table)
+    one = {"group_by": "A"} if keys == 1 else {"locks": LockKeys(("A", "B"), parallelism=JOBS_AT_ONCE)}
+    pages = bench.pages(("Id", "A", "B"), table[: rows // 2], table[rows // 2 :])
+    second = bench.load(pages, ("Id", "A", "B"), max_slice_rows=SLICE_ROWS, **one)
+    assert contents(bench, second) == contents(bench, first)
+    assert [(one.no, one.group, one.wave, one.file.sha256) for one in second.slices] == [
+        (one.no, one.group, one.wave, one.file.sha256) for one in first.slices
+    ]
+
+
+@SOME
+@given(SHAPES, st.integers(20, 150), st.randoms(use_true_random=False))
+def test_one_key_takes_at_most_twice_as_long_as_it_must(
+    bench: Bench, shape: object, rows: int, chance: random.Random
+) -> None:
+    assert callable(shape)
+    made = shape(chance, rows)
+    sizes: dict[str, int] = defaultdict(int)
+    for parent, _ in made:
+        sizes[parent] += 1
+    must = max(rows / JOBS_AT_ONCE, SLICE_ROWS, *sizes.values())
+    assert makespan(packed(bench, made, keys=1)) <= 2 * must
+
+
+@SOME
+@given(st.integers(40, 200), st.randoms(use_true_random=False))
+def test_families_run_side_by_side(bench: Bench, rows: int, chance: random.Random) -> None:
+    done = packed(bench, families(chance, rows))
+    assert {one.wave for one in done.slices} == {0}
+    assert makespan(done) <= 2 * max(rows / JOBS_AT_ONCE, SLICE_ROWS)
+
+
+@SOME
+@given(st.lists(st.integers(1, 4), min_size=20, max_size=120), st.integers(1, 2))
+def test_jobs_are_full(bench: Bench, sizes: list[int], keys: int) -> None:
+    """Small groups fill nine tenths of the slices that they need, as good as rows that lock nothing."""
+    rows = [(f"a{n}", f"b{n}") for n, size in enumerate(sizes) for _ in range(size)]
+    done = packed(bench, rows, keys=keys, slice_rows=40)
+    assert len(done.slices) <= -(-len(rows) // 36)
+
+
+@SOME
+@given(
+    st.lists(st.tuples(st.integers(-1, 12), st.integers(-1, 12), st.integers(1, 6)), max_size=40),
+    st.integers(1, 30),
+    st.integers(0, 40),
+)
+def test_clusters_are_apart_and_small(locked: list[tuple[int, int, int]], cap: int, spare: int) -> None:
+    found = clusters(locked, 13, cap=cap, spare=spare)
+    if found is None:
+        assert sum(rows for *_, rows in locked) > spare
+        return
+    rows_of: dict[int, int] = defaultdict(int)
+    for number, (*pair, rows) in enumerate(locked):
+        of = {found.cluster_of[one] for one in pair if one >= 0}
+        if number in set(found.between):
+            spare -= rows
+        elif of:
+            (cluster,) = of
+            rows_of[cluster] += rows
+    assert spare >= 0
+    assert all(rows <= cap for rows in rows_of.values())
+
+
+@given(st.integers(1, 12), st.integers(2, 3))
+def test_tiles_of_a_wave_share_no_stripe(stripes: int, keys: int) -> None:
+    tiles = list(product(range(stripes), repeat=keys))
+    seen: set[tuple[int, int, int]] = set()
+    for tile in tiles:
+        for key, stripe in enumerate(tile):
+            place = (wave(tile, stripes, shared=False), key, stripe)
+            assert place not in seen
+            seen.add(place)
+    assert {wave(tile, stripes, shared=False) for tile in tiles} == set(range(stripes ** (keys - 1)))
+
+
+@given(st.integers(1, 12))
+def test_tiles_of_one_sobject_share_no_record_in_a_wave(stripes: int) -> None:
+    seen: dict[tuple[int, int], tuple[int, int]] = {}
+    for first in range(stripes):
+        for second in range(first, stripes):
+            at = wave((first, second), stripes, shared=True)
+            for stripe in (first, second):
+                assert seen.setdefault((at, stripe), (first, second)) == (first, second)
+
+
+def test_stripes_are_as_many_as_are_worth_a_job() -> None:
+    assert stripes_wanted(10_000_000, 2, 15, 10_000) == 15
+    assert stripes_wanted(300_000, 2, 15, 10_000) == 12
+    assert stripes_wanted(1_000, 2, 15, 10_000) == 1
+    assert balanced({"x": 50, "y": 30, "z": 30}, 0, 2) == {"x": 0, "y": 1, "z": 1}
+
+
+def test_rows_that_wait_are_packed_by_the_same_keys(bench: Bench) -> None:
+    done = packed(bench, [(f"a{n % 4}", f"b{n % 41}") for n in range(90)])
+    waiting = [
+        bench.engine.settle(
+            bench.answer(
+                done,
+                ("Id", "A", "B"),
+                no=one.no,
+                bad=dict.fromkeys(range(one.file.rows), "UNABLE_TO_LOCK_ROW:x:--"),
+                retryable=frozenset({"UNABLE_TO_LOCK_ROW"}),
+            )
+        ).outcomes
+        for one in done.slices
+    ]
+    again = bench.engine.cut_again(
+        RetryJob(
+            "load",
+            2,
+            done.rows,
+            tuple(waiting),
+            locks=LockKeys(("A", "B"), parallelism=JOBS_AT_ONCE),
+            max_slice_rows=SLICE_ROWS,
+            first_no=len(done.slices) + 1,
+        )
+    )
+    assert again.total == 90
+    assert [(one.group, one.wave) for one in again.slices] == [(one.group, one.wave) for one in done.slices]
