@@ -8,6 +8,7 @@ read. The result is the mapping of a compact schema file.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from migrator.simulator.xmltree import NotXml, Numbered, read_numbered
 MAX_FILE = 32 << 20  # bytes of one file; the platform takes no bigger ones
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
 _OTHER_KINDS = ("__mdt", "__e", "__x", "__b", "__kav")  # objects that hold no records of ours
+_OFFENDER = re.compile(r"(\w+)(?:: validation rule (\w+)\b|(?:: |\.)(\w+__c)\b)")
 _ACTIVITIES = ("Task", "Event")  # custom fields of Activity are theirs
 
 
@@ -44,6 +46,7 @@ class SourceReader:
         self._objects: dict[str, dict[str, Any]] = {}
         self._person_accounts = False
         self._path = ""
+        self.places: dict[tuple[str, str], tuple[str, int]] = {}  # of fields and rules, by sObject and name
 
     def read(self) -> dict[str, Any]:
         """The mapping of a compact schema file."""
@@ -189,9 +192,16 @@ class SourceReader:
         described.setdefault("record_types", []).append(made)
 
     def _validation_rule(self, element: Numbered, name: str, described: dict[str, Any]) -> None:
-        del described
-        if flag(element, "active"):
-            self._tell(element.line, f"the validation rule {name} is ignored")
+        if not flag(element, "active"):
+            return
+        rule = {
+            "name": name,
+            "formula": text(element, "errorConditionFormula"),
+            "message": text(element, "errorMessage"),
+            "field": text(element, "errorDisplayField"),
+        }
+        described.setdefault("validation_rules", []).append(rule)
+        described.setdefault("_lines", {})[name] = (self._path, element.line)
 
     def _standard_values(self, root: Numbered, name: str) -> None:
         fields = STANDARD_FIELDS.get(name)
@@ -211,6 +221,7 @@ class SourceReader:
         known = set(self._standard) | set(self._objects)
         for name, described in self._objects.items():
             lines = described.pop("_lines", {})
+            self.places.update(((name, each), place) for each, place in lines.items())
             fields = described["fields"]
             for field in sorted(fields):
                 self._path, line = lines.get(field, (str(self._root), 0))
@@ -265,8 +276,44 @@ def is_source(folder: Path) -> bool:
     return folder.name == "objects"
 
 
-def read_source(folder: Path, standard: Mapping[str, object]) -> tuple[dict[str, Any], list[Note]]:
+class Source:
     """The compact mapping of a tree of metadata source, and what is not in it."""
-    reader = SourceReader(folder, standard)
-    made = reader.read()
-    return made, sorted(reader.notes)
+
+    def __init__(self, folder: Path, standard: Mapping[str, object]) -> None:
+        reader = SourceReader(folder, standard)
+        self._folder = str(folder)
+        self.mapping = reader.read()
+        self.notes = reader.notes
+        self._places = reader.places
+
+    @property
+    def objects(self) -> dict[str, dict[str, Any]]:
+        """What is said of each sObject."""
+        objects: dict[str, dict[str, Any]] = self.mapping["objects"]
+        return objects
+
+    def leave_out(self, why: str) -> bool:
+        """Leave out the field or the rule that a refusal of the schema is about; False when it is about something else."""
+        for found in _OFFENDER.finditer(why):
+            sobject, rule, field = found.groups()
+            described = self.objects.get(sobject, {})
+            rules = described.get("validation_rules", [])
+            if rule and any(each["name"] == rule for each in rules):
+                described["validation_rules"] = [each for each in rules if each["name"] != rule]
+                self._note(sobject, rule, f"{why}; the rule is ignored")
+                return True
+            given = described.get("fields", {}).get(field)
+            if given is not None:
+                # a formula that cannot be computed here leaves a field that is always empty
+                if isinstance(given.get("formula"), str):
+                    given["formula"] = True
+                    self._note(sobject, field, f"{why}; the field is always empty")
+                else:
+                    del described["fields"][field]
+                    self._note(sobject, field, f"{why}; the field is ignored")
+                return True
+        return False
+
+    def _note(self, sobject: str, name: str, text: str) -> None:
+        path, line = self._places.get((sobject, name), (self._folder, 0))
+        self.notes.append(Note(path, line, text))

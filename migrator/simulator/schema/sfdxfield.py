@@ -91,8 +91,7 @@ def read_field(element: Numbered, name: str, sink: Sink) -> Given:
     """The field; raises `Unreadable`."""
     kind = text(element, "type")
     if child(element, "formula") is not None:
-        sink.tell(element.line, f"{name}: the formula is not computed; the field is always empty")
-        return {"type": _formula_type(kind), "label": text(element, "label") or name, "formula": True}
+        return _formula(element, name, kind)
     if kind not in TYPES:
         raise Unreadable(element.line, f"{name}: a field of type {kind or '(none)'} cannot be imitated")
     given: Given = {"type": TYPES[kind]}
@@ -121,11 +120,18 @@ def read_field(element: Numbered, name: str, sink: Sink) -> Given:
     return given
 
 
-def _formula_type(kind: str) -> str:
-    made = TYPES.get(kind, "text")
-    return (
-        made if made in {"checkbox", "currency", "date", "datetime", "number", "percent", "time"} else "text"
-    )
+def _formula(element: Numbered, name: str, kind: str) -> Given:
+    made: Given = {"type": TYPES.get(kind, "text"), "label": text(element, "label") or name}
+    if made["type"] not in {"checkbox", "currency", "date", "datetime", "number", "percent", "time"}:
+        made["type"] = "text"
+    for each in ("precision", "scale"):
+        size = number(element, each)
+        if size is not None and made["type"] in {"currency", "number", "percent"}:
+            made[each] = size
+    made["formula"] = text(element, "formula") or True
+    if text(element, "formulaTreatBlanksAs") == "BlankAsBlank":
+        made["blanks"] = "blank"
+    return made
 
 
 def _default(element: Numbered, name: str, default: str, sink: Sink) -> Given:

@@ -1,8 +1,6 @@
 """Where an org's schema comes from: a compact YAML file, describe JSON, metadata source, or a snapshot; found out by looking."""
 
 import json
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,11 +17,12 @@ from migrator.simulator.schema.features import with_custom_targets
 from migrator.simulator.schema.files import SchemaInvalid, load_schema, standard_objects
 from migrator.simulator.schema.model import Schema, make_schema
 from migrator.simulator.schema.notes import Note
-from migrator.simulator.schema.sfdx import is_source, read_source
+from migrator.simulator.schema.sfdx import Source, is_source
 from migrator.simulator.schema.snapshot import is_snapshot, snapshot_sobjects
 
-MAX_DROPPED = 200  # fields that are left out one after the other because the rest does not bear them
-_OFFENDER = re.compile(r"(\w+)(?:: |\.)(\w+__c)\b")
+MAX_DROPPED = (
+    500  # fields and rules that are left out one after the other because the rest does not bear them
+)
 
 
 class SchemaKind(StrEnum):
@@ -129,27 +128,14 @@ def _check(file: Path, body: Described) -> None:
 
 
 def _from_source(path: Path) -> Loaded:
-    """What one field makes impossible is left out with that field, and told."""
-    mapping, notes = read_source(path, standard_objects())
-    if not mapping["objects"]:
+    """What one field or rule makes impossible is left out with it, and told."""
+    source = Source(path, standard_objects())
+    if not source.objects:
         raise SchemaInvalid(f"{path}: no objects that can be imitated")
     for _ in range(MAX_DROPPED):
         try:
-            return Loaded(load_schema(mapping), SchemaKind.SOURCE, tuple(sorted(notes)))
+            return Loaded(load_schema(source.mapping), SchemaKind.SOURCE, tuple(sorted(source.notes)))
         except SchemaInvalid as fault:
-            name, field = _offender(str(fault), mapping)
-            del mapping["objects"][name]["fields"][field]
-            notes.append(Note(str(path), 0, f"{fault}; the field is ignored"))
-    raise SchemaInvalid(f"{path}: more than {MAX_DROPPED} fields do not fit together")
-
-
-def _offender(text: str, mapping: dict[str, Any]) -> tuple[str, str]:
-    for name, field in _candidates(text):
-        if field in mapping["objects"].get(name, {}).get("fields", {}):
-            return name, field
-    raise SchemaInvalid(text)
-
-
-def _candidates(text: str) -> Iterator[tuple[str, str]]:
-    for found in _OFFENDER.finditer(text):
-        yield found[1], found[2]
+            if not source.leave_out(str(fault)):
+                raise
+    raise SchemaInvalid(f"{path}: more than {MAX_DROPPED} fields and rules do not fit together")

@@ -162,7 +162,7 @@ def test_the_form_of_the_metadata_api_is_read_alike(root: Path, tmp_path: Path) 
     [
         ("Bad__c", "<type>Location</type>", ":2: Bad__c: a field of type Location cannot be imitated; the field is ignored"),
         ("Far__c", "<type>Lookup</type><referenceTo>Far__c</referenceTo>", ":2: Invoice__c.Far__c is ignored: it refers to Far__c, which is not in the source"),
-        ("Sum__c", "<type>Text</type><length>10</length>\n<formula>A&amp;B</formula>", ":2: Sum__c: the formula is not computed; the field is always empty"),
+        ("Sum__c", "<type>Text</type>\n<formula>VLOOKUP(Name)</formula>", ":2: Invoice__c.Sum__c: "),
         ("Day__c", "<type>Date</type>\n<defaultValue>TODAY()</defaultValue>", ":4: Day__c: the default formula is not computed"),
         ("Odd__c", "<type>Text</type><length>x</length>", ":2: length is no number: x; the field is ignored"),
         ("Set__c", "<type>Picklist</type><valueSet><valueSetName>None</valueSetName></valueSet>", ":3: Set__c: the global value set None is not in the source; any value is taken"),
@@ -197,6 +197,37 @@ def test_kinds_that_are_not_imitated_are_told(
     found = notes(root)
     assert len(found) == 1
     assert told in found[0]
+
+
+def test_formulas_and_validation_rules_are_taken(root: Path) -> None:
+    write(
+        root,
+        "objects/Line__c/fields/Half__c.field-meta.xml",
+        "<type>Currency</type><precision>16</precision><scale>2</scale><formula>Amount__c / 2</formula><formulaTreatBlanksAs>BlankAsBlank</formulaTreatBlanksAs>",
+    )
+    rule = "<active>{}</active><errorConditionFormula>{}</errorConditionFormula><errorDisplayField>Amount__c</errorDisplayField><errorMessage>Too little.</errorMessage>"
+    for name, active, formula in (
+        ("Enough", "true", "Amount__c &lt; 1"),
+        ("Off", "false", "1"),
+        ("Strange", "true", "\nVLOOKUP(1)"),
+    ):
+        write(
+            root,
+            f"objects/Line__c/validationRules/{name}.validationRule-meta.xml",
+            rule.format(active, formula),
+            "ValidationRule",
+        )
+    loaded = load_schema_from(root)
+    line = sobject(loaded, "Line__c")
+    half = line.field("Half__c")
+    assert half
+    assert (half.formula, half.blanks_as_zero, half.calculated) == ("Amount__c / 2", False, True)
+    assert [(each.name, each.message, each.field) for each in line.validation_rules] == [
+        ("Enough", "Too little.", "Amount__c")
+    ]
+    (note,) = loaded.notes
+    assert str(note).endswith("the rule is ignored")
+    assert (note.path.rpartition("/")[2], note.line) == ("Strange.validationRule-meta.xml", 2)
 
 
 def test_a_document_that_names_files_is_refused(root: Path) -> None:
