@@ -4,6 +4,7 @@ Independent of the rest of the product by contract: it is a second reading of th
 """
 
 from migrator.simulator.clocks import OrgClock
+from migrator.simulator.dataout import export_csv_folder
 from migrator.simulator.faults.model import (
     Act,
     ActKind,
@@ -53,6 +54,7 @@ __all__ = [
     "SchemaKind",
     "Server",
     "When",
+    "export_csv_folder",
     "load_csv_folder",
     "load_schema",
     "load_schema_from",

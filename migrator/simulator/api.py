@@ -1,6 +1,6 @@
 """All resources of an org: every API module's routes in one list."""
 
-from migrator.simulator import discovery
+from migrator.simulator import control, discovery
 from migrator.simulator.auth import endpoints, soap_login
 from migrator.simulator.bulk.v1 import api as bulk1_api
 from migrator.simulator.bulk.v2 import ingest as bulk2_ingest
@@ -24,6 +24,7 @@ def routes() -> list[Route]:
         *bulk2_query.routes(),
         *bulk1_api.routes(),
         *soap_login.routes(),
+        *control.routes(),
         *metadata_api.routes(),
     ]
     return [*single, *composite_api.routes(single)]

@@ -20,6 +20,25 @@ LICENSE = "Salesforce"
 def furnish(org: OrgState) -> None:
     """Fill an empty org."""
     _Furnisher(org).everything()
+    org.part(Furnished).remember()
+
+
+class Furnished:
+    """Which records an org has by itself; `org.part(Furnished)`."""
+
+    def __init__(self, org: OrgState) -> None:
+        self._org = org
+        self._next: dict[str, int] = {}
+
+    def remember(self) -> None:
+        """All that are there now."""
+        self._next = {
+            each.sobject.name: each.next_seq for each in self._org.store.tables() if each.next_seq > 1
+        }
+
+    def next_seq(self, sobject: str) -> int:
+        """The number of the first record that somebody made."""
+        return self._next.get(sobject, 1)
 
 
 class _Furnisher:

@@ -16,15 +16,20 @@ from migrator.simulator.records.dml import MAX_ROWS
 from migrator.simulator.records.results import ChunkResult, HeaderFault
 from migrator.simulator.schema.model import FieldType, SObject
 
-# Records that an org has already are met by this field instead of made again.
-MATCHED_BY = {
-    "User": "Username",
-    "Profile": "Name",
-    "UserRole": "Name",
-    "Pricebook2": "Name",
-    "RecordType": "DeveloperName",
-    "CurrencyType": "IsoCode",
+# Records that an org has already, or makes by itself, are met by these fields instead of made again.
+MATCHED_BY: Mapping[str, tuple[str, ...]] = {
+    "AccountContactRelation": ("ContactId", "AccountId"),
+    "CampaignMemberStatus": ("CampaignId", "Label"),
+    "CurrencyType": ("IsoCode",),
+    "Group": ("DeveloperName", "Type"),
+    "OpportunityContactRole": ("OpportunityId", "ContactId", "Role"),
+    "Pricebook2": ("Name",),
+    "Profile": ("Name",),
+    "RecordType": ("DeveloperName", "SobjectType"),
+    "User": ("Username",),
+    "UserRole": ("Name",),
 }
+_KEPT = ("LastModifiedDate", "LastModifiedById")  # while references are filled in afterwards
 FIELD_LIMIT = 1 << 24  # characters of one cell
 
 SourceIds = dict[str, dict[str, str]]  # sObject → source id → id in the org
@@ -130,14 +135,32 @@ class _Loader:
         return len(rows)
 
     def _is_there(self, lowered: Sequence[str], row: Sequence[str], id_place: int | None) -> bool:
-        key = MATCHED_BY.get(self._sobject.name)
-        if key is None or key.lower() not in lowered:
+        keys = [key for key in MATCHED_BY.get(self._sobject.name, ()) if key.lower() in lowered]
+        if not keys or keys[0] != MATCHED_BY[self._sobject.name][0]:
             return False
         table = self._org.store.table(self._sobject.name)
-        found = table.find(key, row[lowered.index(key.lower())])
+        wanted = {key: self._known(key, row[lowered.index(key.lower())]) for key in keys}
+        if not wanted[keys[0]]:
+            return False
+        found = next(
+            (
+                seq
+                for seq in table.find(keys[0], wanted[keys[0]])
+                if all(table.cell(seq, key) == wanted[key] for key in keys[1:])
+            ),
+            0,
+        )
         if found and id_place is not None:
-            self._own[row[id_place]] = table.id_of(found[0])
+            self._own[row[id_place]] = table.id_of(found)
         return bool(found)
+
+    def _known(self, name: str, cell: str) -> str:
+        """A cell, with the id in this org where it refers to a record of another file."""
+        field = self._sobject.field(name)
+        for parent in field.reference_to if field else ():
+            if cell in self._source_ids.get(parent, {}):
+                return self._source_ids[parent][cell]
+        return cell
 
     def _resolve(self, header: Sequence[str], rows: list[list[str]]) -> list[tuple[str, int, str]]:
         """Put ids of the org where source ids stand; what points ahead is blanked and returned."""
@@ -170,14 +193,18 @@ class _Loader:
                 for each in (field.reference_to if field else ())
                 if each in self._source_ids
             ]
-            compiled = self._org.dml.compile(self._sobject, ["Id", name], Operation.UPDATE, trusted=True)
+            kept = [each for each in _KEPT if self._sobject.field(each) is not None]
+            header = ["Id", name, *kept]
+            compiled = self._org.dml.compile(self._sobject, header, Operation.UPDATE, trusted=True)
+            table = self._org.store.table(self._sobject.name)
             for first in range(0, len(pairs), MAX_ROWS):
                 rows = []
                 for record_id, source in pairs[first : first + MAX_ROWS]:
                     target = next((known[source] for known in maps if source in known), None)
                     if target is None:
                         raise SeedInvalid(f"{self._path}: {name} refers to a record that is in no file")
-                    rows.append([record_id, target])
+                    seq = table.seq_of(record_id)
+                    rows.append([record_id, target, *(table.cell(seq, each) for each in kept)])
                 self._check(self._org.dml.execute(compiled, rows, self._context, all_or_none=True), 0)
 
     def _check(self, done: ChunkResult, line: int) -> None:
