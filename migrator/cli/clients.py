@@ -10,7 +10,7 @@ VERSION = "60.0"  # every client of the list can speak it
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A running org as a client has to know it. `ca_file` is empty for plain http."""
+    """A running org as a client has to know it. `ca_file` is empty where it is served over plain http only."""
 
     name: str
     url: str
@@ -21,6 +21,13 @@ class Endpoint:
     client_id: str
     client_secret: str
     ca_file: str = ""
+    http_url: str = ""  # the same as `url` when empty
+    key_file: str = ""  # of the app's private key, for JWT bearer
+
+    @property
+    def plain(self) -> str:
+        """Where it is reached without TLS, for clients that can do without."""
+        return self.http_url or self.url
 
     @property
     def secure(self) -> bool:
@@ -33,10 +40,10 @@ def settings(org: Endpoint) -> str:
     parts = [f"# ---- {org.name}: settings for other clients; the token is good for two hours"]
     if org.secure:
         parts += [_trust(org)]
-    parts += [
-        f"# {title}\n{make(org) if org.secure or not https_only else _NEEDS_HTTPS}"
-        for title, https_only, make in _CLIENTS
-    ]
+    for title, https_only, make in _CLIENTS:
+        text = make(org) if org.secure or not https_only else _NEEDS_HTTPS
+        if text:
+            parts.append(f"# {title}\n{text}")
     return "\n\n".join(part.rstrip("\n") for part in parts)
 
 
@@ -61,19 +68,29 @@ def _simple_salesforce(org: Endpoint) -> str:
 def _sf(org: Endpoint) -> str:
     return (
         f"SF_ACCESS_TOKEN='{org.token}' \\\n"
-        f"  sf org login access-token --instance-url {org.url} --no-prompt --alias {_alias(org)}"
+        f"  sf org login access-token --instance-url {org.plain} --no-prompt --alias {_alias(org)}"
+    )
+
+
+def _sf_jwt(org: Endpoint) -> str:
+    if not org.key_file:
+        return ""
+    return (
+        f"sf org login jwt --instance-url {org.plain} --client-id {org.client_id} \\\n"
+        f"  --jwt-key-file {org.key_file} --username {org.username} --alias {_alias(org)}"
     )
 
 
 def _jsforce(org: Endpoint) -> str:
     return (
-        f'const conn = new jsforce.Connection({{instanceUrl: "{org.url}", accessToken: "{org.token}", '
+        f'const conn = new jsforce.Connection({{instanceUrl: "{org.plain}", accessToken: "{org.token}", '
         f'version: "{VERSION}"}});'
     )
 
 
 def _sfdmu(org: Endpoint) -> str:
-    entry = {"name": f"{_alias(org)}@simulator.example", "instanceUrl": org.url, "accessToken": org.token}
+    name = f"{_alias(org)}@simulator.example"
+    entry = {"name": name, "instanceUrl": org.plain, "accessToken": org.token}
     return f'"orgs": [{json.dumps(entry)}],\n"excludeIdsFromCSVFiles": true,\n"promptOnMissingParentObjects": false'
 
 
@@ -91,10 +108,25 @@ def _cumulusci(org: Endpoint) -> str:
     )
 
 
+def _data_loader(org: Endpoint) -> str:
+    """The names are those of Data Loader's own source; it was not at hand to be tried."""
+    return dedent(f"""\
+        salesforce.oauth.instanceURL={org.url}
+        sfdc.oauth.accesstoken={org.token}
+        sfdc.endpoint.production={org.url}
+        sfdc.useBulkV2Api=true
+        # untried: it is no package; over https its Java has to trust the certificate authority""")
+
+
 def _oauth(org: Endpoint) -> str:
     form = f"grant_type=client_credentials&client_id={org.client_id}&client_secret={org.client_secret}"
-    trust = f" --cacert {org.ca_file}" if org.secure else ""
-    return f"curl{trust} {org.url}/services/oauth2/token -d '{form}'"
+    return f"curl {org.plain}/services/oauth2/token -d '{form}'"
+
+
+def _records(org: Endpoint) -> str:
+    return (
+        f"curl -H 'Authorization: Bearer {org.token}' {org.plain}/simulator/export.zip -o {_alias(org)}.zip"
+    )
 
 
 def _alias(org: Endpoint) -> str:
@@ -104,8 +136,11 @@ def _alias(org: Endpoint) -> str:
 _CLIENTS: tuple[tuple[str, bool, Callable[[Endpoint], str]], ...] = (
     ("simple-salesforce", True, _simple_salesforce),
     ("Salesforce CLI", False, _sf),
+    ("Salesforce CLI, by JWT bearer", False, _sf_jwt),
     ("jsforce", False, _jsforce),
     ("SFDMU, in export.json", False, _sfdmu),
     ("CumulusCI", True, _cumulusci),
+    ("Data Loader, in config.properties", False, _data_loader),
+    ("all records as CSV files", False, _records),
     ("a fresh token", False, _oauth),
 )

@@ -139,8 +139,12 @@ def serve(
     *,
     threads: int = THREADS,
     authority: Authority | None = None,
+    works: bool = True,
 ) -> Server:
-    """Serve the org from threads of this process; port 0 takes a free one. With an authority over HTTPS only."""
+    """Serve the org from threads of this process; port 0 takes a free one. With an authority over HTTPS only.
+
+    A second server of an org leaves its asynchronous work to the first (`works`).
+    """
     logging.getLogger("waitress").setLevel(logging.ERROR)
     clock = org.clock if isinstance(org.clock, OrgClock) else None
     sockets: dict[int, Any] = {}
@@ -171,15 +175,17 @@ def serve(
         for channel in list(sockets.values()):
             channel.handle_close()
 
-    running = (
-        threading.Thread(target=listen, name="simulator-http", daemon=True),
-        threading.Thread(target=_work, args=(org, clock, stop), name="simulator-background", daemon=True),
-    )
+    running = [threading.Thread(target=listen, name="simulator-http", daemon=True)]
+    if works:
+        work = threading.Thread(
+            target=_work, args=(org, clock, stop), name="simulator-background", daemon=True
+        )
+        running.append(work)
     front = _front(authority, host, port, server) if authority else None
     for thread in running:
         thread.start()
     url = f"https://{host}:{front.port}" if front else f"http://{host}:{server.effective_port}"
-    return Server(url, org, running, stop, front)
+    return Server(url, org, tuple(running), stop, front)
 
 
 def _work(org: Org, clock: OrgClock | None, stop: threading.Event) -> None:
