@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "verify": ("run", "verify", "Read the target back and compare it with what was sent."),
     "report": ("report", "report", "Write the report of a run: HTML, JSON, Markdown, JUnit."),
     "gates": ("gates", "gates", "Show the gates of a run; put back what they changed."),
+    "doctor": ("doctor", "doctor", "Look at this machine, the state folder, the orgs and their jobs."),
     "unlock": ("unlock", "unlock", "Show who holds a run; take it from a process that hangs."),
     "simulate": ("simulate", "simulate", "Serve simulated orgs on this machine."),
 }

@@ -52,6 +52,11 @@ class Orgs:
         self._orgs: Mapping[str, Any] = value["orgs"]
         self._places = places
 
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """All aliases, sorted."""
+        return tuple(sorted(self._orgs))
+
     def connect(self, alias: str) -> Org:
         """A connection to the org of that alias."""
         if alias not in self._orgs:

@@ -2,13 +2,11 @@
 
 import getpass
 import secrets
-import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -17,6 +15,7 @@ from migrator.cli.boundary import show
 from migrator.cli.console import make_console, print_gates, print_outcomes, print_verification, summary_json
 from migrator.cli.failpoint import make_fuse
 from migrator.cli.orgs import Orgs
+from migrator.cli.signals import catch_signals
 from migrator.clock import Clock, SystemClock
 from migrator.errors import ExitCode, PlanInvalid, has_errors
 from migrator.executor import (
@@ -58,6 +57,14 @@ def _driving(command: options.Decorated) -> options.Decorated:
     )(command)
 
 
+_foreign_jobs = click.option(
+    "--allow-foreign-jobs",
+    "foreign",
+    is_flag=True,
+    help="Go on although the target has recent jobs of this user that no ledger here knows; goes into the log.",
+)
+
+
 @click.command()
 @options.maybe_plan_argument
 @options.variables
@@ -80,6 +87,7 @@ def _driving(command: options.Decorated) -> options.Decorated:
 )
 @reviewed.accept_option
 @options.confirmations
+@_foreign_jobs
 @_driving
 @options.as_json
 def run(
@@ -93,6 +101,7 @@ def run(
     saved: Path | None,
     accept: bool,
     confirmed: tuple[str, ...],
+    foreign: bool,
     workers: int,
     memory: int,
     as_json: bool,
@@ -108,7 +117,7 @@ def run(
       migrator run --plan-file reviewed.json
     """
     clock = SystemClock()
-    told = _Told(as_json, orgs_path, state_dir, confirmed=confirmed)
+    told = _Told(as_json, orgs_path, state_dir, confirmed=confirmed, foreign_jobs=foreign)
     begin = _Beginning(clock, state_dir, ledger_url, workers, memory, told)
     if saved is not None:
         if plan_file is not None or given or vars_file is not None:
@@ -171,6 +180,7 @@ class _Beginning:
 )
 @reviewed.accept_option
 @options.confirmations
+@_foreign_jobs
 @_driving
 @options.as_json
 def resume(
@@ -181,6 +191,7 @@ def resume(
     accept_failures: bool,
     accept: bool,
     confirmed: tuple[str, ...],
+    foreign: bool,
     workers: int,
     memory: int,
     as_json: bool,
@@ -202,6 +213,7 @@ def resume(
         who() if accept_failures else "",
         accept_plan=accept,
         confirmed=confirmed,
+        foreign_jobs=foreign,
     )
     return take_up(taken, workers=workers, memory=memory, as_json=as_json)
 
@@ -236,6 +248,7 @@ class TakenUp:
     accepted_by: str = ""
     accept_plan: bool = False
     confirmed: tuple[str, ...] = ()
+    foreign_jobs: bool = False
 
 
 def take_up(taken: TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
@@ -250,7 +263,9 @@ def take_up(taken: TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
             click.echo(f"run {row.run_id}")
         if taken.goal is Goal.LOAD:
             reviewed.follow_plan(row, folder, ends, clock, accept=taken.accept_plan)
-        told = _Told(as_json, taken.orgs_path, taken.state_dir, taken.accepted_by, taken.confirmed)
+        told = _Told(
+            as_json, taken.orgs_path, taken.state_dir, taken.accepted_by, taken.confirmed, taken.foreign_jobs
+        )
         return _drive(folder, ends, clock, taken.goal, workers=workers, memory=memory, told=told)
 
 
@@ -268,6 +283,7 @@ class _Told:
     state_dir: Path
     accepted_by: str = ""
     confirmed: tuple[str, ...] = ()
+    foreign_jobs: bool = False
 
 
 def _drive(
@@ -281,7 +297,13 @@ def _drive(
             break
         asked.append(gate)
     if told.as_json:
-        options.print_json({**summary_json(result.summary, result.exit_code), "stop": _stop_json(result)})
+        options.print_json(
+            {
+                **summary_json(result.summary, result.exit_code),
+                "stop": _stop_json(result),
+                "orphan_jobs": [one.id for one in result.orphans or ()],
+            }
+        )
         return result.exit_code
     _tell(result, goal, folder.name, told)
     return result.exit_code
@@ -323,11 +345,13 @@ def _once(
         chance=secrets.SystemRandom().random,
         answers=dict.fromkeys(confirmed, who()),
     )
-    restore = _catch_signals(drive.interrupt)
+    restore = catch_signals(drive.interrupt)
     console = make_console(sys.stderr if told.as_json else sys.stdout, clock)
     try:
         with console:
-            return drive.go(goal, console.update, accepted_by=told.accepted_by)
+            return drive.go(
+                goal, console.update, accepted_by=told.accepted_by, foreign_jobs=told.foreign_jobs
+            )
     finally:
         restore()
 
@@ -346,6 +370,9 @@ def _tell(result: Result, goal: Goal, name: str, told: _Told) -> None:
             print_outcomes(result.summary)
         case Goal.RESTORE:
             print_gates(result.summary)
+    if result.orphans:
+        what = f"{len(result.orphans)} open jobs were left in the target by lost answers; nothing happens to them"
+        click.echo(f"{what}: migrator doctor {name} --jobs --sweep", err=True)
     command = _next(result, goal)
     again = options.again(None if command in {"report", "status"} else told.orgs_path, told.state_dir)
     click.echo(f"next: migrator {command} {name}{again}")
@@ -363,23 +390,3 @@ def _next(result: Result, goal: Goal) -> str:
         return "verify" if goal is Goal.VERIFY else "resume"
     moved = goal is Goal.LOAD and result.exit_code is not ExitCode.ROWS_FAILED
     return "verify" if moved else "report"
-
-
-def _catch_signals(interrupt: Callable[[], None]) -> Callable[[], None]:
-    """The first Ctrl-C (or SIGTERM) asks for an orderly stop, the second ends at once; the function puts things back."""
-    asked: list[int] = []
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        click.echo("stopping: finishing what is under way (again to stop at once)", err=True)
-        interrupt()
-
-    before = {one: signal.signal(one, handle) for one in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
-    return restore

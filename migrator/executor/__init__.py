@@ -12,18 +12,23 @@ from migrator.executor.approved import (
 from migrator.executor.ends import Checked, Ends, check, check_offline
 from migrator.executor.gates import BY_HAND
 from migrator.executor.identity import check_lock, lock_text, parse_identity
+from migrator.executor.neighbours import Neighbours
+from migrator.executor.preflight import MAX_SKEW, WARN_SKEW, find_neighbours, overdue
 from migrator.executor.progress import Progress, StepProgress
 from migrator.executor.run import Goal, Policy
-from migrator.executor.runs import Drive, Result, change_plan, load, new_run_id, peek, start
+from migrator.executor.runs import Drive, Result, change_plan, load, new_run_id, peek, start, written
 from migrator.model.summary import Summary, summarize
 
 __all__ = [
     "BY_HAND",
+    "MAX_SKEW",
+    "WARN_SKEW",
     "Approved",
     "Checked",
     "Drive",
     "Ends",
     "Goal",
+    "Neighbours",
     "Policy",
     "Progress",
     "Result",
@@ -35,10 +40,12 @@ __all__ = [
     "check_fresh",
     "check_lock",
     "check_offline",
+    "find_neighbours",
     "load",
     "lock_differs",
     "lock_text",
     "new_run_id",
+    "overdue",
     "parse_identity",
     "parse_saved",
     "peek",
@@ -46,4 +53,5 @@ __all__ = [
     "saved_text",
     "start",
     "summarize",
+    "written",
 ]

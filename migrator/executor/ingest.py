@@ -12,13 +12,15 @@ from migrator.executor.actions import AttemptSettled, JobTold, ResultsBroken
 from migrator.executor.budget import MAX_LOST_JOBS, lost_jobs
 from migrator.executor.change import Change, added, finished
 from migrator.executor.run import Run, Stop
-from migrator.model.run import Attempt, AttemptState, Outcome
+from migrator.model.run import Attempt, AttemptKind, AttemptState, Outcome
 from migrator.model.wire import JobState
 
 #: job faults that the next job would meet again: the plan or the org must change first (Bulk API guide, "Errors")
 HOPELESS = frozenset({"InvalidBatch", "ClientInputError", "InvalidJob", "FeatureNotEnabled", "InvalidUser"})
 #: a finished job whose counters still move is asked again after this many seconds
 RECOUNT_DELAY = 5.0
+#: the same for a job that has processed every row: only how many of them failed could still move
+FULL_RECOUNT_DELAY = 0.25
 
 
 def created(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
@@ -97,15 +99,16 @@ def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
         waiting = replace(run, live={**run.live, attempt.id: told})
         due = now + run.policy.poll_delay(polls)
         return Change(waiting).free(attempt.id, due=due, tries=polls + 1)
-    settled = job.state is JobState.JOB_COMPLETE and job.processed == attempt.rows
+    full = job.state is JobState.JOB_COMPLETE and job.processed == attempt.rows
     twice = (attempt.job_state, attempt.processed, attempt.failed) == (
         told.job_state,
         told.processed,
         told.failed,
     )
-    if not settled and not twice:
+    if not twice:
         waiting = replace(run, live={**run.live, attempt.id: told})
-        return Change(waiting).free(attempt.id, due=now + RECOUNT_DELAY, tries=polls + 1)
+        due = now + (FULL_RECOUNT_DELAY if full else RECOUNT_DELAY)
+        return Change(waiting).free(attempt.id, due=due, tries=polls + 1)
     ended = replace(told, state=AttemptState.TERMINAL)
     facts = {
         "job": attempt.job_id,
@@ -131,10 +134,8 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, cha
     row = replace(row, tallies=added(row.tallies, found.tallies), waiting=row.waiting + found.waiting)
     facts = {"waiting": found.waiting, **{outcome.value: count for outcome, count in found.tallies.items()}}
     change = Change(run).attempt(ended, "harvested", **facts).step(row).free(attempt.id)
-    if attempt.job_state == JobState.FAILED.value and _code(attempt.note) in HOPELESS:
-        what = f"{attempt.step}: the org refused job {attempt.job_id}: {attempt.note}"
-        hint = "mend the plan or the org, then resume; the rows it did not take wait"
-        return change.stopped(Stop("job-refused", what, hint, ExitCode.REFUSED))
+    if _hopeless(attempt):
+        return change.stopped(_job_refused(attempt))
     lost = lost_jobs(change.run.settled[attempt.step])
     if attempt.job_state in lost[:1] and len(lost) >= MAX_LOST_JOBS:
         change = change.stopped(_jobs_keep_failing(attempt, lost))
@@ -142,6 +143,16 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, cha
         due = now + run.policy.next_round_delay(row.rounds, chance)
         change = replace(change, run=replace(change.run, due={**change.run.due, attempt.step: due}))
     return finished(change, attempt.step, now)
+
+
+def _hopeless(attempt: Attempt) -> bool:
+    return attempt.job_state == JobState.FAILED.value and _code(attempt.note) in HOPELESS
+
+
+def _job_refused(attempt: Attempt) -> Stop:
+    what = f"{attempt.step}: the org refused job {attempt.job_id}: {attempt.note}"
+    hint = "mend the plan or the org, then resume; the rows it did not take wait"
+    return Stop("job-refused", what, hint, ExitCode.REFUSED)
 
 
 def _code(note: str) -> str:
@@ -163,8 +174,34 @@ def broken(run: Run, attempt: Attempt, reply: ResultsBroken, now: float) -> Chan
     tries = run.tries.get(attempt.id, 0) + 1
     if tries <= run.policy.max_refetch:
         return Change(run).free(attempt.id, due=now + run.policy.lost_delay(tries), tries=tries)
+    change = Change(run).free(attempt.id)
+    if untouched(attempt):
+        return sent_anew(change, attempt, now)
     why = f"its results do not add up: {reply.reason}"
-    return quarantined(Change(run).free(attempt.id), attempt, why, now)
+    return quarantined(change, attempt, why, now)
+
+
+def untouched(attempt: Attempt) -> bool:
+    """Whether the org says, twice and finally, that the attempt's job ended without having processed a single row.
+
+    Asked only where its results cannot be had: results say more. Terminal counters are exact (an assumption, as for an aborted upload).
+    """
+    ended = attempt.job_state in {JobState.FAILED.value, JobState.ABORTED.value}
+    return attempt.kind is AttemptKind.BULK2 and ended and attempt.processed == 0
+
+
+def sent_anew(change: Change, attempt: Attempt, now: float) -> Change:
+    """The slice of an untouched job travels in another one, a little later; not for ever."""
+    ended = replace(attempt, state=AttemptState.ABANDONED)
+    change = change.attempt(ended, "ended-untouched", job=attempt.job_id, state=attempt.job_state).requeue(
+        ended
+    )
+    if _hopeless(attempt):
+        return change.stopped(_job_refused(attempt))
+    if attempt.try_no >= MAX_LOST_JOBS:
+        return change.stopped(_jobs_keep_failing(attempt, [attempt.job_state] * attempt.try_no))
+    due = now + change.run.policy.next_round_delay(attempt.try_no, 0.0)
+    return replace(change, run=replace(change.run, due={**change.run.due, attempt.step: due}))
 
 
 def quarantined(change: Change, attempt: Attempt, why: str, now: float) -> Change:

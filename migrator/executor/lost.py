@@ -17,7 +17,7 @@ from migrator.executor.actions import (
     Upload,
 )
 from migrator.executor.change import Change
-from migrator.executor.ingest import quarantined
+from migrator.executor.ingest import quarantined, sent_anew, untouched
 from migrator.executor.run import Run, Stop
 from migrator.model.run import AttemptKind, AttemptState
 from migrator.model.wire import Sent
@@ -43,11 +43,22 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float) -> Cha
         stop = Stop("signed-out", reply.what, "sign in again, then resume", ExitCode.PAUSED)
         return _never_left(change, action, reply).free(attempt.id).stopped(stop)
     # Bulk API v1 says with a 400 that the session has ended; it has been renewed by now
+    if reply.status == 409 and isinstance(action, Harvest | FetchPage):
+        what = f"{attempt.step}: the org refuses results to API version {run.row.api_version}: {reply.what}"
+        stop = Stop(
+            "api-version-refused",
+            what,
+            "a run keeps its API version; look at the orgs file",
+            ExitCode.REFUSED,
+        )
+        return change.free(attempt.id).stopped(stop)
     refused = reply.status in REFUSALS and reply.code != "session-expired"
     if refused and isinstance(action, CreateJob | SendRows | GateAction):
         hint = reply.hint or "mend what the org complains of, then resume; nothing is lost"
         stop = Stop("org-refused", f"{attempt.step}: {reply.what}", hint, ExitCode.REFUSED)
         return change.free(attempt.id).stopped(stop)
+    if refused and isinstance(action, Harvest) and untouched(attempt):
+        return sent_anew(change.free(attempt.id), attempt, now)
     if refused and isinstance(action, Harvest):
         why = f"the org refuses its results: {reply.code}"
         return quarantined(change.free(attempt.id), attempt, why, now)

@@ -13,12 +13,14 @@ from migrator import __version__
 from migrator.clock import Clock
 from migrator.data import Engine, Workspace
 from migrator.errors import Diagnostic, ExitCode, MigratorError, has_errors
+from migrator.executor.allowance import Allowance
 from migrator.executor.approved import Approved, Event, PlanChange, judged, plan_change
 from migrator.executor.budget import accepted
 from migrator.executor.change import Change
 from migrator.executor.coordinator import Coordinator, Outside, Workers
 from migrator.executor.ends import Ends
 from migrator.executor.identity import parse_identity
+from migrator.executor.preflight import check_clock, check_neighbours, find_neighbours, overdue
 from migrator.executor.progress import Progress
 from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
 from migrator.executor.schema_watch import SchemaWatch
@@ -28,9 +30,11 @@ from migrator.model.plan import Plan
 from migrator.model.run import LedgerState, RunRow, RunStatus, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, Schedule, VerifyStep
 from migrator.model.summary import Summary, summarize
+from migrator.model.wire import JobInfo
 from migrator.planfile import load_plan
 from migrator.planner import parse_schedule
-from migrator.state import Ledger, open_ledger, read_ledger
+from migrator.salesforce import RequestFailed
+from migrator.state import Ledger, known_jobs, open_ledger, read_ledger
 from migrator.transforms import resolve
 
 Observer = Callable[[Progress], None]
@@ -43,6 +47,8 @@ class Result:
     summary: Summary
     stop: Stop | None
     exit_code: ExitCode
+    #: open jobs of ours in the target that nothing knows: a lost answer left them; None: they could not be listed
+    orphans: tuple[JobInfo, ...] | None = ()
 
 
 def load(path: Path, variables: dict[str, str]) -> tuple[Plan | None, list[Diagnostic]]:
@@ -147,10 +153,13 @@ class Drive:
         """Ask for an orderly stop."""
         self._interrupted.set()
 
-    def go(self, goal: Goal, observe: Observer, *, accepted_by: str = "") -> Result:
+    def go(
+        self, goal: Goal, observe: Observer, *, accepted_by: str = "", foreign_jobs: bool = False
+    ) -> Result:
         """Drive the run to its goal. The same call begins a run and resumes one.
 
-        `accepted_by`: who has looked at what failed so far, and wants the run to go on in spite of it. Raises MigratorError when another process has the run, an org is not the one the run began with, or the disk refuses.
+        `accepted_by`: who has looked at what failed so far, and wants the run to go on in spite of it. `foreign_jobs`: that jobs of our user which nothing
+        here knows are accepted. Raises MigratorError when another process has the run, an org is not the one the run began with, or the disk refuses.
         """
         ledger = open_ledger(self._folder, self._clock)
         try:
@@ -160,6 +169,7 @@ class Drive:
             run = replace(run, answers=self._answers)
             if goal is Goal.LOAD:
                 ledger.hold(state.run.target_org_id, written(run.schedule))
+                self._look_around(state, ledger, written(run.schedule), accepted=foreign_jobs)
             if goal is Goal.VERIFY:
                 run = _verify_anew(run, ledger)
             if accepted_by:
@@ -168,12 +178,54 @@ class Drive:
         finally:
             ledger.close()
 
+    def _look_around(
+        self, state: LedgerState, ledger: Ledger, sobjects: Sequence[str], *, accepted: bool
+    ) -> None:
+        """What must be true of both orgs each time, and what is worth a line in the log."""
+        orgs = [one for one in (self._ends.source, self._ends.target) if one is not None]
+        events: list[Event | None] = [check_clock(one, self._clock) for one in orgs]
+        found = find_neighbours(
+            state, self._ends.target, sobjects, known_jobs(self._folder.parent), self._clock
+        )
+        if found is not None:
+            begun = any(one.job_id for one in state.attempts)
+            events.append(check_neighbours(found, state.run, begun=begun, accepted=accepted))
+        else:
+            events.append(("jobs-not-listed", {}))
+        for late in overdue(state, self._clock.now()):
+            late_facts: dict[str, str | int | float | bool | None] = {
+                "step": late.step,
+                "job": late.job_id,
+                "seconds": round(late.age),
+                "urgent": late.urgent,
+            }
+            events.append(("results-overdue", late_facts))
+        told = [one for one in events if one is not None]
+        if told:
+            ledger.commit([], told)
+
+    def _orphans(self, ledger: Ledger, sobjects: Sequence[str]) -> tuple[JobInfo, ...] | None:
+        """Open jobs that a lost answer left; a run that is over does not fail because they cannot be listed."""
+        known = known_jobs(self._folder.parent)
+        try:
+            found = find_neighbours(ledger.state(), self._ends.target, sobjects, known, self._clock)
+        except RequestFailed:
+            return None
+        return None if found is None else found.orphans
+
     def _drive(self, run: Run, ledger: Ledger, observe: Observer) -> Result:
         workspace = Workspace(self._folder)
         workspace.sweep()
         engine = Engine(workspace, memory_limit_mb=self._memory_mb)
         watch = SchemaWatch(parse_identity(run.row.identity_json), self._ends.source, self._ends.target)
-        tools = Tools(self._ends.source, self._ends.target, engine, Path(run.row.plan_path).parent, watch)
+        tools = Tools(
+            self._ends.source,
+            self._ends.target,
+            engine,
+            Path(run.row.plan_path).parent,
+            watch,
+            Allowance(self._ends.target, self._clock),
+        )
         workers = Workers(lambda at, action: perform(tools, at, action), self._workers)
         began = self._clock.monotonic()
         requests = self._ends.requests
@@ -189,11 +241,12 @@ class Drive:
             engine.close()
         summary = summarize(ledger.state(), ended.schedule)
         if ended.stop is not None:
-            return Result(summary, ended.stop, ended.stop.exit_code)
+            return Result(summary, ended.stop, ended.stop.exit_code, None)
         code = _exit_code(summary, ended.goal)
         if ended.goal is Goal.LOAD and ended.trips:
             code = ExitCode.BUDGET  # there was nothing left to stop
-        return Result(summary, None, code)
+        orphans = self._orphans(ledger, written(ended.schedule)) if ended.goal is Goal.LOAD else None
+        return Result(summary, None, code, orphans)
 
 
 def written(schedule: Schedule) -> tuple[str, ...]:

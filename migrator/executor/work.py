@@ -46,6 +46,7 @@ from migrator.executor.actions import (
     Upload,
     UploadTaken,
 )
+from migrator.executor.allowance import Allowance
 from migrator.executor.gates import gate_of
 from migrator.executor.gatework import close_gate, open_gate, read_gate
 from migrator.executor.run import Run
@@ -53,7 +54,7 @@ from migrator.executor.schema_watch import SchemaWatch
 from migrator.executor.serial import perform_serial
 from migrator.model.run import Attempt, AttemptKind, AttemptState, FileRef
 from migrator.model.schedule import ExtractStep, GateStep, LinkStep, LoadStep, MatchStep, Side, VerifyStep
-from migrator.model.wire import JobInfo, JobState
+from migrator.model.wire import JobInfo, JobState, Sent
 from migrator.salesforce import Org, RequestFailed, RowReply
 
 ResultKind = Literal["successful", "failed", "unprocessed"]
@@ -73,6 +74,7 @@ class Tools:
     #: where relative source files are looked for
     plan_folder: Path
     watch: SchemaWatch
+    allowance: Allowance
 
 
 def perform(tools: Tools, run: Run, action: StepAction | AttemptAction) -> Reply:
@@ -152,11 +154,10 @@ def _perform_job(tools: Tools, run: Run, action: AttemptAction, attempt: Attempt
             target.upload(attempt.job_id, tools.engine.workspace.verify(slice_.file))
             return UploadTaken()
         case CloseUpload():
-            return JobTold(target.close_upload(attempt.job_id))
+            return _close(tools, attempt)
         case ConfirmClose():
             told = _told(target, attempt)
-            open_ = told.job.state is JobState.OPEN
-            return JobTold(target.close_upload(attempt.job_id)) if open_ else told
+            return _close_again(tools, attempt) if told.job.state is JobState.OPEN else told
         case AbandonUpload():
             return _abandon(target, attempt)
         case Poll():
@@ -181,6 +182,23 @@ def _gate(target: Org, run: Run, action: GateAction, attempt: Attempt) -> Reply:
             return open_gate(target, gate)
         case CloseGate():
             return close_gate(target, gate, attempt)
+
+
+def _close(tools: Tools, attempt: Attempt) -> Reply:
+    if not tools.allowance.take(attempt.rows):
+        what = f"{tools.target.alias}: nine tenths of the daily allowance of Bulk API batches are spent"
+        return RequestLost(Sent.NO, 0, "request-limit-exceeded", what)
+    return JobTold(tools.target.close_upload(attempt.job_id))
+
+
+def _close_again(tools: Tools, attempt: Attempt) -> Reply:
+    try:
+        return _close(tools, attempt)
+    except RequestFailed as failed:
+        if failed.status != 400:
+            raise
+    # it is open and will never be closed, e.g. because something delivered the upload twice: its end tells that nothing was done
+    return _abandon(tools.target, attempt)
 
 
 def _org(tools: Tools, run: Run, attempt: Attempt) -> Org:

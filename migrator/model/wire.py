@@ -36,6 +36,8 @@ class JobInfo:
     operation: str = ""
     retries: int = 0
     processing_ms: int = 0
+    #: the user who made it; empty: not told
+    created_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import IO, Any
 
 import httpx
@@ -79,11 +80,17 @@ class Exchange:
         self._alias = alias
         self._lock = threading.Lock()
         self._requests = 0
+        self._skew: float | None = None
 
     @property
     def requests(self) -> int:
         """How many requests were made."""
         return self._requests
+
+    @property
+    def skew(self) -> float | None:
+        """By how many seconds the org's clock was ahead of ours at its last answer; None: it does not tell."""
+        return self._skew
 
     def where(self, call: Call) -> str:
         """Org and request, for messages."""
@@ -102,6 +109,7 @@ class Exchange:
             raise transport_failure(fault, self.where(call)) from fault
         took = 1000 * (self._clock.monotonic() - started)
         _log.debug("%s %d %.0f ms", self.where(call), response.status_code, took)
+        self._skew = self._told_skew(response.headers.get("Date", ""))
         try:
             self._check_head(call, response)
         except BaseException:
@@ -121,6 +129,13 @@ class Exchange:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _told_skew(self, date: str) -> float | None:
+        """The header has whole seconds (RFC 9110, 6.6.1); one that cannot be read says nothing."""
+        try:
+            return parsedate_to_datetime(date).timestamp() - self._clock.now()
+        except ValueError:
+            return None
 
     def _request(self, call: Call, origin: str, token: Secret | None) -> httpx.Request:
         headers = {"Accept": call.accept, **call.headers}

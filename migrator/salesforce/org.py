@@ -84,6 +84,11 @@ class Org:
         """How many requests were made so far."""
         return self._session.requests
 
+    @property
+    def skew(self) -> float | None:
+        """By how many seconds the org's clock is ahead of ours, by its last answer; None: it does not tell."""
+        return self._session.skew
+
     # -- who, what, how much
 
     def identity(self) -> OrgIdentity:

@@ -71,6 +71,11 @@ class Session:
         return self._exchange.requests
 
     @property
+    def skew(self) -> float | None:
+        """By how many seconds the org's clock is ahead of ours; None: it does not tell."""
+        return self._exchange.skew
+
+    @property
     def origin(self) -> str:
         """Where the org is."""
         return self._tokens.current().origin

@@ -87,6 +87,7 @@ def parse_job_info(body: Any) -> JobInfo:
         operation=str(job.get("operation") or ""),
         retries=_whole(job, "retries") or 0,
         processing_ms=_whole(job, "totalProcessingTime") or 0,
+        created_by=str(job.get("createdById") or ""),
     )
 
 

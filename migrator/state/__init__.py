@@ -3,19 +3,24 @@
 Start at `open_ledger`; `read_ledger` looks without taking part.
 """
 
+from migrator.state.disk import Disk, look_at_disk, sqlite_version
 from migrator.state.lease import Holder
 from migrator.state.ledger import Ledger
-from migrator.state.store import FoundRun, holder, list_runs, open_ledger, read_ledger, unlock
+from migrator.state.store import FoundRun, holder, known_jobs, list_runs, open_ledger, read_ledger, unlock
 from migrator.state.transitions import IllegalWrite
 
 __all__ = [
+    "Disk",
     "FoundRun",
     "Holder",
     "IllegalWrite",
     "Ledger",
     "holder",
+    "known_jobs",
     "list_runs",
+    "look_at_disk",
     "open_ledger",
     "read_ledger",
+    "sqlite_version",
     "unlock",
 ]

@@ -350,6 +350,11 @@ def look(url: str, run_id: str, see: Callable[[Connection, str, str], T]) -> T:
         return see(connection, run_id, place)
 
 
+def known_jobs(connection: Connection, _run_id: str, _place: str) -> set[str]:
+    """The ids of the jobs of all runs."""
+    return {job for (job,) in connection.execute("SELECT job_id FROM attempt WHERE job_id <> ''")}
+
+
 def holder_of(connection: Connection, scope: str) -> Holder | None:
     """Who has the lease; None: nobody."""
     found = connection.execute(

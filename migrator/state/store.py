@@ -261,6 +261,21 @@ def _found(folder: Path) -> FoundRun:
         return FoundRun(folder, None, MigratorError("state-corrupt", f"{path} cannot be read"))
 
 
+def known_jobs(state_dir: Path) -> frozenset[str]:
+    """The ids of all jobs in any ledger of the state folder that can be read, and of the PostgreSQL ledgers that it names."""
+    found: set[str] = set()
+    for folder in (one.folder for one in list_runs(state_dir) if one.run is not None):
+        path = folder / LEDGER_NAME
+        if _note(folder):
+            url, run_id = _read_note(folder)
+            postgres = _postgres()
+            found |= postgres.look(url, run_id, postgres.known_jobs)
+            continue
+        with explained(path), closing(open_for_reading(path)) as connection:
+            found |= {job for (job,) in connection.execute("SELECT job_id FROM attempt WHERE job_id <> ''")}
+    return frozenset(found)
+
+
 def _not_found(folder: Path) -> MigratorError:
     return MigratorError(
         "run-not-found", f"{folder} holds no run", hint="`status` lists the runs", exit_code=ExitCode.USAGE

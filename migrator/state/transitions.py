@@ -28,7 +28,8 @@ FOLLOWS: Final[Mapping[AttemptKind, Mapping[AttemptState, frozenset[AttemptState
         # once closing was intended the rows may be on their way: never back, never abandoned
         S.CLOSING: frozenset({S.CLOSED, S.QUARANTINED}),
         S.CLOSED: frozenset({S.TERMINAL, S.QUARANTINED}),
-        S.TERMINAL: frozenset({S.HARVESTED, S.QUARANTINED}),
+        # abandoned only when the org says finally that it processed nothing, and has no results to tell more
+        S.TERMINAL: frozenset({S.HARVESTED, S.QUARANTINED, S.ABANDONED}),
     },
     AttemptKind.BULK1_SERIAL: {
         S.PLANNED: frozenset({S.CREATED, S.ABANDONED}),
@@ -62,6 +63,10 @@ FOLLOWS: Final[Mapping[AttemptKind, Mapping[AttemptState, frozenset[AttemptState
 }
 
 
+#: states of a job that ended without doing all of its work (Bulk API guide, "Get Job Info")
+_BADLY_ENDED: Final = frozenset({"Failed", "Aborted"})
+
+
 def check_transition(before: Attempt | None, after: Attempt) -> None:
     """Raise IllegalWrite unless `after` may take the place of `before` (None: it is new)."""
     if before is None:
@@ -79,3 +84,11 @@ def check_transition(before: Attempt | None, after: Attempt) -> None:
         return
     if after.state not in FOLLOWS[after.kind].get(before.state, frozenset()):
         raise IllegalWrite(f"attempt {after.id} goes from {before.state} to {after.state}")
+    touched = before.processed != 0 or before.job_state not in _BADLY_ENDED
+    if (
+        after.kind is AttemptKind.BULK2
+        and before.state is S.TERMINAL
+        and after.state is S.ABANDONED
+        and touched
+    ):
+        raise IllegalWrite(f"attempt {after.id} is abandoned although its job may have processed rows")

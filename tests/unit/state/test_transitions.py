@@ -30,6 +30,7 @@ BULK2 = {
     (S.CLOSED, S.QUARANTINED),
     (S.TERMINAL, S.HARVESTED),
     (S.TERMINAL, S.QUARANTINED),
+    (S.TERMINAL, S.ABANDONED),
 }
 
 
@@ -48,7 +49,8 @@ def allowed(before: Attempt | None, after: Attempt) -> bool:
 @pytest.mark.parametrize(("before", "after"), list(product(S, S)))
 def test_bulk2(before: AttemptState, after: AttemptState) -> None:
     expected = (before, after) in BULK2 or (before is after and not before.final)
-    assert allowed(an_attempt(before), an_attempt(after)) == expected
+    untouched = replace(an_attempt(before), job_state="Failed", processed=0)
+    assert allowed(untouched, an_attempt(after)) == expected
 
 
 @pytest.mark.parametrize("kind", AttemptKind)
@@ -62,8 +64,16 @@ def test_every_attempt_begins_planned_and_can_end(kind: AttemptKind) -> None:
 
 
 def test_once_closing_was_intended_rows_are_never_planned_anew() -> None:
-    for state in (S.CLOSING, S.CLOSED, S.TERMINAL):
+    for state in (S.CLOSING, S.CLOSED):
         assert S.ABANDONED not in FOLLOWS[AttemptKind.BULK2][state]
+
+
+@pytest.mark.parametrize("job_state", ["Failed", "Aborted", "JobComplete", "UploadComplete", ""])
+@pytest.mark.parametrize("processed", [0, 1, None])
+def test_unless_the_org_says_finally_that_it_did_nothing(job_state: str, processed: int | None) -> None:
+    before = replace(an_attempt(S.TERMINAL), job_state=job_state, processed=processed)
+    after = replace(before, state=S.ABANDONED)
+    assert allowed(before, after) == (processed == 0 and job_state in {"Failed", "Aborted"})
 
 
 def test_an_attempt_keeps_its_slice_and_its_job() -> None:

@@ -1,0 +1,144 @@
+"""One small migration that meets a fault, is resumed until it ends, and is judged by what the target really holds."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from migrator.errors import ExitCode, MigratorError
+from migrator.executor import Goal, Result
+from migrator.model.run import Outcome
+from migrator.simulator import Planted, preset
+from tests.executor.orgs import Lab, make_lab
+
+SCHEMA = """
+name: Faulted
+objects:
+  Account:
+    fields:
+      Legacy_Id__c: {type: text, length: 18, unique: true, external_id: true}
+"""
+PLAN = """
+version: 1
+name: faulted
+source: {org: legacy}
+target: {org: merged}
+objects:
+  - object: Account
+    operation: insert
+    fields: {include: [Name, Description]}
+  - object: Contact
+    operation: insert
+    fields: {include: [LastName, AccountId]}
+"""
+ACCOUNTS, CONTACTS = 450, 300
+#: a run that is not over by then is in a live-lock
+MAX_DRIVES = 12
+
+
+@dataclass
+class Ended:
+    """How a run ended: the exit code and reason of each drive, and what is in the target."""
+
+    lab: Lab
+    codes: list[int] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    result: Result | None = None
+    jobs: int = 0
+
+    @property
+    def created(self) -> Counter[str]:
+        """How often each row of the source was created, by the truth log."""
+        counted: Counter[str] = Counter()
+        for sobject, name in (("Account", "Name"), ("Contact", "LastName")):
+            names = dict(self._names(sobject, name))
+            counted.update(names[one] for one in self.lab.target.truth.created(sobject) if one in names)
+        return counted
+
+    def _names(self, sobject: str, name: str) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = []
+        for block in self.lab.target.store.table(sobject).scan_columns(("Id", name)):
+            found += [(str(one), str(text)) for one, text in zip(*block.columns, strict=True)]
+        return found
+
+    @property
+    def tallies(self) -> dict[Outcome, int]:
+        """The outcomes of all rows."""
+        assert self.result is not None
+        sums: Counter[Outcome] = Counter()
+        for one in self.result.summary.steps:
+            sums.update(one.tallies)
+        return dict(sums)
+
+    @property
+    def doubled(self) -> list[str]:
+        """Rows that were created more than once."""
+        return sorted(name for name, count in self.created.items() if count > 1)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether outcomes and truth agree: what is said to be created was created, and nothing else that is not in doubt."""
+        assert self.result is not None
+        made = len(self.created)
+        sure, doubtful = self.tallies.get(Outcome.CREATED, 0), self.tallies.get(Outcome.QUARANTINED, 0)
+        return sure <= made <= sure + doubtful
+
+    @property
+    def whole(self) -> bool:
+        """Whether every row ended as created, once."""
+        return self.tallies == {Outcome.CREATED: ACCOUNTS + CONTACTS} and not self.doubled and self.balanced
+
+
+def arena(folder: Path) -> Lab:
+    """Both orgs, the source filled."""
+    lab = make_lab(folder, SCHEMA)
+    org = lab.ends().source
+    assert org is not None
+    accounts: list[str] = []
+    for start in range(0, ACCOUNTS, 150):
+        rows = [
+            {"Name": f"Account {n}", "Description": f'line one of {n}\r\n"line two", 東京'}
+            for n in range(start, start + 150)
+        ]
+        accounts += [one.id for one in org.send_rows("Account", "insert", None, rows, {})]
+    for start in range(0, CONTACTS, 150):
+        people = [{"LastName": f"Person {n}", "AccountId": accounts[n]} for n in range(start, start + 150)]
+        assert all(one.success for one in org.send_rows("Contact", "insert", None, people, {}))
+    return lab
+
+
+def meet(
+    folder: Path,
+    faults: Sequence[Planted],
+    *,
+    at_source: bool = False,
+    between: Callable[[Lab, int], None] | None = None,
+    drives: int = MAX_DRIVES,
+) -> Ended:
+    """Run the migration with the faults planted; resume it until it ends."""
+    lab = arena(folder)
+    lab.begin(PLAN, max_slice_rows=400)
+    (lab.source if at_source else lab.target).plant(*faults)
+    ended = Ended(lab)
+    for number in range(drives):
+        try:
+            ended.result = lab.drive(Goal.LOAD)
+        except MigratorError as refused:
+            ended.codes.append(int(refused.exit_code))
+            ended.reasons.append(refused.code)
+        else:
+            ended.codes.append(int(ended.result.exit_code))
+            ended.reasons.append(ended.result.stop.code if ended.result.stop else "")
+            if ended.result.stop is None:
+                break
+        if between is not None:
+            between(lab, number)
+    return ended
+
+
+def fault(name: str) -> Sequence[Planted]:
+    """A fault of the simulator's catalogue."""
+    return preset(name)
+
+
+__all__ = ["ACCOUNTS", "CONTACTS", "Ended", "ExitCode", "arena", "fault", "meet"]
