@@ -1,13 +1,15 @@
 """The resources of Bulk API 2.0 ingest: make, fill, close or abort, watch, list and delete jobs, and fetch their results."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from migrator.simulator.bulk.check import JobRefused, check_owner
 from migrator.simulator.bulk.classic import ClassicJobs
-from migrator.simulator.bulk.csvdialect import read_batch, write_header, write_rows
+from migrator.simulator.bulk.csvdialect import CsvFault, lay_out, read_batch, write_header, write_rows
 from migrator.simulator.bulk.spool import spool_of
+from migrator.simulator.bulk.transaction import BATCH_ROWS
 from migrator.simulator.bulk.v2.create import invalid_value, read_creation, read_spec, refusal, worded
 from migrator.simulator.bulk.v2.job import IngestJob, JobState
 from migrator.simulator.bulk.v2.query_job import QueryWork
@@ -235,6 +237,11 @@ def _ended(org: OrgState, call: Call) -> IngestJob:
     job = _job(org, call)
     if not job.state.terminal:
         raise refusal("INVALIDJOBSTATE", f"Results of a job in state {job.state} are not available")
+    if job.layout is None and job.upload is not None and job.upload.size:
+        with suppress(CsvFault):  # then there is no header to show
+            job.layout = lay_out(
+                job.upload.file, job.spec.dialect, BATCH_ROWS
+            )  # it ended before anybody looked
     return job
 
 

@@ -124,10 +124,6 @@ class IngestWork:
 
     def _prepare(self, job: IngestJob, now: float) -> None:
         job.enter(JobState.IN_PROGRESS, now)
-        rejected = self.org.part(JobFaults).rejected(job.spec.sobject)
-        if rejected is not None:
-            self.stop(job, JobState.FAILED, now, rejected.message)
-            return
         try:
             plan = self._plan(job)
         except CsvFault as fault:
@@ -135,6 +131,10 @@ class IngestWork:
             return
         except HeaderFault as fault:
             self.stop(job, JobState.FAILED, now, f"InvalidBatch : {fault.text}")
+            return
+        rejected = self.org.part(JobFaults).rejected(job.spec.sobject)
+        if rejected is not None:
+            self.stop(job, JobState.FAILED, now, rejected.message)
             return
         job.batches = [Batch(number, span.rows) for number, span in enumerate(plan.layout.spans)]
         if not job.batches:
@@ -199,7 +199,7 @@ class _Running:
         job, batch = self.job, self.batch
         refused = "" if batch.started else self._refused(now)
         if refused:
-            job.over_allocation = True
+            job.over_allocation = refused == OVER_ALLOCATION
             self.work.stop(job, JobState.FAILED, now, refused)
             return False
         batch.started = True
