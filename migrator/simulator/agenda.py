@@ -23,7 +23,8 @@ class Agenda:
 
     def __init__(self, org: OrgState) -> None:
         self.feeders: list[Feeder] = []
-        self._entries: list[tuple[float, int, Action]] = []
+        self._entries: list[tuple[float, int, Action, bool]] = []
+        self._awaited: list[float] = []  # times of those entries that somebody waits for, a heap too
         self._made = 0
         self._clock = org.clock
         org.background.append(self)
@@ -33,10 +34,17 @@ class Agenda:
         """When the next entry is due; infinity when there is none."""
         return self._entries[0][0] if self._entries else float("inf")
 
-    def at(self, time: float, action: Action) -> None:
-        """Have something happen."""
+    @property
+    def awaited(self) -> float:
+        """When the next entry is due for whose sake a clock may jump; infinity when there is none."""
+        return self._awaited[0] if self._awaited else float("inf")
+
+    def at(self, time: float, action: Action, *, awaited: bool = True) -> None:
+        """Have something happen; nobody waits for what is not awaited, such as the work of others."""
         self._made += 1
-        heapq.heappush(self._entries, (time, self._made, action))
+        heapq.heappush(self._entries, (time, self._made, action, awaited))
+        if awaited:
+            heapq.heappush(self._awaited, time)
 
     def advance(self, now: float) -> bool:
         """Do what is due, a small step of it when it takes no time; whether there is more to do at once."""
@@ -50,7 +58,9 @@ class Agenda:
                 return True
             if done % LOOKS == LOOKS - 1 and self._clock.monotonic() - began > STEP_SECONDS:
                 return True
-            time, _, action = heapq.heappop(self._entries)
+            time, _, action, awaited = heapq.heappop(self._entries)
+            if awaited:
+                heapq.heappop(self._awaited)  # entries go in order of time: it is the first of these as well
             rows += action(time)
             done += 1
         return False

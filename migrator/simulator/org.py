@@ -120,7 +120,7 @@ class Org(OrgState):
         """When something happens next that somebody may be waiting for; None when nobody waits."""
         with self.lock:
             awaited = any(unfinished() for unfinished in self.unfinished)
-            return self.part(Agenda).following if awaited else None
+            return self.part(Agenda).awaited if awaited else None
 
     def _handle(self, request: Request) -> Response:
         with self.lock:

@@ -15,13 +15,15 @@ from migrator.simulator.agenda import Agenda
 class Claim:
     """What one transaction wants to hold, in the order in which it takes it."""
 
-    __slots__ = ("granted", "keys", "refused", "since", "taken", "waiting")
+    __slots__ = ("awaited", "granted", "keys", "refused", "since", "taken", "waiting")
 
     def __init__(
         self,
         keys: Sequence[str],
         granted: Callable[[float], None],
         refused: Callable[[float, Sequence[str]], int],
+        *,
+        awaited: bool = True,
     ) -> None:
         self.keys = list(keys)
         self.granted = granted  # called when it holds them all
@@ -29,6 +31,7 @@ class Claim:
         self.taken = 0  # of its keys
         self.since = 0.0  # when it began to wait
         self.waiting = False
+        self.awaited = awaited  # somebody waits for its end
 
 
 class LockTable:
@@ -102,7 +105,9 @@ class LockTable:
         claim.waiting = True
         claim.since = now
         self._queues.setdefault(key, deque()).append(claim)
-        self._agenda.at(now + self._wait, lambda time: self._too_long(claim, now, time))
+        self._agenda.at(
+            now + self._wait, lambda time: self._too_long(claim, now, time), awaited=claim.awaited
+        )
 
     def _waits_for(self, claim: Claim, wanted: Claim) -> bool:
         """Whether the claim is that one, or waits for it by way of others."""
@@ -122,4 +127,4 @@ class LockTable:
         missing = claim.keys[claim.taken :]
         missed = [missing[0], *(key for key in missing[1:] if self._holders.get(key, claim) is not claim)]
         self.cancel(claim, now)
-        self._agenda.at(now, lambda time: claim.refused(time, missed))
+        self._agenda.at(now, lambda time: claim.refused(time, missed), awaited=claim.awaited)

@@ -39,14 +39,14 @@ class _Writer:
         self._next(org.now())
 
     def _next(self, now: float) -> None:
-        self._agenda.at(now + self._random.expovariate(1 / self._settings.every), self._begin)
+        self._agenda.at(now + self._random.expovariate(1 / self._settings.every), self._begin, awaited=False)
 
     def _begin(self, now: float) -> int:
         self._next(now)
         rows = [[record_id] for record_id in self._chosen()]
         if rows:
             keys = self._locks.keys.of(self._compiled, rows)
-            claim = Claim(keys, lambda since: self._hold(rows, claim, since), lambda _, __: 0)
+            claim = Claim(keys, lambda since: self._hold(rows, claim, since), lambda _, __: 0, awaited=False)
             self._locks.table.claim(claim, now)
         return 0
 
@@ -64,7 +64,7 @@ class _Writer:
         return table.ids_of(list(found))
 
     def _hold(self, rows: list[list[str]], claim: Claim, now: float) -> None:
-        self._agenda.at(now + self._settings.seconds, partial(self._write, rows, claim))
+        self._agenda.at(now + self._settings.seconds, partial(self._write, rows, claim), awaited=False)
 
     def _write(self, rows: list[list[str]], claim: Claim, now: float) -> int:
         org = self._org

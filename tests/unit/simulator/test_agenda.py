@@ -31,6 +31,22 @@ def test_entries_happen_in_order_and_at_their_own_time(agenda: Agenda, clock: Vi
     assert agenda.following == start + 9.0
 
 
+def test_nobody_waits_for_the_work_of_others(agenda: Agenda, clock: VirtualClock) -> None:
+    def happen(now: float) -> int:
+        return int(now < 0)
+
+    start = clock.now()
+    for after, awaited in ((1.0, False), (2.0, True), (3.0, False), (4.0, True), (4.0, True)):
+        agenda.at(start + after, happen, awaited=awaited)
+    seen = [(agenda.following - start, agenda.awaited - start)]
+    for _ in range(4):
+        clock.advance(1.0)
+        agenda.advance(clock.now())
+        seen.append((agenda.following - start, agenda.awaited - start))
+    end = float("inf")
+    assert seen == [(1.0, 2.0), (2.0, 2.0), (3.0, 4.0), (4.0, 4.0), (end, end)]
+
+
 def test_rows_that_take_no_time_leave_room_for_requests(agenda: Agenda, clock: VirtualClock) -> None:
     done: list[float] = []
 
