@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from migrator.simulator.formula import FormulaFault
 from migrator.simulator.schema.fieldline import parse_fields
+from migrator.simulator.schema.formulas import compile_field
 from migrator.simulator.schema.model import Choice, Field, FieldType, OnDelete, RecordType, SObject
 
 NO_PREFIX = "000"  # of sObjects whose records have no ids of their own
@@ -133,8 +135,35 @@ def _sobject(
         **_flags(body),
         fields=fields,
         record_types=tuple(_record_types(body, person=person)),
+        custom_setting=bool(body.get("customSetting")) and "SetupOwnerId" in controlling,
         described=body,
     )
+
+
+def with_formulas(objects: Mapping[str, SObject]) -> tuple[dict[str, SObject], list[str]]:
+    """The sObjects with the formulas that describes tell and that can be computed here, and the fields whose cannot."""
+    made = dict(objects)
+    not_computed: list[str] = []
+    for sobject in objects.values():
+        fields: list[Field] = []
+        for field in sobject.fields:
+            told = (field.described or {}).get("calculatedFormula")
+            wanted = field if not told or not field.name.endswith("__c") else _computed(field, str(told))
+            if wanted is not field:
+                try:
+                    compile_field(objects, sobject, wanted)
+                except FormulaFault:
+                    not_computed.append(f"{sobject.name}.{field.name}")
+                    wanted = field
+            fields.append(wanted)
+        if any(one is not other for one, other in zip(fields, sobject.fields, strict=True)):
+            made[sobject.name] = replace(sobject, fields=tuple(fields))
+    return made, not_computed
+
+
+def _computed(field: Field, formula: str) -> Field:
+    as_zero = bool((field.described or {}).get("formulaTreatNullNumberAsZero"))
+    return replace(field, formula=formula, blanks_as_zero=as_zero)
 
 
 def _record_types(body: Described, *, person: bool) -> Iterator[RecordType]:

@@ -52,7 +52,10 @@ class FieldScope:
             if reference is None or len(reference.reference_to) != 1:
                 raise _unknown(path)
             found.append(reference.relationship or step)
-            sobject = self.objects[reference.reference_to[0]]
+            parent = self.objects.get(reference.reference_to[0])
+            if parent is None:  # a real org has sObjects that this one has not
+                raise _unknown(path)
+            sobject = parent
         field = sobject.field(path[-1])
         if field is None or field.type not in KINDS:
             raise _unknown(path)
@@ -79,7 +82,9 @@ def _unknown(path: tuple[str, ...]) -> FormulaFault:
 
 def compile_field(objects: Mapping[str, SObject], sobject: SObject, field: Field) -> Formula:
     """The formula of a formula field."""
-    kind = KINDS[field.type]
+    kind = KINDS.get(field.type)
+    if kind is None:
+        raise FormulaFault(f"no formula makes a field of type {field.type}")
     wanted = Kind.NUMBER if kind is Kind.PERCENT else kind
     scope = FieldScope(objects, sobject, rules=False)
     return compile_formula(field.formula or "", scope, blanks_as_zero=field.blanks_as_zero, wanted=wanted)

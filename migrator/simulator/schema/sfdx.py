@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from migrator.simulator.schema.notes import Note
+from migrator.simulator.schema.sfdxduplicates import is_active, matching_rules, read_duplicate_rule
 from migrator.simulator.schema.sfdxfield import (
     Given,
     Sink,
@@ -31,7 +32,7 @@ from migrator.simulator.xmltree import NotXml, Numbered, read_numbered
 MAX_FILE = 32 << 20  # bytes of one file; the platform takes no bigger ones
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
 _OTHER_KINDS = ("__mdt", "__e", "__x", "__b", "__kav")  # objects that hold no records of ours
-_OFFENDER = re.compile(r"(\w+)(?:: validation rule (\w+)\b|(?:: |\.)(\w+__c)\b)")
+_OFFENDER = re.compile(r"(\w+)(?:: (?:validation|duplicate) rule (\w+)\b|(?:: |\.)(\w+__c)\b)")
 _ACTIVITIES = ("Task", "Event")  # custom fields of Activity are theirs
 
 
@@ -43,6 +44,7 @@ class SourceReader:
         self._standard = standard  # the standard objects that there are
         self.notes: list[Note] = []
         self._value_sets: dict[str, list[Given]] = {}
+        self._matching: dict[tuple[str, str], Numbered] = {}
         self._objects: dict[str, dict[str, Any]] = {}
         self._person_accounts = False
         self._path = ""
@@ -51,12 +53,15 @@ class SourceReader:
     def read(self) -> dict[str, Any]:
         """The mapping of a compact schema file."""
         files = list(self._files())
-        for path in files:
-            name = _stem(path)
+        for path in files:  # what others name comes first
             if path.match("globalValueSets/*.globalValueSet*"):
                 root = self._parsed(path)
                 if root is not None:
-                    self._value_sets[name] = global_values(root)
+                    self._value_sets[_stem(path)] = global_values(root)
+            elif path.match("matchingRules/*.matchingRule*"):
+                root = self._parsed(path)
+                if root is not None:
+                    self._matching |= matching_rules(_stem(path), root)
         for path in files:
             self._take(path)
         self._drop_what_refers_to_nothing()
@@ -68,7 +73,14 @@ class SourceReader:
             folders[:] = sorted(each for each in folders if each not in _SKIPPED and not each.startswith("."))
             for name in sorted(names):
                 if name.endswith(
-                    (".xml", ".object", ".globalValueSet", ".standardValueSet", ".duplicateRule")
+                    (
+                        ".xml",
+                        ".object",
+                        ".globalValueSet",
+                        ".standardValueSet",
+                        ".duplicateRule",
+                        ".matchingRule",
+                    )
                 ):
                     yield Path(folder, name)
 
@@ -101,8 +113,9 @@ class SourceReader:
             if root is not None:
                 self._standard_values(root, name)
         elif path.match("duplicateRules/*.duplicateRule*"):
-            self._path = str(path)
-            self._tell(0, "the duplicate rule is ignored")
+            root = self._parsed(path)
+            if root is not None and is_active(root):
+                self._duplicate_rule(root, name, path.name.split(".")[1])
 
     # --- objects
 
@@ -121,7 +134,7 @@ class SourceReader:
         root = self._parsed(path)
         if root is None:
             return
-        if name.endswith(_OTHER_KINDS) or text(root, "customSettingsType"):
+        if name.endswith(_OTHER_KINDS) or text(root, "customSettingsType") == "List":
             self._tell(0, f"{name} is ignored: it is no object with records of its own")
             return
         if not self._of(name):
@@ -142,6 +155,8 @@ class SourceReader:
             described["label"] = text(root, "label")
         if text(root, "pluralLabel"):
             described["plural"] = text(root, "pluralLabel")
+        if text(root, "customSettingsType") == "Hierarchy":
+            described["custom_setting"] = "hierarchy"
         name_field = child(root, "nameField")
         if name_field is not None and text(name_field, "type") == "AutoNumber":
             described["name_field"] = {
@@ -203,6 +218,19 @@ class SourceReader:
         described.setdefault("validation_rules", []).append(rule)
         described.setdefault("_lines", {})[name] = (self._path, element.line)
 
+    def _duplicate_rule(self, root: Numbered, sobject: str, name: str) -> None:
+        try:
+            rule = read_duplicate_rule(name, root, self._matching, self._tell)
+        except Unreadable as fault:
+            self._tell(fault.line, f"{fault.text}; the duplicate rule {name} is ignored")
+            return
+        found = self._of(sobject)
+        if not found:
+            self._tell(0, f"{sobject} is ignored: the simulator has no such standard object")
+        for described in found:
+            described.setdefault("duplicate_rules", []).append(rule)
+            described.setdefault("_lines", {})[name] = (self._path, root.line)
+
     def _standard_values(self, root: Numbered, name: str) -> None:
         fields = STANDARD_FIELDS.get(name)
         if fields is None:
@@ -246,6 +274,16 @@ class SourceReader:
                 self._path = str(self._root)
                 self._tell(0, f"{name}, record type {record_type['name']}: {field} has no value {strange[0]}")
             picklists[field] = [each for each in picklists[field] if each in values]
+
+
+def _without_rule(described: dict[str, Any], name: str) -> bool:
+    """Take a rule of that name out, if there is one."""
+    for kind in ("validation_rules", "duplicate_rules"):
+        kept = [each for each in described.get(kind, ()) if each["name"] != name]
+        if len(kept) < len(described.get(kind, ())):
+            described[kind] = kept
+            return True
+    return False
 
 
 def _missing(field: Given, known: set[str], fields: Mapping[str, Given]) -> str:
@@ -297,9 +335,7 @@ class Source:
         for found in _OFFENDER.finditer(why):
             sobject, rule, field = found.groups()
             described = self.objects.get(sobject, {})
-            rules = described.get("validation_rules", [])
-            if rule and any(each["name"] == rule for each in rules):
-                described["validation_rules"] = [each for each in rules if each["name"] != rule]
+            if rule and _without_rule(described, rule):
                 self._note(sobject, rule, f"{why}; the rule is ignored")
                 return True
             given = described.get("fields", {}).get(field)

@@ -12,6 +12,7 @@ from migrator.simulator.schema.described import (
     describes_in,
     is_global,
     make_sobjects,
+    with_formulas,
 )
 from migrator.simulator.schema.features import with_custom_targets
 from migrator.simulator.schema.files import SchemaInvalid, load_schema, standard_objects
@@ -114,6 +115,9 @@ def _from_describes(path: Path) -> Loaded:
         text = f"{len(bare):,} sObjects are listed and not described, {bare[0]} for one; they have no fields here"
         notes.append(Note(str(path), 0, text))
     sobjects = with_custom_targets(make_sobjects(described, listed, standard_objects()))
+    sobjects, not_computed = with_formulas(sobjects)
+    why = "the formula is not computed; the field is always empty"
+    notes += [Note(str(path), 0, f"{name}: {why}") for name in not_computed]
     settings = {"audit_fields": True} if audit_fields_in(described) else {}
     return Loaded(make_schema(sobjects.values(), settings=settings), SchemaKind.DESCRIBE, tuple(notes))
 

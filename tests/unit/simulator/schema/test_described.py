@@ -203,3 +203,27 @@ def test_an_org_from_a_snapshot_that_plans_are_checked_against(tmp_path: Path) -
     call = Caller(org, org.issue_token())
     airport = call.create("Airport__c", Code__c="ZRH")
     call.create("Gate__c", Airport__c=airport)
+
+
+def test_formulas_that_a_describe_tells_are_computed(tmp_path: Path, clock: VirtualClock) -> None:
+    fields = {
+        "Amount__c": {"type": "number", "precision": 9, "scale": 2},
+        "Twice__c": {"type": "number", "precision": 9, "scale": 2, "formula": "Amount__c * 2"},
+        "Odd__c": {"type": "number", "formula": "Amount__c"},
+    }
+    ours = Org(load_schema({"objects": {"Deal__c": {"fields": fields}}}))
+    body = get(ours, "/sobjects/Deal__c/describe")
+    next(each for each in body["fields"] if each["name"] == "Odd__c")["calculatedFormula"] = (
+        "GEOLOCATION(1, 2)"
+    )
+    (tmp_path / "Deal__c.json").write_text(json.dumps(body))
+    loaded = load_schema_from(tmp_path)
+    assert [str(each) for each in loaded.notes] == [
+        f"{tmp_path}: Deal__c.Odd__c: the formula is not computed; the field is always empty"
+    ]
+    org = Org(loaded.schema, OrgSettings(), clock)
+    call = Caller(org, org.issue_token())
+    call.create("Deal__c", Amount__c=3)
+    (row,) = call("GET", "/query", query={"q": "SELECT Twice__c, Odd__c FROM Deal__c"}).json()["records"]
+    assert (row["Twice__c"], row["Odd__c"]) == (6.0, None)
+    assert get(org, "/sobjects/Deal__c/describe") == body

@@ -185,8 +185,8 @@ def test_what_cannot_be_taken_over_is_told_with_its_place(
     [
         ("objects/Setting__mdt/Setting__mdt.object-meta.xml", "CustomObject", "<label>S</label>", "is ignored"),
         ("objects/Solution/fields/A__c.field-meta.xml", "CustomField", KEY, "no such standard object"),
-        ("objects/Conf__c/Conf__c.object-meta.xml", "CustomObject", "<customSettingsType>Hierarchy</customSettingsType>", "no object with records of its own"),
-        ("duplicateRules/Account.One.duplicateRule-meta.xml", "DuplicateRule", "", "the duplicate rule is ignored"),
+        ("objects/Conf__c/Conf__c.object-meta.xml", "CustomObject", "<customSettingsType>List</customSettingsType>", "no object with records of its own"),
+        ("duplicateRules/Account.One.duplicateRule-meta.xml", "DuplicateRule", "<isActive>true</isActive><duplicateRuleMatchRules><matchRuleSObjectType>Account</matchRuleSObjectType><matchingRule>Standard</matchingRule></duplicateRuleMatchRules>", "the matching rule Standard is not in the source"),
         ("standardValueSets/Unheard.standardValueSet-meta.xml", "StandardValueSet", "", "no field here has it"),
     ],
 )  # fmt: skip
@@ -228,6 +228,31 @@ def test_formulas_and_validation_rules_are_taken(root: Path) -> None:
     (note,) = loaded.notes
     assert str(note).endswith("the rule is ignored")
     assert (note.path.rpartition("/")[2], note.line) == ("Strange.validationRule-meta.xml", 2)
+
+
+def test_duplicate_rules_go_by_their_matching_rules(root: Path) -> None:
+    item = "<matchingRuleItems><blankValueBehavior>{}</blankValueBehavior><fieldName>{}</fieldName><matchingMethod>{}</matchingMethod></matchingRuleItems>"
+    items = item.format("NullNotAllowed", "Name", "Exact") + item.format("MatchBlanks", "BillingCity", "City")
+    rules = f"<matchingRules><fullName>Same</fullName><booleanFilter>1 AND 2</booleanFilter>{items}</matchingRules>"
+    write(root, "matchingRules/Account.matchingRule-meta.xml", rules, "MatchingRules")
+    rule = """<actionOnInsert>Block</actionOnInsert><actionOnUpdate>Allow</actionOnUpdate><alertText>Again?</alertText>
+<duplicateRuleMatchRules><matchRuleSObjectType>Account</matchRuleSObjectType><matchingRule>Same</matchingRule></duplicateRuleMatchRules>
+<isActive>true</isActive><operationsOnUpdate>Alert</operationsOnUpdate><operationsOnUpdate>Report</operationsOnUpdate>"""
+    write(root, "duplicateRules/Account.Twice.duplicateRule-meta.xml", rule, "DuplicateRule")
+    loaded = load_schema_from(root)
+    (found,) = sobject(loaded, "Account").duplicate_rules
+    assert (found.name, found.on_insert, found.on_update, found.message) == (
+        "Twice",
+        "block",
+        "alert",
+        "Again?",
+    )
+    (matching,) = found.matching
+    assert [(each.field, str(each.method), each.blanks) for each in matching.fields] == [
+        ("Name", "exact", False),
+        ("BillingCity", "normalised", True),
+    ]
+    assert "the method City compares letters and digits only" in str(loaded.notes[0])
 
 
 def test_a_document_that_names_files_is_refused(root: Path) -> None:
