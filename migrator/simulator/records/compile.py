@@ -9,9 +9,8 @@ from enum import StrEnum
 
 from migrator.simulator.records.results import HeaderFault, RowError
 from migrator.simulator.records.values import Checker, make_checker, xsd_type
+from migrator.simulator.schema.audit import auditable
 from migrator.simulator.schema.model import Field, FieldType, Schema, SObject
-
-AUDIT_FIELDS = frozenset({"createddate", "createdbyid", "lastmodifieddate", "lastmodifiedbyid"})
 
 
 class Operation(StrEnum):
@@ -117,9 +116,7 @@ def compile_columns(
         forbidden_insert=tuple(
             found
             for found in columns_given
-            if not (
-                trusted or found.field.createable or (audited and found.field.name.lower() in AUDIT_FIELDS)
-            )
+            if not (trusted or found.field.createable or (audited and auditable(sobject, found.field)))
         ),
         forbidden_update=tuple(
             found

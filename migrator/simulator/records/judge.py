@@ -59,6 +59,12 @@ class Judge:
             made, faults = look_up(column.field, cells) if look_up else column.check(cells)
             chunk.cells[name] = made
             chunk.faults(faults)
+            if made.count("") > cells.count(""):  # a text of blanks is none
+                blank = [
+                    row for row, cell in enumerate(cells) if cell and not made[row] and row not in faults
+                ]
+                if blank:
+                    chunk.nulls[name] = sorted([*nulls, *blank])
         for parent in chunk.compiled.parents:
             cells, nulls = chunk.column(parent.place)
             if nulls:

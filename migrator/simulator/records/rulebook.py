@@ -6,6 +6,7 @@ from migrator.simulator.records.choices import choice_checks
 from migrator.simulator.records.dml import Dml
 from migrator.simulator.records.duplicates import add_duplicate_rules
 from migrator.simulator.records.formulas import add_formula_fields
+from migrator.simulator.records.hierarchy import hierarchy_checks
 from migrator.simulator.records.personaccounts import add_person_accounts
 from migrator.simulator.records.store import Store
 from migrator.simulator.records.summaries import add_summaries
@@ -20,7 +21,7 @@ def add_rules(
     """Add the rules that the schema says; sObjects without any stay without."""
     add_formula_fields(store, now)
     for sobject in store.schema.sobjects:
-        checks = choice_checks(store, sobject)
+        checks = [*choice_checks(store, sobject), *hierarchy_checks(sobject)]
         if checks:
             dml.rules(sobject.name).checks.extend(checks)
         validate = validation_step(store, sobject, view)

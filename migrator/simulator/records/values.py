@@ -170,13 +170,20 @@ def make_checker(field: Field, deserialisation_fault: Callable[[str], RowError])
         return _typed(field, canonical, deserialisation_fault)
     match field.type:
         case FieldType.PICKLIST if field.restricted:
-            return _picklist(field)
+            return _trimmed(_picklist(field))
         case FieldType.MULTIPICKLIST:
             return _multipicklist(field)
         case FieldType.EMAIL:
-            return _email(field)
-        case _:
+            return _trimmed(_email(field))
+        case FieldType.TEXTAREA | FieldType.ENCRYPTED:
             return _text(field)
+        case _:
+            return _trimmed(_text(field))
+
+
+def _trimmed(check: Checker) -> Checker:
+    """Short text is kept without blanks around it."""
+    return lambda cells: check(list(map(str.strip, cells)))
 
 
 def _typed(field: Field, canonical: Callable[[str], str], fault: Callable[[str], RowError]) -> Checker:

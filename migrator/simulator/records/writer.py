@@ -1,18 +1,15 @@
 """Writing the rows of a transaction that were found good: defaults, auto numbers, system fields, the truth log."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from migrator.simulator import ids
+from migrator.simulator.records.autonumber import AutoNumbers
 from migrator.simulator.records.behaviour import ON_INSERT, Columns
 from migrator.simulator.records.chunk import Chunk
 from migrator.simulator.records.context import Context
 from migrator.simulator.records.store import Table
 from migrator.simulator.records.truth import Change, Truth
 from migrator.simulator.records.values import moment
-from migrator.simulator.schema.model import Field
-
-_NUMBER_SLOT = re.compile(r"\{(0+)\}")
 
 
 class Writer:
@@ -21,7 +18,7 @@ class Writer:
     def __init__(self, truth: Truth, record_types: Mapping[str, str]) -> None:
         self._truth = truth
         self._record_types = record_types  # default record type id by sObject
-        self._numbers: dict[tuple[str, str], int] = {}
+        self._numbers = AutoNumbers()
 
     def insert(self, chunk: Chunk, rows: Sequence[int], context: Context) -> list[str]:
         """Make records of these rows and return their ids."""
@@ -31,7 +28,7 @@ class Writer:
             columns: Columns = dict(chunk.cells)
         else:
             columns = {name: [cells[row] for row in rows] for name, cells in chunk.cells.items()}
-        self._fill_defaults(chunk, rows, columns)
+        self._fill_defaults(chunk, rows, columns, context)
         made = ids.encode(table.sobject.prefix, table.pod, table.next_seq, count)
         self._fill_names(table, columns, made)
         hook = ON_INSERT.get(table.sobject.name)
@@ -42,28 +39,19 @@ class Writer:
         self._note(chunk, Change.CREATED, seqs, context)
         return made
 
-    def _fill_defaults(self, chunk: Chunk, rows: Sequence[int], columns: Columns) -> None:
+    def _fill_defaults(self, chunk: Chunk, rows: Sequence[int], columns: Columns, context: Context) -> None:
         for field in chunk.table.filled:
             given = columns.get(field.name)
             if field.auto_number:
-                columns[field.name] = self._auto_numbers(chunk.table, field, given, len(rows))
+                columns[field.name] = self._numbers.fill(
+                    chunk.table.sobject.name, field, given, len(rows), context.now
+                )
             elif given is not None and field.default and "" in given:
                 cleared = set(chunk.nulls.get(field.name, ()))
                 default = field.default
                 columns[field.name] = [
                     cell or ("" if row in cleared else default) for row, cell in zip(rows, given, strict=True)
                 ]
-
-    def _auto_numbers(
-        self, table: Table, field: Field, given: Sequence[str] | None, count: int
-    ) -> Sequence[str]:
-        if given is not None and "" not in given:
-            return given
-        key = (table.sobject.name, field.name)
-        first = self._numbers.get(key, 1)
-        self._numbers[key] = first + count
-        made = [auto_number(field.auto_number, number) for number in range(first, first + count)]
-        return made if given is None else [cell or fresh for cell, fresh in zip(given, made, strict=True)]
 
     def _fill_names(self, table: Table, columns: Columns, made: Sequence[str]) -> None:
         """A custom object's text name is the record's id when nobody gave one."""
@@ -133,8 +121,3 @@ class Writer:
             sobject=chunk.table.sobject.name,
             seqs=seqs,
         )
-
-
-def auto_number(display_format: str, number: int) -> str:
-    """A number in an auto-number format: `C-{0000}` and 7 make `C-0007`."""
-    return _NUMBER_SLOT.sub(lambda slot: str(number).zfill(len(slot[1])), display_format)

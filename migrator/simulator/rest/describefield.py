@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-from migrator.simulator.records.compile import AUDIT_FIELDS
+from migrator.simulator.schema.audit import auditable
 from migrator.simulator.schema.model import (
     COMPOUNDS,
     NUMBERS,
@@ -86,7 +86,6 @@ def _described(sobject: SObject, field: Field, *, audit_fields: bool) -> dict[st
         and field.nillable
         and not _NOT_PREFILTERED.intersection(field.reference_to)
     )
-    auditable = audit_fields and field.name.lower() in AUDIT_FIELDS
     found = {
         **_NEVER,
         **_choices(sobject, field),
@@ -98,7 +97,7 @@ def _described(sobject: SObject, field: Field, *, audit_fields: bool) -> dict[st
         "byteLength": 18 if kind in _ID_LIKE else field.length * 3 if texts else 0,
         "caseSensitive": field.case_sensitive,
         "compoundFieldName": field.compound,
-        "createable": field.createable or auditable,
+        "createable": field.createable or (audit_fields and auditable(sobject, field)),
         "custom": field.custom,
         "defaultValue": field.default == "true" if kind is FieldType.BOOLEAN else field.default,
         "defaultedOnCreate": field.defaulted,

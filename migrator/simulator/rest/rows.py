@@ -189,7 +189,7 @@ def _key_field(org: OrgState, call: Call) -> tuple[SObject, Table, Field]:
 
 def _matches(call: Call, table: Table, field: Field) -> list[int]:
     """The records with the key in the path; several are the platform's 300 with their addresses."""
-    return table.find(field.name, call.params["value"])
+    return table.find(field.name, call.params["value"].strip())
 
 
 def _several(call: Call, table: Table, found: list[int]) -> Response:

@@ -2,6 +2,7 @@
 
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.rules import (
+    activities,
     currencies,
     files,
     lines,
@@ -24,4 +25,5 @@ def add_standard_rules(org: OrgState) -> None:
     lines.add(org)
     relations.add(org)
     files.add(org)
+    activities.add(org)
     currencies.add(org)  # before all other defaults

@@ -52,6 +52,7 @@ _KEYS = {
     "controlled_by",
     "default",
     "format",
+    "start",
     "reparentable",
     "of",
     "operation",
@@ -145,6 +146,7 @@ def custom_field(sobject: SObject, others: Sequence[Field], name: str, given: Ma
         case "checkbox":
             made |= {"nillable": False, "defaulted": True, "default": made["default"] or "false"}
         case "auto_number":
+            made |= {"auto_start": int(given.get("start", 1))}
             made |= {"auto_number": given.get("format", "{00000}"), "createable": False, "updateable": False}
             made |= {"nillable": False, "defaulted": True}
         case "lookup" | "master_detail":

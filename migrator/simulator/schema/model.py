@@ -138,6 +138,7 @@ class Field:
     external_id: bool = False
     id_lookup: bool = False
     auto_number: str = ""  # display format, e.g. "C-{00000}"
+    auto_start: int = 1  # the first record's number
     name_field: bool = False
     calculated: bool = False
     summary: Summary | None = None
