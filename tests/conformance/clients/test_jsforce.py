@@ -53,7 +53,7 @@ def test_sharing_is_deferred_and_resumed(playground: Playground, run: Run) -> No
     assert "can't be changed" in told["refused"]
     assert told["deployed"] == ["Succeeded", True, ["Settings:Sharing"]]
     assert told["retrieved"] > 0
-    assert told["described"] == ["Settings"]
+    assert told["described"] == ["Settings", "CustomObject"]
     assert told["listed"] == ["settings/Sharing.settings"]
     held = playground.org.part(Sharing)
     assert held.deferral == Deferral(group_membership=False, sharing_rules=True)
