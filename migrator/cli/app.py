@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "resume": ("run", "resume", "Go on with a run after anything: a crash, Ctrl-C, a limit."),
     "status": ("status", "status", "Show how a run stands, also while it is going."),
     "verify": ("run", "verify", "Read the target back and compare it with what was sent."),
+    "undo": ("undo", "undo", "Take a run back: delete what it created, put back what it overwrote."),
     "report": ("report", "report", "Write the report of a run: HTML, JSON, Markdown, JUnit."),
     "gates": ("gates", "gates", "Show the gates of a run; put back what they changed."),
     "doctor": ("doctor", "doctor", "Look at this machine, the state folder, the orgs and their jobs."),

@@ -30,6 +30,7 @@ from migrator.executor import (
     check,
     new_run_id,
     peek,
+    source_alias,
     start,
 )
 from migrator.model.plan import OrgEnd
@@ -39,7 +40,8 @@ DEFAULT_WORKERS = 4
 DEFAULT_MEMORY = 192
 
 
-def _driving(command: options.Decorated) -> options.Decorated:
+def driving(command: options.Decorated) -> options.Decorated:
+    """--workers and --memory."""
     command = click.option(
         "--memory",
         type=click.IntRange(64, 65_536),
@@ -88,7 +90,7 @@ _foreign_jobs = click.option(
 @reviewed.accept_option
 @options.confirmations
 @_foreign_jobs
-@_driving
+@driving
 @options.as_json
 def run(
     plan_file: Path | None,
@@ -117,7 +119,7 @@ def run(
       migrator run --plan-file reviewed.json
     """
     clock = SystemClock()
-    told = _Told(as_json, orgs_path, state_dir, confirmed=confirmed, foreign_jobs=foreign)
+    told = Told(as_json, orgs_path, state_dir, confirmed=confirmed, foreign_jobs=foreign)
     begin = _Beginning(clock, state_dir, ledger_url, workers, memory, told)
     if saved is not None:
         if plan_file is not None or given or vars_file is not None:
@@ -155,7 +157,7 @@ class _Beginning:
     ledger_url: str
     workers: int
     memory: int
-    told: "_Told"
+    told: "Told"
 
     def go(self, approved: Approved, ends: Ends, events: list[reviewed.Event]) -> int:
         """Make the run and drive it to its end; the exit code."""
@@ -164,7 +166,7 @@ class _Beginning:
         start(approved, folder, run_id=run_id, clock=self.clock, ledger_url=self.ledger_url, events=events)
         if not self.told.as_json:
             click.echo(f"run {run_id}")
-        return _drive(
+        return drive(
             folder, ends, self.clock, Goal.LOAD, workers=self.workers, memory=self.memory, told=self.told
         )
 
@@ -181,7 +183,7 @@ class _Beginning:
 @reviewed.accept_option
 @options.confirmations
 @_foreign_jobs
-@_driving
+@driving
 @options.as_json
 def resume(
     run_name: str,
@@ -222,7 +224,7 @@ def resume(
 @options.run_argument
 @options.orgs_file
 @options.state_dir
-@_driving
+@driving
 @options.as_json
 def verify(run_name: str, orgs_path: Path, state_dir: Path, workers: int, memory: int, as_json: bool) -> int:
     """Read the target of RUN back and compare counts and field values with what was sent.
@@ -256,17 +258,17 @@ def take_up(taken: TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
     clock = SystemClock()
     folder = options.find_run(taken.state_dir, taken.run_name)
     row = peek(folder).run
-    source = None if row.source.startswith("files:") else row.source
+    source = source_alias(row)
     orgs = Orgs(taken.orgs_path, options.environment(), clock, api_version=row.api_version)
     with orgs.ends(source, row.target) as ends:
         if not as_json:
             click.echo(f"run {row.run_id}")
         if taken.goal is Goal.LOAD:
             reviewed.follow_plan(row, folder, ends, clock, accept=taken.accept_plan)
-        told = _Told(
+        told = Told(
             as_json, taken.orgs_path, taken.state_dir, taken.accepted_by, taken.confirmed, taken.foreign_jobs
         )
-        return _drive(folder, ends, clock, taken.goal, workers=workers, memory=memory, told=told)
+        return drive(folder, ends, clock, taken.goal, workers=workers, memory=memory, told=told)
 
 
 def who() -> str:
@@ -275,7 +277,7 @@ def who() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class Told:
     """How the end is told, as JSON or as text, and with which options the next command finds the same run; what was decided."""
 
     as_json: bool
@@ -286,9 +288,10 @@ class _Told:
     foreign_jobs: bool = False
 
 
-def _drive(
-    folder: Path, ends: Ends, clock: Clock, goal: Goal, *, workers: int, memory: int, told: _Told
+def drive(
+    folder: Path, ends: Ends, clock: Clock, goal: Goal, *, workers: int, memory: int, told: Told
 ) -> int:
+    """Drive the run in `folder` to its goal, watched and told as `told` says; the exit code."""
     asked = [*told.confirmed]
     while True:
         result = _once(folder, ends, clock, goal, workers=workers, memory=memory, told=told, confirmed=asked)
@@ -331,10 +334,10 @@ def _once(
     *,
     workers: int,
     memory: int,
-    told: _Told,
+    told: Told,
     confirmed: Sequence[str],
 ) -> Result:
-    drive = Drive(
+    driven = Drive(
         folder,
         ends,
         clock=clock,
@@ -345,18 +348,18 @@ def _once(
         chance=secrets.SystemRandom().random,
         answers=dict.fromkeys(confirmed, who()),
     )
-    restore = catch_signals(drive.interrupt)
+    restore = catch_signals(driven.interrupt)
     console = make_console(sys.stderr if told.as_json else sys.stdout, clock)
     try:
         with console:
-            return drive.go(
+            return driven.go(
                 goal, console.update, accepted_by=told.accepted_by, foreign_jobs=told.foreign_jobs
             )
     finally:
         restore()
 
 
-def _tell(result: Result, goal: Goal, name: str, told: _Told) -> None:
+def _tell(result: Result, goal: Goal, name: str, told: Told) -> None:
     if result.stop is not None:
         click.echo(
             click.style(f"stopped[{result.stop.code}]", fg="yellow", bold=True)

@@ -7,12 +7,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from migrator.data import compare as comparing
-from migrator.data import exports, prepare, scan, sources
+from migrator.data import exports, prepare, scan, sources, undo
 from migrator.data import match as matching
 from migrator.data import settle as settling
 from migrator.data.jobs import (
     CompareJob,
     Comparison,
+    Left,
+    LeftJob,
     LinkJob,
     LoadJob,
     Matched,
@@ -24,6 +26,7 @@ from migrator.data.jobs import (
     Settled,
     SettleJob,
     SourceFile,
+    UndoJob,
     WholeJob,
 )
 from migrator.data.rows import packing_of
@@ -76,6 +79,16 @@ class Engine:
         """The same for the second pass."""
         with self._session() as session:
             return prepare.prepare_link(session, self.workspace, job)
+
+    def prepare_undo(self, job: UndoJob) -> Prepared:
+        """Judge what of another run may be taken back, and cut it into slices."""
+        with self._session() as session:
+            return prepare.prepare_undo(session, self.workspace, job)
+
+    def left_by(self, run: Workspace, job: LeftJob) -> Left:
+        """What a load step of the run in that folder left; the files are this engine's workspace's."""
+        with self._session() as session:
+            return undo.left_by(session, run, self.workspace, job)
 
     def cut_again(self, job: RetryJob) -> Prepared:
         """New slices of the rows that wait. `outcomes` is None, `total` the rows that were cut."""

@@ -148,6 +148,54 @@ class RetryJob:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftJob:
+    """What one load step of another run left. `before`: its before-images; `fields`: those of them that can be put back.
+
+    `lookups` and `linked`: the relationship fields among the columns of its rows and of its link steps' rows.
+    """
+
+    name: str
+    outcomes: tuple[FileRef, ...]
+    rows: tuple[FileRef, ...]
+    lookups: tuple[str, ...]
+    links: tuple[FileRef, ...] = ()
+    linked: tuple[str, ...] = ()
+    before: Pages | None = None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """`created`: CSV of the created records' ids and of those that they look up; `updated`: CSV of former values. None: there are none.
+    `lacking`: rows that count as updated and whose record was not there before; who created it cannot be told."""
+
+    created: FileRef | None
+    updated: FileRef | None
+    lacking: int
+
+
+@dataclass(frozen=True, slots=True)
+class UndoJob:
+    """Make the slices of a step that deletes the records of `pages`, or (with `fields`) puts their former values back.
+
+    `current`: Id, SystemModstamp, LastModifiedById of the records as they are now; `not_after` in epoch seconds; `children`: what earlier
+    steps took back, with their outcomes.
+    """
+
+    step: str
+    pages: Pages
+    current: Pages
+    user: str
+    not_after: float
+    children: tuple[tuple[Pages, tuple[FileRef, ...]], ...] = ()
+    fields: tuple[str, ...] = ()
+    changed_too: bool = False
+    max_slice_rows: int = 10_000
+    max_slice_bytes: int = 100_000_000
+    first_no: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class CutSlice:
     """One slice file. `group`: of the slices of one group (the rows of a hot record, of a tile, …) one is under way at a time.
 

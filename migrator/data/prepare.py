@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from migrator.data.cutting import divide
-from migrator.data.jobs import CutSlice, LinkJob, LoadJob, LockKeys, Prepared, RetryJob
+from migrator.data.jobs import CutSlice, LinkJob, LoadJob, LockKeys, Prepared, RetryJob, UndoJob
 from migrator.data.locking import lock_column
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY
 from migrator.data.packing import Limits
@@ -18,6 +18,7 @@ from migrator.data.rows import PACKING, header, line_column, packing_text, sent_
 from migrator.data.session import Session, read_parquet
 from migrator.data.sql import text
 from migrator.data.stage import Staged, stage_link, stage_load
+from migrator.data.undo import stage_undo
 from migrator.data.workspace import Workspace, folder_name
 from migrator.errors import MigratorError
 from migrator.model.run import FileRef, Outcome
@@ -47,7 +48,14 @@ def prepare_link(session: Session, workspace: Workspace, job: LinkJob) -> Prepar
     return _prepare(session, workspace, stage_link(session, workspace, job), job)
 
 
-def _prepare(session: Session, workspace: Workspace, staged: Staged, job: LoadJob | LinkJob) -> Prepared:
+def prepare_undo(session: Session, workspace: Workspace, job: UndoJob) -> Prepared:
+    """Make the slices of a step that takes a run back."""
+    return _prepare(session, workspace, stage_undo(session, workspace, job), job)
+
+
+def _prepare(
+    session: Session, workspace: Workspace, staged: Staged, job: LoadJob | LinkJob | UndoJob
+) -> Prepared:
     dropped = _judge_repeats(session, staged)
     folder = folder_name(job.step)
     limits = _limits(job, staged.names)
@@ -117,7 +125,7 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
     return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices, notes=tuple(notes))
 
 
-def _limits(job: LoadJob | LinkJob | RetryJob, names: Sequence[str]) -> Limits:
+def _limits(job: LoadJob | LinkJob | RetryJob | UndoJob, names: Sequence[str]) -> Limits:
     """What the rows of a slice may take: the header is part of the file."""
     return Limits(job.max_slice_rows, job.max_slice_bytes - len(header(names).encode()) - 1)
 

@@ -12,8 +12,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from migrator.data.session import Session, read_csv
+from migrator.data.session import Session, read_csv, read_parquet
 from migrator.data.sql import cell, ident, text
+from migrator.data.workspace import Workspace
+from migrator.model.run import FileRef
 
 #: the file's own note of which slices are of a group or a later wave (parquet key-value metadata)
 PACKING = "packing"
@@ -36,6 +38,18 @@ def sent_names(session: Session, source: str) -> list[str]:
     columns = [name for (name,) in session.rows(f"SELECT column_name FROM (DESCRIBE FROM {source})")]
     (line,) = [name for name in columns if name.startswith(_LINE)]
     return next(csv.reader([line.removeprefix(_LINE)]))
+
+
+def latest(workspace: Workspace, refs: Sequence[FileRef]) -> str:
+    """SQL of rows files of one step, the oldest first: of a row that is in several, what the newest says."""
+    if len(refs) == 1:
+        return read_parquet([workspace.path(refs[0])])
+    parts = " UNION ALL BY NAME ".join(
+        f'SELECT *, {number} AS "#gen" FROM {read_parquet([workspace.path(ref)])}'
+        for number, ref in enumerate(refs)
+    )
+    newest = 'row_number() OVER (PARTITION BY "row" ORDER BY "#gen" DESC) = 1'
+    return f'(SELECT * EXCLUDE ("#gen") FROM ({parts}) QUALIFY {newest})'
 
 
 def write_lines(relation: str, names: Sequence[str], path: Path, *, order: str) -> str:

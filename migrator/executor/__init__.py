@@ -16,7 +16,18 @@ from migrator.executor.neighbours import Neighbours
 from migrator.executor.preflight import MAX_SKEW, WARN_SKEW, find_neighbours, overdue
 from migrator.executor.progress import Progress, StepProgress
 from migrator.executor.run import Goal, Policy
-from migrator.executor.runs import Drive, Result, change_plan, load, new_run_id, peek, start, written
+from migrator.executor.runs import (
+    Drive,
+    Result,
+    change_plan,
+    load,
+    new_run_id,
+    peek,
+    source_alias,
+    start,
+    written,
+)
+from migrator.executor.undo import Undoable, UndoWish, begin_undo, undoable
 from migrator.model.summary import Summary, summarize
 
 __all__ = [
@@ -34,7 +45,10 @@ __all__ = [
     "Result",
     "StepProgress",
     "Summary",
+    "UndoWish",
+    "Undoable",
     "approve",
+    "begin_undo",
     "change_plan",
     "check",
     "check_fresh",
@@ -51,7 +65,9 @@ __all__ = [
     "peek",
     "same_ends",
     "saved_text",
+    "source_alias",
     "start",
     "summarize",
+    "undoable",
     "written",
 ]

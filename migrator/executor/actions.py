@@ -241,9 +241,10 @@ class TargetCompared:
 
 @dataclass(frozen=True, slots=True)
 class AttemptSettled:
-    """Every row of the attempt has an outcome or waits for another round."""
+    """Every row of the attempt has an outcome or waits for another round. `skew`: by how many seconds the org's clock is ahead, if it told."""
 
     settled: Settled
+    skew: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 rows that Salesforce returned as unprocessed or with a fault that may pass.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from migrator.errors import ExitCode
@@ -21,6 +21,8 @@ HOPELESS = frozenset({"InvalidBatch", "ClientInputError", "InvalidJob", "Feature
 RECOUNT_DELAY = 5.0
 #: the same for a job that has processed every row: only how many of them failed could still move
 FULL_RECOUNT_DELAY = 0.25
+#: in `StepRow.counts`
+WRITTEN_UNTIL = "written.until"
 
 
 def created(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
@@ -131,7 +133,12 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, cha
         faults=found.faults,
     )
     row = run.steps[attempt.step]
-    row = replace(row, tallies=added(row.tallies, found.tallies), waiting=row.waiting + found.waiting)
+    row = replace(
+        row,
+        tallies=added(row.tallies, found.tallies),
+        waiting=row.waiting + found.waiting,
+        counts=_written_until(row.counts, now + (reply.skew or 0.0)),
+    )
     facts = {"waiting": found.waiting, **{outcome.value: count for outcome, count in found.tallies.items()}}
     change = Change(run).attempt(ended, "harvested", **facts).step(row).free(attempt.id)
     if _hopeless(attempt):
@@ -153,6 +160,11 @@ def _job_refused(attempt: Attempt) -> Stop:
     what = f"{attempt.step}: the org refused job {attempt.job_id}: {attempt.note}"
     hint = "mend the plan or the org, then resume; the rows it did not take wait"
     return Stop("job-refused", what, hint, ExitCode.REFUSED)
+
+
+def _written_until(counts: Mapping[str, int], at: float) -> dict[str, int]:
+    """When the org had last written for the step, in whole seconds of its own clock: what is changed later was not changed by the run."""
+    return {**counts, WRITTEN_UNTIL: max(counts.get(WRITTEN_UNTIL, 0), int(at) + 1)}
 
 
 def _code(note: str) -> str:

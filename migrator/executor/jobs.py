@@ -21,6 +21,7 @@ from migrator.data.jobs import (
     SettleJob,
     SqlColumn,
     SqlLookup,
+    UndoJob,
     WholeJob,
 )
 from migrator.executor.rounds import rung
@@ -35,6 +36,7 @@ from migrator.model.schedule import (
     LookupSpec,
     MatchStep,
     Step,
+    TakeBack,
     VerifyStep,
 )
 from migrator.salesforce import RETRYABLE_FAULTS, RowReply
@@ -104,6 +106,29 @@ def load(run: Run, step: LoadStep) -> LoadJob:
         max_slice_rows=step.max_slice_rows,
         max_slice_bytes=step.max_slice_bytes,
         canary_rows=step.canary.rows,
+    )
+
+
+def undo(run: Run, step: LoadStep, back: TakeBack) -> UndoJob:
+    """Make the slices of a step that takes another run back."""
+    children = [sending(run.schedule.step(one)) for one in back.children]
+    return UndoJob(
+        step=step.id,
+        pages=pages(run, step.source_extract),
+        current=pages(run, back.current),
+        user=back.user,
+        not_after=back.not_after,
+        children=tuple(
+            (pages(run, one.source_extract), run.outcome_files(one.id))
+            for one in children
+            if isinstance(one, LoadStep)
+        ),
+        fields=()
+        if step.operation.deletes
+        else tuple(one.rule.target for one in step.columns if one.rule.target != "Id"),
+        changed_too=back.changed_too,
+        max_slice_rows=step.max_slice_rows,
+        max_slice_bytes=step.max_slice_bytes,
     )
 
 

@@ -165,6 +165,9 @@ class Drive:
         try:
             state = ledger.state()
             check_identities(state.run, self._ends)
+            if state.run.status is RunStatus.UNDONE:
+                what = f"run {state.run.run_id} has been taken back by `undo`, and does not go on"
+                raise MigratorError("run-undone", what, hint="run the plan again", exit_code=ExitCode.USAGE)
             run = from_ledger(state, parse_schedule(state.run.schedule_json), goal, self._policy)
             run = replace(run, answers=self._answers)
             if goal is Goal.LOAD:
@@ -310,6 +313,6 @@ def _verify_anew(run: Run, ledger: Ledger) -> Run:
     return change.run
 
 
-def reads_files(state: LedgerState) -> bool:
-    """Whether the run's source is a folder of files."""
-    return state.run.source.startswith("files:")
+def source_alias(row: RunRow) -> str | None:
+    """The alias of the org that the run reads; None when its source is a folder of files, or another run."""
+    return None if row.source.startswith(("files:", "run:")) else row.source

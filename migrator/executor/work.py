@@ -53,7 +53,16 @@ from migrator.executor.run import Run
 from migrator.executor.schema_watch import SchemaWatch
 from migrator.executor.serial import perform_serial
 from migrator.model.run import Attempt, AttemptKind, AttemptState, FileRef
-from migrator.model.schedule import ExtractStep, GateStep, LinkStep, LoadStep, MatchStep, Side, VerifyStep
+from migrator.model.schedule import (
+    ExtractStep,
+    GateStep,
+    LinkStep,
+    LoadStep,
+    MatchStep,
+    Side,
+    TakeBack,
+    VerifyStep,
+)
 from migrator.model.wire import JobInfo, JobState, Sent
 from migrator.salesforce import Org, RequestFailed, RowReply
 
@@ -80,7 +89,8 @@ class Tools:
 def perform(tools: Tools, run: Run, action: StepAction | AttemptAction) -> Reply:
     """Do it, and say what came of it."""
     try:
-        return _perform(tools, run, action)
+        reply = _perform(tools, run, action)
+        return replace(reply, skew=tools.target.skew) if isinstance(reply, AttemptSettled) else reply
     except RequestFailed as failed:
         # Salesforce's code says more where it refused; elsewhere it is missing or beside the point
         code = failed.error_code if failed.code == "request-refused" else failed.code
@@ -108,6 +118,8 @@ def _perform_step(tools: Tools, run: Run, action: StepAction) -> Reply:
             return _freeze(tools, step)
         case PairRecords(), MatchStep():
             return RecordsPaired(engine.match(jobs.match(run, step)))
+        case PrepareStep(), LoadStep(undoes=TakeBack() as back):
+            return StepPrepared(engine.prepare_undo(jobs.undo(run, step, back)))
         case PrepareStep(), LoadStep():
             return _prepared(tools, step, lambda: engine.prepare_load(jobs.load(run, step)))
         case PrepareStep(), LinkStep():

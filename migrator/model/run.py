@@ -26,12 +26,13 @@ class Outcome(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """How a run stands. Only COMPLETE says that every row has an outcome."""
+    """How a run stands. Only COMPLETE says that every row has an outcome. UNDONE: another run takes it back, and it never goes on."""
 
     RUNNING = "running"
     PAUSED = "paused"
     STOPPED = "stopped"
     COMPLETE = "complete"
+    UNDONE = "undone"
 
 
 class StepPhase(StrEnum):

@@ -98,6 +98,23 @@ class MatchStep:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeBack:
+    """What a step that takes a run back must know, to leave alone what was changed since.
+
+    A record is changed since when it was last modified by somebody else than `user` (empty: this cannot be told, because the run set audit
+    fields), or after `not_after` (epoch seconds, the org's clock). `children`: steps before it, whose records may look up these.
+    """
+
+    #: the extract step that reads what the records are now
+    current: str
+    user: str
+    not_after: float
+    children: tuple[str, ...] = ()
+    #: take it back all the same
+    changed_too: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LoadStep:
     """Send the rows of one plan object: cut into slices, each with its attempts, until every row has an outcome."""
 
@@ -130,6 +147,8 @@ class LoadStep:
     canary: Canary = NO_CANARY
     #: how many records a step that deletes may delete at most (0: no limit)
     max_deletes: int = 0
+    #: of a step that takes a run back
+    undoes: TakeBack | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from migrator.planner.fingerprint import Difference, compare, differences, finge
 from migrator.planner.lanes import choose_lane
 from migrator.planner.readable import FileColumns
 from migrator.planner.schedule import make_schedule
+from migrator.planner.undo import Taken, UndoneRun, restorable, undo_schedule
 
 __all__ = [
     "Difference",
@@ -18,6 +19,8 @@ __all__ = [
     "FileColumns",
     "Harm",
     "Needs",
+    "Taken",
+    "UndoneRun",
     "check_ends",
     "choose_lane",
     "compare",
@@ -34,6 +37,8 @@ __all__ = [
     "merged",
     "needs",
     "parse_schedule",
+    "restorable",
+    "undo_schedule",
     "used_schema",
     "uses",
 ]

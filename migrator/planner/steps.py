@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from migrator.model.budget import NO_CANARY
-from migrator.model.plan import FilesEnd, Plan, WhenMissing
+from migrator.model.plan import FilesEnd, Operation, Plan, WhenMissing
 from migrator.model.schedule import (
     Edge,
     ExtractStep,
@@ -68,12 +68,34 @@ def steps_of(one: Resolved, wiring: Wiring) -> Iterator[Step]:
             key=one.key,
         )
         return
+    if _overwrites(one):
+        yield _before(one)
     yield _load(one, wiring)
     linked = wiring.linked(one)
     if linked:
         yield _link(one, linked, wiring)
     if _verified(one, wiring):
         yield _verify(one, linked, wiring.plan)
+
+
+def _overwrites(one: Resolved) -> bool:
+    """Whether records that the target has already may be changed, and are to be read before."""
+    return one.plan.before_images and one.plan.operation in {Operation.UPDATE, Operation.UPSERT}
+
+
+def _before(one: Resolved) -> ExtractStep:
+    """What the target's records are before any of them is overwritten; of an upsert only those that it can find."""
+    key = one.external_id
+    sent = {spec.rule.target for spec in one.columns} | {spec.rule.target for spec in one.lookups}
+    columns = ("Id", *sorted(sent - {"Id"}))
+    return ExtractStep(
+        id=f"before.{one.name}",
+        object_name=one.name,
+        sobject=one.target.name,
+        side=Side.TARGET,
+        columns=columns,
+        soql=select_soql(one.target.name, columns, f"{key} != null" if key and key != "Id" else None),
+    )
 
 
 def _verified(one: Resolved, wiring: Wiring) -> bool:
@@ -211,6 +233,8 @@ def edges_of(one: Resolved, wiring: Wiring) -> Iterator[Edge]:
         return
     load = f"load.{one.name}"
     yield Edge(extract, load, "sends what was extracted")
+    if _overwrites(one):
+        yield Edge(f"before.{one.name}", load, "may overwrite what was there before")
     for lookup in wiring.loaded(one):
         for name in lookup.via:
             reason = f"{one.name}.{lookup.rule.target} looks up {name}"

@@ -190,6 +190,8 @@ def _unfinished(status: RunStatus) -> str:
             return "Paused: `migrator resume` goes on"
         case RunStatus.STOPPED:
             return "Stopped before the end: `migrator resume` goes on"
+        case RunStatus.UNDONE:
+            return "Taken back by `migrator undo`, in a run of its own"
         case _:
             return "Not finished: still going, or interrupted"
 

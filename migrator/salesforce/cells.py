@@ -54,10 +54,11 @@ def _decimal(text: str) -> Decimal | None:
 
 
 def to_record(sobject: str, cells: Mapping[str, str | None], types: Mapping[str, str]) -> dict[str, object]:
-    """One record of a collections request. Empty cells are left out: like the Bulk API, they change nothing."""
+    """One record of a collections request. None empties a field; empty cells are left out: like the Bulk API, they change nothing."""
     record: dict[str, object] = {"attributes": {"type": sobject}}
     for name, text in cells.items():
-        if text is None or text == "":
+        if text == "":
             continue
-        record["id" if name.lower() == "id" else name] = to_json(text, types.get(name, "string"))
+        value = None if text is None else to_json(text, types.get(name, "string"))
+        record["id" if name.lower() == "id" else name] = value
     return record

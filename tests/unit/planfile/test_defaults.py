@@ -76,6 +76,7 @@ POLICY = {
     **{f"error_budget.{key}": value for key, value in BUDGET.items()},
     "on_budget_exceeded": "stop_object",
     "canary": {"rows": 200},
+    "before_images": "keep",
     "canary.rows": 200,
     "canary.max_failed": "20%",
     "canary.max_same_code": "50%",
@@ -117,7 +118,7 @@ def test_saying_the_defaults_changes_nothing() -> None:
         "version: 1\nname: p\ndescription: ''\nsource: {files: ., delimiter: ',', encoding: utf-8}\n"
         "target: {org: b, expect: {}}\n"
         "defaults: {error_budget: {max_failed: 1%, max_quarantined: 0, min_sample: 1000},\n"
-        "  on_budget_exceeded: stop_object, canary: {rows: 200, max_failed: 20%, max_same_code: 50%}}\n"
+        "  on_budget_exceeded: stop_object, canary: {rows: 200, max_failed: 20%, max_same_code: 50%}, before_images: keep}\n"
         "variables: {}\nverify: {counts: exact, fields: {sample: 10000}}\n"
         "objects:\n  - object: A__c\n    operation: insert\n    fields: {include: [all], exclude: []}\n    after: []\n"
         "    lane: auto\n    locks: {max_in_flight: auto, on_lock: [regroup, shrink, serial_v1]}\n    map: {B__c: {from: C, otherwise: keep}}\n    relationships: {D__c: {when_missing: fail}}\n"

@@ -74,6 +74,7 @@ def test_a_record_has_its_attributes_first_and_no_empty_cells() -> None:
         ("attributes", {"type": "Account"}),
         ("id", "001ak000009BWKLAA4"),
         ("Name", "A"),
+        ("Phone", None),
         ("Rating", None),
         ("Size__c", 2.0),
     ]

@@ -1,0 +1,101 @@
+"""`migrator undo`: what a run left is taken back, by a run of its own."""
+
+import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from migrator.cli import options
+from migrator.cli.orgs import Orgs
+from migrator.cli.run import Told, drive, driving, who
+from migrator.clock import SystemClock
+from migrator.errors import ExitCode, MigratorError
+from migrator.executor import Goal, Undoable, UndoWish, begin_undo, new_run_id, peek, undoable
+
+
+@click.command()
+@options.run_argument
+@options.orgs_file
+@options.state_dir
+@click.option("--restore-updates", is_flag=True, help="Put back the values that the run overwrote.")
+@click.option("--changed-too", is_flag=True, help="Take back also what somebody changed after the run.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@driving
+@options.as_json
+def undo(
+    run_name: str,
+    orgs_path: Path,
+    state_dir: Path,
+    *,
+    restore_updates: bool,
+    changed_too: bool,
+    yes: bool,
+    workers: int,
+    memory: int,
+    as_json: bool,
+) -> int:
+    """Delete what RUN (the newest, when none is named) created, in reverse order, into the recycle bin.
+
+    Records that were changed since stay, and so do those that they look up. Updated records are listed; with
+    --restore-updates their former values are put back. It is a run of its own: `migrator resume` goes on with it.
+
+    \b
+    Example:
+      migrator undo --restore-updates
+    """
+    clock = SystemClock()
+    folder = options.find_run(state_dir, run_name)
+    left = undoable(folder)
+    summary = peek(folder)
+    _ask(
+        summary.run.run_id, summary.run.target, left, restore_updates=restore_updates, yes=yes, quiet=as_json
+    )
+    run_id = new_run_id(f"undo-{summary.run.plan_name}", clock.now(), secrets.token_hex(2))
+    into = state_dir / run_id
+    orgs = Orgs(orgs_path, options.environment(), clock, api_version=summary.run.api_version)
+    with orgs.ends(None, summary.run.target) as ends:
+        wish = UndoWish(restore_updates, changed_too, who())
+        lacking = begin_undo(folder, into, wish, run_id=run_id, clock=clock, memory_mb=memory)
+        if lacking and not as_json:
+            click.echo(
+                f"{lacking:,} records count as updated and were not there before; who created them cannot be told, and they stay",
+                err=True,
+            )
+        if not as_json:
+            click.echo(f"run {run_id}")
+        told = Told(as_json, orgs_path, state_dir)
+        return drive(into, ends, clock, Goal.LOAD, workers=workers, memory=memory, told=told)
+
+
+def _ask(
+    run_id: str, target: str, left: Sequence[Undoable], *, restore_updates: bool, yes: bool, quiet: bool
+) -> None:
+    """Show what will be done, and go on only if somebody wants it."""
+    if not quiet:
+        click.echo(f"undo of {run_id} in {target}:")
+        for one in left:
+            if one.created:
+                click.echo(f"  {one.object_name}: {one.created:,} created records are deleted")
+            if one.updated:
+                click.echo(
+                    f"  {one.object_name}: {one.updated:,} updated records {_fate(one, restore_updates)}"
+                )
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise MigratorError(
+            "not-confirmed",
+            "an undo deletes records, and nobody is there to confirm it",
+            hint="give --yes",
+            exit_code=ExitCode.USAGE,
+        )
+    if not click.confirm("go on?", err=True):
+        raise MigratorError("not-confirmed", "nothing was done", exit_code=ExitCode.USAGE)
+
+
+def _fate(one: Undoable, restore_updates: bool) -> str:
+    if not one.before_images:
+        return "stay as they are: their former values were not kept"
+    return "get their former values back" if restore_updates else "stay as they are (--restore-updates)"

@@ -1,0 +1,199 @@
+"""Taking a run back: a run of its own, made from the ledger and the files of the one that it undoes.
+
+It is driven, killed and resumed like any other; what is special about it is in its schedule and in how its rows are judged.
+
+**Invariant:** the run that is undone is marked when the undo has all it needs, and never goes on afterwards.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from migrator import __version__
+from migrator.clock import Clock
+from migrator.data import Engine, Workspace
+from migrator.data.jobs import Left, LeftJob, Pages
+from migrator.errors import ExitCode, MigratorError
+from migrator.executor.ingest import WRITTEN_UNTIL
+from migrator.executor.jobs import OUTCOMES
+from migrator.executor.run import Goal, Policy, Run, from_ledger
+from migrator.model.run import AttemptState, FileRef, Outcome, RunRow, RunStatus, StepPhase, StepRow
+from migrator.model.schedule import LinkStep, LoadStep, Schedule
+from migrator.planner import Taken, UndoneRun, dump_schedule, parse_schedule, restorable, undo_schedule
+from migrator.state import open_ledger, read_ledger
+
+#: the run may have begun on a clock that is behind the org's; a sign-in fails long before the clocks are an hour apart
+CLOCK_MARGIN = 3_600.0
+#: attempts in these states have told the org to do nothing
+_HARMLESS = frozenset({AttemptState.PLANNED, AttemptState.CREATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """What an object's load step left, as its ledger counts it."""
+
+    object_name: str
+    created: int
+    updated: int
+    before_images: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UndoWish:
+    """How a run is to be taken back. `by`: who wants it."""
+
+    restore_updates: bool = False
+    changed_too: bool = False
+    by: str = ""
+
+
+def undoable(folder: Path) -> list[Undoable]:
+    """What a run left, in the order in which it would be taken back.
+
+    Raises MigratorError `run-not-settled` while jobs of the run may be under way, `run-undone` when it has been taken back already.
+    """
+    run = _run(folder)
+    return [
+        Undoable(
+            step.object_name,
+            run.steps[step.id].tallies.get(Outcome.CREATED, 0),
+            run.steps[step.id].tallies.get(Outcome.UPDATED, 0),
+            f"before.{step.object_name}" in run.steps,
+        )
+        for step in reversed(_loads(run.schedule))
+    ]
+
+
+def begin_undo(folder: Path, into: Path, wish: UndoWish, *, run_id: str, clock: Clock, memory_mb: int) -> int:
+    """Make the run that takes back the one in `folder`; nothing is sent yet.
+
+    Gives the number of records that count as updated though they were not there before the run: who created them cannot be told, and they stay.
+    Raises MigratorError `nothing-to-undo`, and those of `undoable`.
+    """
+    run = _run(folder)
+    engine = Engine(Workspace(into), memory_limit_mb=memory_mb)
+    try:
+        left = {
+            step.id: engine.left_by(Workspace(folder), _left_job(run, step)) for step in _loads(run.schedule)
+        }
+    finally:
+        engine.close()
+    taken = {step.id: _taken(run, step, left[step.id], wish) for step in _loads(run.schedule)}
+    if all(one == Taken() for one in taken.values()):
+        raise MigratorError(
+            "nothing-to-undo",
+            f"run {run.row.run_id} left nothing that could be taken back",
+            hint="records that it changed are put back with --restore-updates, if their before-images were kept",
+            exit_code=ExitCode.USAGE,
+        )
+    ends = [row.counts.get(WRITTEN_UNTIL, 0) for row in run.steps.values()]
+    undone = UndoneRun(
+        schedule=run.schedule,
+        taken=taken,
+        user=run.row.target_user_id,
+        since=run.row.started - CLOCK_MARGIN,
+        not_after=max(ends) or run.row.finished or clock.now(),
+        changed_too=wish.changed_too,
+    )
+    schedule = undo_schedule(undone, plan_name=f"undo-{run.row.plan_name}")
+    _create(run, into, schedule, [*left.values()], run_id=run_id, clock=clock)
+    with open_ledger(folder, clock) as ledger:
+        marked = replace(run.row, status=RunStatus.UNDONE)
+        ledger.commit((marked,), (("undo-begun", {"run": run_id, "by": wish.by}),))
+    return sum(one.lacking for one in left.values())
+
+
+def _create(
+    run: Run, into: Path, schedule: Schedule, left: Sequence[Left], *, run_id: str, clock: Clock
+) -> None:
+    now = clock.now()
+    row = RunRow(
+        run_id=run_id,
+        plan_name=schedule.plan_name,
+        plan_path=run.row.plan_path,
+        plan_digest=run.row.plan_digest,
+        schedule_json=dump_schedule(schedule),
+        tool_version=__version__,
+        api_version=run.row.api_version,
+        source=f"run:{run.row.run_id}",
+        target=run.row.target,
+        source_org_id="",
+        target_org_id=run.row.target_org_id,
+        target_user_id=run.row.target_user_id,
+        started=now,
+    )
+    files = {file.path.split("/")[1]: file for one in left for file in (one.created, one.updated) if file}
+    wanted = {step.id for step in schedule.steps}
+    rows = [
+        StepRow(name, StepPhase.DONE, total=file.rows, files=(file,), started=now, finished=now)
+        for name, file in files.items()
+        if name in wanted
+    ]
+    with open_ledger(into, clock, create=row) as ledger:
+        ledger.commit(rows, (("undo-of", {"run": run.row.run_id}),))
+
+
+def _run(folder: Path) -> Run:
+    state = read_ledger(folder)
+    run = from_ledger(state, parse_schedule(state.run.schedule_json), Goal.LOAD, Policy())
+    name = run.row.run_id
+    if any(step.undoes for step in _loads(run.schedule)):
+        raise MigratorError(
+            "nothing-to-undo",
+            f"run {name} takes back another one itself",
+            hint="run the plan again",
+            exit_code=ExitCode.USAGE,
+        )
+    if run.row.status is RunStatus.UNDONE:
+        hint = "resume the run that takes it back, `migrator status` lists it"
+        raise MigratorError(
+            "run-undone", f"run {name} has been taken back already", hint=hint, exit_code=ExitCode.USAGE
+        )
+    busy = [one for one in run.live.values() if one.state not in _HARMLESS]
+    if busy:
+        raise MigratorError(
+            "run-not-settled",
+            f"run {name} has {len(busy)} jobs whose end is not known yet",
+            hint="resume it first, so that nothing of it is overlooked",
+        )
+    return run
+
+
+def _loads(schedule: Schedule) -> list[LoadStep]:
+    return [step for step in schedule.steps if isinstance(step, LoadStep)]
+
+
+def _links(schedule: Schedule, load: str) -> list[LinkStep]:
+    return [step for step in schedule.steps if isinstance(step, LinkStep) and step.load_step == load]
+
+
+def _left_job(run: Run, step: LoadStep) -> LeftJob:
+    links = _links(run.schedule, step.id)
+    before = f"before.{step.object_name}"
+    pages = run.extract_files(before) if before in run.steps else ()
+    return LeftJob(
+        name=step.object_name,
+        outcomes=run.outcome_files(step.id),
+        rows=_rows_files(run, step.id),
+        lookups=tuple(one.rule.target for one in step.lookups),
+        links=tuple(file for one in links for file in _rows_files(run, one.id)),
+        linked=tuple(lookup.rule.target for one in links for lookup in one.lookups),
+        before=Pages(pages) if pages else None,
+        fields=tuple(one.rule.target for one in restorable(step, links)),
+    )
+
+
+def _rows_files(run: Run, step: str) -> tuple[FileRef, ...]:
+    return tuple(one for one in run.steps[step].files if not one.path.startswith(OUTCOMES))
+
+
+def _taken(run: Run, step: LoadStep, left: Left, wish: UndoWish) -> Taken:
+    links = _links(run.schedule, step.id)
+    parents = (*step.lookups, *(lookup for one in links for lookup in one.lookups))
+    restored = left.updated if wish.restore_updates else None
+    return Taken(
+        created=left.created.rows if left.created else 0,
+        parents=tuple(one.rule.target for one in parents) if left.created else (),
+        updated=restored.rows if restored else 0,
+        fields=restorable(step, links) if restored else (),
+    )
