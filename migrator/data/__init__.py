@@ -6,6 +6,16 @@
 from migrator.data import jobs
 from migrator.data.engine import Engine, check_source_file
 from migrator.data.faults import PageBroken, ResultsMismatch
+from migrator.data.prepare import prepared_anew
 from migrator.data.workspace import Workspace, folder_name
 
-__all__ = ["Engine", "PageBroken", "ResultsMismatch", "Workspace", "check_source_file", "folder_name", "jobs"]
+__all__ = [
+    "Engine",
+    "PageBroken",
+    "ResultsMismatch",
+    "Workspace",
+    "check_source_file",
+    "folder_name",
+    "jobs",
+    "prepared_anew",
+]

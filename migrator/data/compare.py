@@ -7,7 +7,7 @@ A field that was not sent (an empty cell) is the org's business and is not compa
 
 from migrator.data.jobs import CompareJob, Comparison, SentColumn
 from migrator.data.lookups import loaded
-from migrator.data.rows import cells, sent_names
+from migrator.data.rows import cells, latest, sent_names
 from migrator.data.scan import scan
 from migrator.data.session import Session, csv_header, read_parquet
 from migrator.data.sql import canonical, cell, ident, present, text
@@ -60,7 +60,7 @@ def _differences(session: Session, workspace: Workspace, job: CompareJob) -> dic
         'CREATE TEMP TABLE found AS SELECT * FROM readback SEMI JOIN sample ON to18("Id") = target_id '
         'QUALIFY row_number() OVER (PARTITION BY to18("Id") ORDER BY "#row") = 1'
     )
-    load = read_parquet([workspace.path(job.sent)])
+    load = latest(workspace, job.sent)
     sampled = f'(FROM {load} AS r SEMI JOIN sample ON sample."row" = r."row")'
     session.run(
         f'CREATE TEMP TABLE sent AS SELECT s.source_key, s.target_id, r.* FROM sample AS s JOIN {cells(session, sampled, sent_names(session, load))} AS r USING ("row")'
@@ -69,7 +69,7 @@ def _differences(session: Session, workspace: Workspace, job: CompareJob) -> dic
         if column.name.casefold() in answered:
             _compare_field(session, "sent", column, answered[column.name.casefold()])
     for number, ref in enumerate(job.links):
-        _compare_links(session, workspace, job, number, read_parquet([workspace.path(ref)]), answered)
+        _compare_links(session, workspace, job, number, latest(workspace, ref), answered)
     return dict(session.rows("SELECT field, count(*) FROM differences GROUP BY field ORDER BY field"))
 
 

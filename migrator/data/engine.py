@@ -6,15 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from migrator.data import again, exports, prepare, scan, sources, undo
 from migrator.data import compare as comparing
-from migrator.data import exports, prepare, scan, sources, undo
 from migrator.data import match as matching
 from migrator.data import settle as settling
 from migrator.data.jobs import (
     CompareJob,
     Comparison,
-    Left,
-    LeftJob,
     LinkJob,
     LoadJob,
     Matched,
@@ -26,9 +24,9 @@ from migrator.data.jobs import (
     Settled,
     SettleJob,
     SourceFile,
-    UndoJob,
     WholeJob,
 )
+from migrator.data.later import AgainJob, Left, LeftJob, Reopened, ReopenJob, UndoJob
 from migrator.data.rows import packing_of
 from migrator.data.session import Database, Session
 from migrator.data.sql import SET_NULL
@@ -51,14 +49,21 @@ class Engine:
         self._database.close()
 
     def freeze_source_file(
-        self, step: str, source: SourceFile, path: Path, *, delimiter: str = ",", encoding: str = "utf-8"
+        self,
+        step: str,
+        source: SourceFile,
+        path: Path,
+        *,
+        delimiter: str = ",",
+        encoding: str = "utf-8",
+        nth: int = 0,
     ) -> FileRef:
-        """Copy a checked source file into the run folder, as UTF-8 without a byte order mark: page 0 of its extract.
+        """Copy a checked source file into the run folder, as UTF-8 without a byte order mark; `nth`: how often it was done before.
 
         Raises PageBroken when the file is no longer what was checked.
         """
         chunks = sources.frozen(path, delimiter=delimiter, encoding=encoding, columns=len(source.columns))
-        ref = self.workspace.publish(f"extract/{folder_name(step)}/0.csv", chunks, source.rows)
+        ref = self.workspace.publish(f"extract/{folder_name(step)}/{nth}.csv", chunks, source.rows)
         with self._session() as session:
             scan.check_records(
                 session, self.workspace.path(ref), source.columns, source.rows, delimiter=delimiter
@@ -89,6 +94,16 @@ class Engine:
         """What a load step of the run in that folder left; the files are this engine's workspace's."""
         with self._session() as session:
             return undo.left_by(session, run, self.workspace, job)
+
+    def reopen(self, job: ReopenJob) -> Reopened:
+        """Let the failed and blocked rows of an outcome file wait again."""
+        with self._session() as session:
+            return again.reopen(session, self.workspace, job)
+
+    def prepare_again(self, job: AgainJob) -> Prepared:
+        """Prepare the rows that wait anew and cut them. `total` counts them."""
+        with self._session() as session:
+            return prepare.prepare_again(session, self.workspace, job)
 
     def cut_again(self, job: RetryJob) -> Prepared:
         """New slices of the rows that wait. `outcomes` is None, `total` the rows that were cut."""

@@ -130,7 +130,8 @@ class LinkJob:
 
 @dataclass(frozen=True, slots=True)
 class RetryJob:
-    """Cut the rows that wait into new slices. `rows`: the rows file of the first round. `settled`: outcome files of the step.
+    """Cut the rows that wait into new slices. `rows`: the rows files of the first round and of rounds in which rows were prepared anew.
+    `settled`: outcome files of the step.
 
     A row that is final in any of `settled` is never cut again; so a slice whose fate is unknown needs an outcome file too
     (`Engine.settle_whole`), or rows that once waited would be sent a second time. `round` counts from 2.
@@ -139,58 +140,10 @@ class RetryJob:
 
     step: str
     round: int
-    rows: FileRef
+    rows: tuple[FileRef, ...]
     settled: tuple[FileRef, ...]
     locks: LockKeys | None = None
     max_slice_rows: int = 0
-    max_slice_bytes: int = 100_000_000
-    first_no: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class LeftJob:
-    """What one load step of another run left. `before`: its before-images; `fields`: those of them that can be put back.
-
-    `lookups` and `linked`: the relationship fields among the columns of its rows and of its link steps' rows.
-    """
-
-    name: str
-    outcomes: tuple[FileRef, ...]
-    rows: tuple[FileRef, ...]
-    lookups: tuple[str, ...]
-    links: tuple[FileRef, ...] = ()
-    linked: tuple[str, ...] = ()
-    before: Pages | None = None
-    fields: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """`created`: CSV of the created records' ids and of those that they look up; `updated`: CSV of former values. None: there are none.
-    `lacking`: rows that count as updated and whose record was not there before; who created it cannot be told."""
-
-    created: FileRef | None
-    updated: FileRef | None
-    lacking: int
-
-
-@dataclass(frozen=True, slots=True)
-class UndoJob:
-    """Make the slices of a step that deletes the records of `pages`, or (with `fields`) puts their former values back.
-
-    `current`: Id, SystemModstamp, LastModifiedById of the records as they are now; `not_after` in epoch seconds; `children`: what earlier
-    steps took back, with their outcomes.
-    """
-
-    step: str
-    pages: Pages
-    current: Pages
-    user: str
-    not_after: float
-    children: tuple[tuple[Pages, tuple[FileRef, ...]], ...] = ()
-    fields: tuple[str, ...] = ()
-    changed_too: bool = False
-    max_slice_rows: int = 10_000
     max_slice_bytes: int = 100_000_000
     first_no: int = 1
 
@@ -229,7 +182,7 @@ class Prepared:
 class MatchJob:
     """Pair source and target records by equal keys, without regard to case or surrounding spaces.
 
-    `source_sql`: one SQL expression over source columns for each of the target columns `on`.
+    `source_sql`: one SQL expression over source columns for each of the target columns `on`. `nth`: how often it was done before.
     """
 
     step: str
@@ -239,6 +192,7 @@ class MatchJob:
     source_sql: tuple[str, ...]
     on: tuple[str, ...]
     target_id: str = "Id"
+    nth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,16 +294,16 @@ class Settled:
 class CompareJob:
     """Compare what was read back from the target with what was sent.
 
-    `sent`: rows file of the load's first round. `links`: rows file of each link step. `outcomes`: the load's outcome files; `link_outcomes`:
+    `sent`: rows files of the load that count, the oldest first. `links`: those of each link step. `outcomes`: the load's outcome files; `link_outcomes`:
     the link steps' (a link that failed is not compared). `sample` rows are compared field by field (None: all, 0: none).
     """
 
     step: str
-    sent: FileRef
+    sent: tuple[FileRef, ...]
     outcomes: tuple[FileRef, ...]
     readback: Pages
     columns: tuple[SentColumn, ...]
-    links: tuple[FileRef, ...] = ()
+    links: tuple[tuple[FileRef, ...], ...] = ()
     link_outcomes: tuple[FileRef, ...] = ()
     sample: int | None = 10_000
 

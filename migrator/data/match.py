@@ -43,7 +43,9 @@ def match(session: Session, workspace: Workspace, job: MatchJob) -> Matched:
         "match.parquet",
     )
     (rows,) = session.one(f"SELECT count(*) FROM read_parquet({text(str(path))})")
-    ref = workspace.adopt(f"{MATCH_FOLDER}/{folder_name(job.step)}.parquet", path, rows)
+    ref = workspace.adopt(
+        f"{MATCH_FOLDER}/{folder_name(job.step)}{f'+{job.nth}' if job.nth else ''}.parquet", path, rows
+    )
     notes = []
     if ambiguous:
         notes.append(f"{ambiguous} records have several counterparts in the target and are left unmatched")

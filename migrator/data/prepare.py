@@ -9,12 +9,14 @@ the order (group, source key).
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from migrator.data.again import judge_taken_keys, stage_again
 from migrator.data.cutting import divide
-from migrator.data.jobs import CutSlice, LinkJob, LoadJob, LockKeys, Prepared, RetryJob, UndoJob
+from migrator.data.jobs import CutSlice, LinkJob, LoadJob, LockKeys, Prepared, RetryJob
+from migrator.data.later import AgainJob, UndoJob
 from migrator.data.locking import lock_column
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY
 from migrator.data.packing import Limits
-from migrator.data.rows import PACKING, header, line_column, packing_text, sent_names, write_lines
+from migrator.data.rows import PACKING, header, latest, line_column, packing_text, sent_names, write_lines
 from migrator.data.session import Session, read_parquet
 from migrator.data.sql import text
 from migrator.data.stage import Staged, stage_link, stage_load
@@ -25,8 +27,15 @@ from migrator.model.run import FileRef, Outcome
 
 #: the order of rows in a slice; the source key is unique, so no two runs can differ
 SLICE_ORDER = "grp NULLS FIRST, source_key"
+#: ends the name of a rows file whose rows were prepared anew
+_ANEW = "-anew"
 #: there is no canary unless there are so many times its rows
 CANARY_SHARE = 10
+
+
+def prepared_anew(rows: FileRef) -> bool:
+    """Whether the rows of that rows file were not cut from an older one."""
+    return rows.path.endswith(f"{_ANEW}.parquet")
 
 
 def prepare_load(session: Session, workspace: Workspace, job: LoadJob) -> Prepared:
@@ -48,23 +57,36 @@ def prepare_link(session: Session, workspace: Workspace, job: LinkJob) -> Prepar
     return _prepare(session, workspace, stage_link(session, workspace, job), job)
 
 
+def prepare_again(session: Session, workspace: Workspace, job: AgainJob) -> Prepared:
+    """Make the slices of the rows that get another chance."""
+    return _prepare(session, workspace, stage_again(session, workspace, job), job.fresh, again=job)
+
+
 def prepare_undo(session: Session, workspace: Workspace, job: UndoJob) -> Prepared:
     """Make the slices of a step that takes a run back."""
     return _prepare(session, workspace, stage_undo(session, workspace, job), job)
 
 
 def _prepare(
-    session: Session, workspace: Workspace, staged: Staged, job: LoadJob | LinkJob | UndoJob
+    session: Session,
+    workspace: Workspace,
+    staged: Staged,
+    job: LoadJob | LinkJob | UndoJob,
+    *,
+    again: AgainJob | None = None,
 ) -> Prepared:
-    dropped = _judge_repeats(session, staged)
+    dropped = _judge_repeats(session, workspace, staged, again)
     folder = folder_name(job.step)
+    outcomes_name, rows_name = (
+        ("prepared", "1") if again is None else (f"again-{again.round}", f"{again.round}{_ANEW}")
+    )
     limits = _limits(job, staged.names)
     _exclude_oversized(session, limits)
-    outcomes = _write_outcomes(session, workspace, f"outcomes/{folder}/prepared.parquet")
-    wanted = job.canary_rows if isinstance(job, LoadJob) else 0
+    outcomes = _write_outcomes(session, workspace, f"outcomes/{folder}/{outcomes_name}.parquet")
+    wanted = job.canary_rows if isinstance(job, LoadJob) and again is None else 0
     canary = job.first_no if wanted and _set_apart(session, wanted) else None
     locks = job.locks if isinstance(job, LoadJob) else None
-    target = _Round(folder, 1, job.first_no, canary)
+    target = _Round(folder, rows_name, job.first_no, canary)
     rows, slices, notes = _write(session, workspace, staged.names, target, limits, locks)
     if dropped:
         notes.append(f"{dropped} rows came twice in the extract and count once")
@@ -107,7 +129,7 @@ def _set_apart(session: Session, wanted: int) -> bool:
 
 def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared:
     """New slices of the rows that wait: not final in any outcome file, and told to wait in one."""
-    source = read_parquet([workspace.path(job.rows)])
+    source = latest(workspace, job.rows)
     names = sent_names(session, source)
     if job.settled:
         settled = read_parquet([workspace.path(ref) for ref in job.settled])
@@ -120,7 +142,7 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
         f'CREATE TEMP VIEW sendable AS SELECT * EXCLUDE (slice) FROM {source} AS r SEMI JOIN waiting ON waiting."row" = r."row"'
     )
     limits = _limits(job, names)
-    target = _Round(folder_name(job.step), job.round, job.first_no)
+    target = _Round(folder_name(job.step), str(job.round), job.first_no)
     rows, slices, notes = _write(session, workspace, names, target, limits, job.locks)
     return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices, notes=tuple(notes))
 
@@ -130,7 +152,7 @@ def _limits(job: LoadJob | LinkJob | RetryJob | UndoJob, names: Sequence[str]) -
     return Limits(job.max_slice_rows, job.max_slice_bytes - len(header(names).encode()) - 1)
 
 
-def _judge_repeats(session: Session, staged: Staged) -> int:
+def _judge_repeats(session: Session, workspace: Workspace, staged: Staged, again: AgainJob | None) -> int:
     """Rows whose key an earlier row has: equal rows count once, others fail; equal record keys all fail.
 
     Makes `overrides` (row, code, fields; code NULL: dropped) and the views `sendable` and `unsent`.
@@ -143,6 +165,10 @@ def _judge_repeats(session: Session, staged: Staged) -> int:
     (dropped,) = session.one("SELECT count(*) FROM overrides WHERE code IS NULL")
     if staged.key_field is not None:
         _judge_record_keys(session, staged.key_field, case_sensitive=staged.key_case_sensitive)
+        if again is not None:
+            judge_taken_keys(
+                session, workspace, again, staged.key_field, case_sensitive=staged.key_case_sensitive
+            )
     (any_override,) = session.one("SELECT count(*) FROM overrides")
     rest = 'staged ANTI JOIN overrides ON overrides."row" = staged."row"' if any_override else "staged"
     session.run(f"CREATE TEMP VIEW judged AS SELECT * FROM {rest}")
@@ -208,7 +234,7 @@ class _Round:
     """Where the files of a round go and how its slices are numbered. `canary`: the number of the slice that `canary` is."""
 
     folder: str
-    no: int
+    name: str
     first_no: int
     canary: int | None = None
 
@@ -236,7 +262,7 @@ def _write(
     sent = read_parquet([made])
     sizes = session.rows(f"SELECT slice, count(*) FROM {sent} GROUP BY slice ORDER BY slice")
     slices = tuple(_slice_files(session, workspace, sent, names, target.folder, sizes, packing))
-    relpath = f"rows/{target.folder}/{target.no}.parquet"
+    relpath = f"rows/{target.folder}/{target.name}.parquet"
     ref = workspace.adopt(relpath, made, sum(rows for _, rows in sizes))
     return ref, slices, [divided.how] if divided.how else []
 

@@ -7,8 +7,9 @@ A record that was changed since stays as it is; and a record stays that one whic
 
 from collections.abc import Sequence
 
-from migrator.data.jobs import Left, LeftJob, SentColumn, UndoJob
+from migrator.data.jobs import SentColumn
 from migrator.data.keys import quick_key
+from migrator.data.later import Left, LeftJob, UndoJob
 from migrator.data.rows import cells, latest, line_column, sent_names
 from migrator.data.scan import scan
 from migrator.data.session import Session, csv_header, read_parquet

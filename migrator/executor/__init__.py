@@ -15,6 +15,7 @@ from migrator.executor.identity import check_lock, lock_text, parse_identity
 from migrator.executor.neighbours import Neighbours
 from migrator.executor.preflight import MAX_SKEW, WARN_SKEW, find_neighbours, overdue
 from migrator.executor.progress import Progress, StepProgress
+from migrator.executor.retry import RetryWish, begin_retry
 from migrator.executor.run import Goal, Policy
 from migrator.executor.runs import (
     Drive,
@@ -43,11 +44,13 @@ __all__ = [
     "Policy",
     "Progress",
     "Result",
+    "RetryWish",
     "StepProgress",
     "Summary",
     "UndoWish",
     "Undoable",
     "approve",
+    "begin_retry",
     "begin_undo",
     "change_plan",
     "check",

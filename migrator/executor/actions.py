@@ -45,6 +45,13 @@ class CutAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareAgain:
+    """Prepare the rows that get another chance anew, and cut them into new slices."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
 class CompareTarget:
     """Compare what was read back with what was sent."""
 
@@ -170,7 +177,7 @@ class BeginGate:
 
 
 GateAction = ReadGate | OpenGate | CloseGate
-StepAction = FreezeFile | PairRecords | PrepareStep | CutAgain | CompareTarget
+StepAction = FreezeFile | PairRecords | PrepareStep | CutAgain | PrepareAgain | CompareTarget
 AttemptAction = (
     CreateJob
     | Upload

@@ -26,20 +26,21 @@ from migrator.executor.actions import (
     Harvest,
     PairRecords,
     Poll,
+    PrepareAgain,
     PrepareStep,
     SendRows,
     Upload,
 )
 from migrator.executor.budget import canary_under_way
 from migrator.executor.gates import all_passed, next_of_gate
-from migrator.executor.jobs import sending
+from migrator.executor.jobs import ANEW, sending
 from migrator.executor.rounds import rung
 from migrator.executor.run import Goal, Key, Run, Stop
 from migrator.model.run import Attempt, AttemptKind, AttemptState, StepPhase, StepRow
 from migrator.model.schedule import ExtractStep, GateStep, LinkStep, LoadStep, MatchStep, Step, VerifyStep
 
 #: actions that run on the data plane, whose memory is bounded by doing few at once
-DATA_ACTIONS = (FreezeFile, PairRecords, PrepareStep, CutAgain, CompareTarget, Harvest)
+DATA_ACTIONS = (FreezeFile, PairRecords, PrepareStep, CutAgain, PrepareAgain, CompareTarget, Harvest)
 #: states in which the org has not been told to do anything yet
 _NOT_SENT = frozenset({AttemptState.PLANNED, AttemptState.CREATED, AttemptState.UPLOADED})
 _GO_ON = "then `migrator resume --accept-failures` sends the rest"
@@ -180,8 +181,8 @@ def _sending_actions(run: Run, row: StepRow) -> Iterator[Action]:
         return
     live = run.live_of(row.step)
     queue = run.queue.get(row.step, ())
-    if not queue and not live and row.waiting:
-        yield CutAgain(row.step)
+    if not queue and not live and (row.waiting or row.counts.get(ANEW)):
+        yield PrepareAgain(row.step) if row.counts.get(ANEW) else CutAgain(row.step)
         return
     canary = canary_under_way(row, run.settled.get(row.step, ())) if row.counts else None
     if canary is not None:

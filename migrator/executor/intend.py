@@ -16,6 +16,7 @@ from migrator.executor.actions import (
     CutAgain,
     FreezeFile,
     PairRecords,
+    PrepareAgain,
     PrepareStep,
     SendRows,
     Upload,
@@ -46,7 +47,7 @@ def intend(run: Run, action: Action, now: float) -> Change:
             return _moved(change, action.attempt, AttemptState.SENDING, "send-intended")
         case CloseGate():
             return _moved(change, action.attempt, AttemptState.SHUTTING, "gate-closing")
-        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | CompareTarget():
+        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | PrepareAgain() | CompareTarget():
             row = run.steps[action.step]
             if row.started is None:
                 return change.step(replace(row, phase=StepPhase.OPEN, started=now), "step-begun")

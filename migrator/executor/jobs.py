@@ -4,9 +4,9 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from migrator.data import folder_name
+from migrator.data import folder_name, prepared_anew
 from migrator.data.jobs import (
     CompareJob,
     IdMap,
@@ -21,13 +21,13 @@ from migrator.data.jobs import (
     SettleJob,
     SqlColumn,
     SqlLookup,
-    UndoJob,
     WholeJob,
 )
+from migrator.data.later import AgainJob, UndoJob
 from migrator.executor.rounds import rung
 from migrator.executor.run import Run
 from migrator.model.plan import Operation
-from migrator.model.run import Attempt, FileRef, Outcome
+from migrator.model.run import Attempt, FileRef, Outcome, Slice
 from migrator.model.schedule import (
     ColumnSpec,
     ExtractStep,
@@ -46,6 +46,9 @@ from migrator.transforms import compile_column, compile_match
 UNPROCESSED = "UNPROCESSED"
 #: the prefix of files that hold outcomes; all other files of a sending step are its rows, one file a round
 OUTCOMES = "outcomes/"
+#: in `StepRow.counts`: the rows that wait are to be prepared anew; and the round before which that began
+ANEW = "anew"
+ROUND_BASE = "round.base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ def match(run: Run, step: MatchStep) -> MatchJob:
         key=step.key,
         source_sql=tuple(compile_match(step.match)),
         on=step.match.on,
+        nth=len(run.steps[step.id].files),
     )
 
 
@@ -168,7 +172,7 @@ def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...])
     return RetryJob(
         step=step.id,
         round=row.rounds + 1,
-        rows=rows_file(run, step.id, 1),
+        rows=rows_files(run, step.id),
         settled=(
             *(one.outcomes for one in run.settled.get(step.id, ()) if one.outcomes is not None),
             *quarantined,
@@ -177,6 +181,20 @@ def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...])
         max_slice_bytes=how.max_bytes,
         first_no=max((no for name, no in run.slices if name == step.id), default=0) + 1,
     )
+
+
+def anew(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...]) -> AgainJob:
+    """Prepare the waiting rows of a step anew, from what its extract says now."""
+    number = run.steps[step.id].rounds + 1
+    how = rung(run, step, number)
+    fresh = replace(
+        load(run, step) if isinstance(step, LoadStep) else link(run, step),
+        max_slice_rows=how.max_rows,
+        max_slice_bytes=how.max_bytes,
+        first_no=max((no for name, no in run.slices if name == step.id), default=0) + 1,
+    )
+    settled = (*run.outcome_files(step.id), *quarantined)
+    return AgainJob(fresh, number, settled, rows_files(run, step.id))
 
 
 def settle(run: Run, attempt: Attempt, results: Mapping[str, FileRef]) -> SettleJob:
@@ -198,8 +216,8 @@ def settle(run: Run, attempt: Attempt, results: Mapping[str, FileRef]) -> Settle
         external_id=_match_key(step),
         key_prefix=step.key_prefix,
         retryable=RETRYABLE_FAULTS,
-        first_round=slice_.round == 1,
-        last_round=slice_.round >= run.policy.max_rounds,
+        first_round=_round(run, slice_) == 1,
+        last_round=_round(run, slice_) >= run.policy.max_rounds,
     )
 
 
@@ -216,8 +234,8 @@ def settle_rest(run: Run, attempt: Attempt, replies: FileRef) -> RestJob:
         replies=replies,
         key_prefix=step.key_prefix,
         retryable=RETRYABLE_FAULTS | {UNPROCESSED},
-        first_round=slice_.round == 1,
-        last_round=slice_.round >= run.policy.max_rounds,
+        first_round=_round(run, slice_) == 1,
+        last_round=_round(run, slice_) >= run.policy.max_rounds,
     )
 
 
@@ -255,11 +273,11 @@ def compare(run: Run, step: VerifyStep) -> CompareJob:
     columns = {one.name: one for each in (loaded, *links) for one in sent_columns(each)}
     return CompareJob(
         step=step.id,
-        sent=rows_file(run, loaded.id, 1),
+        sent=rows_files(run, loaded.id),
         outcomes=run.outcome_files(loaded.id),
         readback=Pages(run.extract_files(step.id)),
         columns=tuple(one for name, one in columns.items() if name != "Id"),
-        links=tuple(rows_file(run, one.id, 1) for one in links),
+        links=tuple(rows_files(run, one.id) for one in links),
         link_outcomes=tuple(file for one in links for file in run.outcome_files(one.id)),
         sample=step.sample,
     )
@@ -269,6 +287,17 @@ def rows_file(run: Run, step: str, round_: int) -> FileRef:
     """The rows that were cut in a round of a step."""
     cut = [one for one in run.steps[step].files if not one.path.startswith(OUTCOMES)]
     return cut[round_ - 1]
+
+
+def rows_files(run: Run, step: str) -> tuple[FileRef, ...]:
+    """The rows files of a step that say what was sent, the oldest first: those between were cut from them."""
+    cut = [one for one in run.steps[step].files if not one.path.startswith(OUTCOMES)]
+    return (*cut[:1], *(one for one in cut[1:] if prepared_anew(one)))
+
+
+def _round(run: Run, slice_: Slice) -> int:
+    """The round of a slice since its rows were prepared anew, from 1."""
+    return slice_.round - run.steps[slice_.step].counts.get(ROUND_BASE, 0)
 
 
 def sent_columns(step: LoadStep | LinkStep) -> tuple[SentColumn, ...]:
@@ -321,5 +350,5 @@ def _id_map(run: Run, object_name: str) -> IdMap:
         if isinstance(step, LoadStep):
             return IdMap(run.outcome_files(step.id))
         if isinstance(step, MatchStep):
-            return IdMap(run.steps[step.id].files)
+            return IdMap(run.steps[step.id].files[-1:])
     raise KeyError(object_name)

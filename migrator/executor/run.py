@@ -14,6 +14,7 @@ from migrator.executor.actions import (
     CutAgain,
     FreezeFile,
     PairRecords,
+    PrepareAgain,
     PrepareStep,
     StepAction,
 )
@@ -172,13 +173,13 @@ class Run:
         for attempt in reversed(self.settled.get(step, ())):
             if attempt.state is AttemptState.HARVESTED:
                 return tuple(page.file for page in self.pages.get(attempt.id, ()))
-        return self.steps[step].files
+        return self.steps[step].files[-1:]
 
 
 def key_of(action: StepAction | AttemptAction) -> Key:
     """What the action is busy with."""
     match action:
-        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | CompareTarget():
+        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | PrepareAgain() | CompareTarget():
             return action.step
         case _:
             return action.attempt

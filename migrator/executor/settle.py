@@ -30,6 +30,7 @@ from migrator.executor.actions import (
     PageStored,
     PairRecords,
     Poll,
+    PrepareAgain,
     PrepareStep,
     RecordsPaired,
     Reply,
@@ -45,10 +46,11 @@ from migrator.executor.actions import (
 from migrator.executor.budget import CANARY
 from migrator.executor.change import Change, added, finished, held
 from migrator.executor.gates import settle_gate
+from migrator.executor.jobs import ANEW
 from migrator.executor.lost import lost
 from migrator.executor.rounds import rung
 from migrator.executor.run import Run, Stop, key_of
-from migrator.model.run import AttemptKind, Outcome, Slice, StepPhase
+from migrator.model.run import AttemptKind, Outcome, Slice, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, VerifyStep
 
 
@@ -64,7 +66,7 @@ def settle(
         stop = Stop(reply.code, reply.what, reply.hint, reply.exit_code)
         return Change(run).free(key_of(action)).stopped(stop)
     match action:
-        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | CompareTarget():
+        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | PrepareAgain() | CompareTarget():
             return held(_settle_step(run, action, reply, now), action.step)
         case _:
             step = run.live[action.attempt].step
@@ -110,7 +112,7 @@ def _settle_step(run: Run, action: StepAction, reply: Reply, now: float) -> Chan
     match reply:
         case FileFrozen():
             done = replace(
-                row, phase=StepPhase.DONE, total=reply.file.rows, files=(reply.file,), finished=now
+                row, phase=StepPhase.DONE, total=reply.file.rows, files=(*row.files, reply.file), finished=now
             )
             return change.step(done, "step-done", rows=reply.file.rows, sha256=reply.file.sha256)
         case RecordsPaired():
@@ -120,7 +122,7 @@ def _settle_step(run: Run, action: StepAction, reply: Reply, now: float) -> Chan
                 row,
                 total=found.total,
                 tallies={outcome: count for outcome, count in tallies.items() if count},
-                files=(found.id_map,),
+                files=(*row.files, found.id_map),
             )
             return finished(change.step(done), action.step, now)
         case StepPrepared():
@@ -152,10 +154,9 @@ def _prepared(change: Change, action: StepAction, reply: StepPrepared, now: floa
         Slice(step=row.step, no=cut.no, round=row.rounds + 1, file=cut.file, lane=lane, group=cut.group)
         for cut in prepared.slices
     )
-    first = isinstance(action, PrepareStep)
     row = replace(
         row,
-        total=prepared.total if first else row.total,
+        total=_total(action, row, prepared),
         tallies=added(row.tallies, prepared.tallies),
         waiting=0,
         rounds=row.rounds + 1,
@@ -171,10 +172,21 @@ def _prepared(change: Change, action: StepAction, reply: StepPrepared, now: floa
     return finished(change.step(row, "step-cut", **facts).slices(row.step, slices), row.step, now)
 
 
+def _total(action: StepAction, row: StepRow, prepared: Prepared) -> int | None:
+    """All rows of the step; a link step may get more of them when records were loaded after all."""
+    match action:
+        case PrepareStep():
+            return prepared.total
+        case PrepareAgain():
+            return (row.total or 0) - row.waiting + prepared.total
+        case _:
+            return row.total
+
+
 def _with_facts(counts: Mapping[str, int], prepared: Prepared) -> dict[str, int]:
     more = {f"fault.{code}": count for code, count in prepared.faults.items()}
     canary = {CANARY: prepared.canary} if prepared.canary is not None else {}
-    return {key: counts.get(key, 0) + more.get(key, 0) for key in (*counts, *more)} | canary
+    return {key: counts.get(key, 0) + more.get(key, 0) for key in (*counts, *more) if key != ANEW} | canary
 
 
 def _compared(comparison: Comparison, *, counted: bool) -> dict[str, int]:

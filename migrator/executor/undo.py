@@ -12,7 +12,8 @@ from pathlib import Path
 from migrator import __version__
 from migrator.clock import Clock
 from migrator.data import Engine, Workspace
-from migrator.data.jobs import Left, LeftJob, Pages
+from migrator.data.jobs import Pages
+from migrator.data.later import Left, LeftJob
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor.ingest import WRITTEN_UNTIL
 from migrator.executor.jobs import OUTCOMES

@@ -33,6 +33,7 @@ from migrator.executor.actions import (
     PageStored,
     PairRecords,
     Poll,
+    PrepareAgain,
     PrepareStep,
     ReadGate,
     RecordsPaired,
@@ -104,7 +105,7 @@ def perform(tools: Tools, run: Run, action: StepAction | AttemptAction) -> Reply
 
 def _perform(tools: Tools, run: Run, action: StepAction | AttemptAction) -> Reply:
     match action:
-        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | CompareTarget():
+        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | PrepareAgain() | CompareTarget():
             return _perform_step(tools, run, action)
         case _:
             return _perform_attempt(tools, run, action, run.live[action.attempt])
@@ -115,7 +116,7 @@ def _perform_step(tools: Tools, run: Run, action: StepAction) -> Reply:
     step = run.schedule.step(action.step)
     match action, step:
         case FreezeFile(), ExtractStep():
-            return _freeze(tools, step)
+            return _freeze(tools, step, len(run.steps[step.id].files))
         case PairRecords(), MatchStep():
             return RecordsPaired(engine.match(jobs.match(run, step)))
         case PrepareStep(), LoadStep(undoes=TakeBack() as back):
@@ -126,6 +127,10 @@ def _perform_step(tools: Tools, run: Run, action: StepAction) -> Reply:
             return _prepared(tools, step, lambda: engine.prepare_link(jobs.link(run, step)))
         case CutAgain(), LoadStep() | LinkStep():
             return StepPrepared(engine.cut_again(jobs.again(run, step, _quarantined(engine, run, step.id))))
+        case PrepareAgain(), LoadStep() | LinkStep():
+            return StepPrepared(
+                engine.prepare_again(jobs.anew(run, step, _quarantined(engine, run, step.id)))
+            )
         case CompareTarget(), VerifyStep():
             return TargetCompared(engine.compare(jobs.compare(run, step)))
         case _:
@@ -144,7 +149,7 @@ def _quarantined(engine: Engine, run: Run, step: str) -> tuple[FileRef, ...]:
     return tuple(
         engine.settle_whole(jobs.quarantine(run, one)).outcomes
         for one in run.settled.get(step, ())
-        if one.state is AttemptState.QUARANTINED
+        if one.state is AttemptState.QUARANTINED and one.outcomes is None
     )
 
 
@@ -311,13 +316,13 @@ def _send(tools: Tools, run: Run, attempt: Attempt) -> Reply:
     return AttemptSettled(engine.settle_rest(jobs.settle_rest(run, attempt, kept)))
 
 
-def _freeze(tools: Tools, step: ExtractStep) -> Reply:
+def _freeze(tools: Tools, step: ExtractStep, nth: int) -> Reply:
     path = tools.plan_folder / step.file
     source = check_source_file(path, delimiter=step.delimiter, encoding=step.encoding)
     if has_errors(source.diagnostics):
         raise PlanInvalid(source.diagnostics)
     return FileFrozen(
         tools.engine.freeze_source_file(
-            step.id, source, path, delimiter=step.delimiter, encoding=step.encoding
+            step.id, source, path, delimiter=step.delimiter, encoding=step.encoding, nth=nth
         )
     )

@@ -78,6 +78,8 @@ def check_transition(before: Attempt | None, after: Attempt) -> None:
             raise IllegalWrite(f"attempt {after.id} changes its {name}")
     if before.job_id and before.job_id != after.job_id:
         raise IllegalWrite(f"attempt {after.id} changes its job")
+    if _revises(before, after):
+        return
     if before.state.final:
         raise IllegalWrite(f"attempt {after.id} is {before.state}: nothing follows")
     if after.state is before.state:
@@ -92,3 +94,13 @@ def check_transition(before: Attempt | None, after: Attempt) -> None:
         and touched
     ):
         raise IllegalWrite(f"attempt {after.id} is abandoned although its job may have processed rows")
+
+
+def _revises(before: Attempt, after: Attempt) -> bool:
+    """Whether a person's decision gives rows of a finished attempt other outcomes (`retry`, `resolve`); what happened stays as it is."""
+    if before.state not in {S.HARVESTED, S.QUARANTINED} or after.state is not S.HARVESTED:
+        return False
+    told = ("job_state", "rows", "processed", "failed", "created_at")
+    return after.outcomes != before.outcomes and all(
+        getattr(before, one) == getattr(after, one) for one in told
+    )

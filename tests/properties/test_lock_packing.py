@@ -242,7 +242,7 @@ def test_rows_that_wait_are_packed_by_the_same_keys(bench: Bench) -> None:
         RetryJob(
             "load",
             2,
-            done.rows,
+            (done.rows,),
             tuple(waiting),
             locks=LockKeys(("A", "B"), parallelism=JOBS_AT_ONCE),
             max_slice_rows=SLICE_ROWS,

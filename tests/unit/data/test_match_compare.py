@@ -94,11 +94,11 @@ class Loaded:
         done = self.bench.engine.compare(
             CompareJob(
                 "verify",
-                self.load.rows,
+                (self.load.rows,),
                 (self.settled.outcomes,),
                 self.bench.pages(("Id", *COLUMNS, "ParentId"), list(found)),
                 SENT,
-                links=(self.link.rows,),
+                links=((self.link.rows,),),
                 link_outcomes=self.linked.files,
                 sample=sample,
             )
@@ -180,13 +180,13 @@ class TestCompare:
         load = bench.load(pages, ("Id", "Name"), operation=Operation.UPDATE, clear_nulls=True)
         outcomes = bench.id_map({record_id(n): record_id(n) for n in range(2)}, outcome="updated").files
         found = bench.pages(("Id", "Name"), [[record_id(0), "still here"], [record_id(1), ""]])
-        done = bench.engine.compare(CompareJob("verify", load.rows, outcomes, found, SENT))
+        done = bench.engine.compare(CompareJob("verify", (load.rows,), outcomes, found, SENT))
         assert dict(done.differing) == {"Name": 1}
 
     def test_nothing_loaded_nothing_compared(self, bench: Bench) -> None:
         load = bench.load(bench.pages(("Id", *COLUMNS), []), COLUMNS)
         done = bench.engine.compare(
-            CompareJob("verify", load.rows, (), Pages((bench.csv(("Id", *COLUMNS), []),)), SENT)
+            CompareJob("verify", (load.rows,), (), Pages((bench.csv(("Id", *COLUMNS), []),)), SENT)
         )
         assert (done.rows, done.missing, dict(done.differing), done.report.rows) == (0, 0, {}, 0)
 

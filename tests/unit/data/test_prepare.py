@@ -319,12 +319,12 @@ class TestCutAgain:
             retryable=frozenset({"UNABLE_TO_LOCK_ROW"}),
         )
         settled = bench.engine.settle(job)
-        again = bench.engine.cut_again(RetryJob("load", 2, done.rows, (settled.outcomes,), first_no=2))
+        again = bench.engine.cut_again(RetryJob("load", 2, (done.rows,), (settled.outcomes,), first_no=2))
         assert [row["V"] for row in bench.slice(again.slices[0].file)] == ["v1", "v2"]
         assert (again.total, again.slices[0].no, again.rows.path) == (2, 2, "rows/load/2.parquet")
 
         rest = bench.engine.settle(bench.answer(again, ("V",), no=2, unprocessed=[1], attempt=8))
         last = bench.engine.cut_again(
-            RetryJob("load", 3, done.rows, (settled.outcomes, rest.outcomes), first_no=3)
+            RetryJob("load", 3, (done.rows,), (settled.outcomes, rest.outcomes), first_no=3)
         )
         assert [row["V"] for row in bench.slice(last.slices[0].file)] == ["v2"]

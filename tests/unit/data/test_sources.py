@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_no_value_is_shown(tmp_path: Path) -> None:
     ],
 )
 def test_good_files_are_frozen_as_pages(
-    bench: Bench, tmp_path: Path, content: bytes, settings: dict[str, str]
+    bench: Bench, tmp_path: Path, content: bytes, settings: dict[str, Any]
 ) -> None:
     found = check(tmp_path, content, **settings)
     assert (found.columns, found.rows, found.diagnostics) == (("a", "b"), 1, ())

@@ -1,0 +1,42 @@
+"""`migrator retry`: rows that failed or were blocked get another chance, in the same run."""
+
+from pathlib import Path
+
+import click
+
+from migrator.cli import options
+from migrator.cli.run import TakenUp, driving, take_up, who
+from migrator.clock import SystemClock
+from migrator.executor import Goal, RetryWish, begin_retry
+
+
+@click.command()
+@options.run_argument
+@options.orgs_file
+@options.state_dir
+@click.option(
+    "--reread/--no-reread",
+    default=True,
+    show_default=True,
+    help="Read the source of these objects again, because it may have been mended.",
+)
+@driving
+@options.as_json
+def retry(
+    run_name: str, orgs_path: Path, state_dir: Path, reread: bool, workers: int, memory: int, as_json: bool
+) -> int:
+    """Send only the failed and blocked rows of RUN (the newest, when none is named) again.
+
+    For after a fix in the data, the plan's orgs or their settings. Rows that are in the target are not touched, and quarantined
+    ones neither. Each row still ends in exactly one outcome, its latest.
+
+    \b
+    Example:
+      migrator retry
+    """
+    folder = options.find_run(state_dir, run_name)
+    rows = begin_retry(folder, RetryWish(reread, who()), clock=SystemClock(), memory_mb=memory)
+    if not as_json:
+        click.echo(f"{rows:,} rows get another chance")
+    taken = TakenUp(Goal.LOAD, folder.name, orgs_path, state_dir)
+    return take_up(taken, workers=workers, memory=memory, as_json=as_json)

@@ -1,0 +1,88 @@
+"""What the data plane is asked to do with a run that is over, or nearly: another chance for rows, and taking the whole back.
+
+**Invariant:** like `jobs`: frozen, and without a record's value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from migrator.data.jobs import LinkJob, LoadJob, Pages
+from migrator.model.run import FileRef, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenJob:
+    """Let the failed and blocked rows of an outcome file wait again. `nth` makes the new file's name unique."""
+
+    outcomes: FileRef
+    nth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """The file that takes the other one's place, and how many rows wait now, by their former outcome and by code."""
+
+    outcomes: FileRef
+    tallies: Mapping[Outcome, int]
+    faults: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AgainJob:
+    """Prepare the waiting rows of a step anew, as `fresh` would prepare all of them, and cut them.
+
+    `settled`: all outcome files of the step; `rows`: its rows files that count.
+    """
+
+    fresh: LoadJob | LinkJob
+    round: int
+    settled: tuple[FileRef, ...]
+    rows: tuple[FileRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftJob:
+    """What one load step of another run left. `before`: its before-images; `fields`: those of them that can be put back.
+
+    `lookups` and `linked`: the relationship fields among the columns of its rows and of its link steps' rows.
+    """
+
+    name: str
+    outcomes: tuple[FileRef, ...]
+    rows: tuple[FileRef, ...]
+    lookups: tuple[str, ...]
+    links: tuple[FileRef, ...] = ()
+    linked: tuple[str, ...] = ()
+    before: Pages | None = None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """`created`: CSV of the created records' ids and of those that they look up; `updated`: CSV of former values. None: there are none.
+    `lacking`: rows that count as updated and whose record was not there before; who created it cannot be told."""
+
+    created: FileRef | None
+    updated: FileRef | None
+    lacking: int
+
+
+@dataclass(frozen=True, slots=True)
+class UndoJob:
+    """Make the slices of a step that deletes the records of `pages`, or (with `fields`) puts their former values back.
+
+    `current`: Id, SystemModstamp, LastModifiedById of the records as they are now; `not_after` in epoch seconds; `children`: what earlier
+    steps took back, with their outcomes.
+    """
+
+    step: str
+    pages: Pages
+    current: Pages
+    user: str
+    not_after: float
+    children: tuple[tuple[Pages, tuple[FileRef, ...]], ...] = ()
+    fields: tuple[str, ...] = ()
+    changed_too: bool = False
+    max_slice_rows: int = 10_000
+    max_slice_bytes: int = 100_000_000
+    first_no: int = 1

@@ -1,0 +1,178 @@
+"""Another chance for rows that failed or were blocked, in the ledger of the same run.
+
+Their outcomes are taken back in one commit: the rows wait, and what is left to do is decided from the ledger as ever. They are prepared anew,
+from a fresh extract when the data was mended, against what the id maps hold now.
+
+**Invariant:** a row that is in the target, was skipped, or whose fate is unknown is never touched.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from migrator.clock import Clock
+from migrator.data import Engine, Workspace
+from migrator.data.later import ReopenJob
+from migrator.errors import ExitCode, MigratorError
+from migrator.executor.budget import accepted
+from migrator.executor.change import Change, Facts
+from migrator.executor.jobs import ANEW, OUTCOMES, ROUND_BASE
+from migrator.executor.run import Goal, Policy, Run, from_ledger
+from migrator.model.run import Attempt, AttemptState, FileRef, Outcome, RunStatus, StepPhase, StepRow
+from migrator.model.schedule import LinkStep, LoadStep, MatchStep, VerifyStep
+from migrator.planner import parse_schedule
+from migrator.state import open_ledger
+
+K = TypeVar("K", bound=str)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryWish:
+    """`reread`: the source may have been mended, so it is read again. `by`: who wants it."""
+
+    reread: bool = True
+    by: str = ""
+
+
+def begin_retry(folder: Path, wish: RetryWish, *, clock: Clock, memory_mb: int) -> int:
+    """Let failed and blocked rows of a run wait again; how many they are. Nothing is sent yet: the run is resumed for that.
+
+    Raises MigratorError `nothing-to-retry`, `run-undone`, and those of a ledger that cannot be opened.
+    """
+    with open_ledger(folder, clock) as ledger:
+        state = ledger.state()
+        if state.run.status is RunStatus.UNDONE:
+            what = f"run {state.run.run_id} has been taken back by `undo`"
+            raise MigratorError("run-undone", what, hint="run the plan again", exit_code=ExitCode.USAGE)
+        run = from_ledger(state, parse_schedule(state.run.schedule_json), Goal.LOAD, Policy())
+        engine = Engine(Workspace(folder), memory_limit_mb=memory_mb)
+        try:
+            change = reopened(run, engine, wish)
+        finally:
+            engine.close()
+        waiting = {step: row.waiting - run.steps[step].waiting for step, row in change.run.steps.items()}
+        count = sum(waiting.values())
+        if not count:
+            raise MigratorError(
+                "nothing-to-retry",
+                f"run {state.run.run_id} has no row that failed or was blocked",
+                hint="quarantined rows are settled by `migrator resolve`",
+                exit_code=ExitCode.USAGE,
+            )
+        ledger.commit(change.rows, (*change.events, ("retry-begun", {"rows": count, "by": wish.by})))
+    return count
+
+
+def reopened(run: Run, engine: Engine, wish: RetryWish) -> Change:
+    """The run with its failed and blocked rows waiting, and with everything that they need to be prepared anew."""
+    change = Change(run)
+    open_again: set[str] = set()
+    for step in run.schedule.steps:
+        if isinstance(step, LoadStep | LinkStep) and run.steps[step.id].total is not None:
+            before = change.run.steps[step.id].waiting
+            change = _step_reopened(change, step, engine)
+            if change.run.steps[step.id].waiting > before:
+                open_again.add(step.id)
+    for step in run.schedule.steps:
+        begun = run.steps[step.id].total is not None
+        if (
+            isinstance(step, LinkStep)
+            and begun
+            and step.load_step in open_again
+            and step.id not in open_again
+        ):
+            # records that are loaded after all need their links, also if no row of the step waits
+            change = _anew(change, change.run.steps[step.id])
+            open_again.add(step.id)
+    for name in dict.fromkeys(_reads(run, open_again, reread=wish.reread)):
+        row = change.run.steps[name]
+        change = change.step(
+            replace(row, phase=StepPhase.PENDING, total=None, tallies={}, finished=None), "read-again"
+        )
+    for step in run.schedule.steps:
+        if open_again and isinstance(step, VerifyStep):
+            change = change.step(StepRow(step.id))
+    return change
+
+
+def _step_reopened(change: Change, step: LoadStep | LinkStep, engine: Engine) -> Change:
+    run = change.run
+    row = run.steps[step.id]
+    nth = row.rounds
+    count = 0
+    files: list[FileRef] = []
+    for file in row.files:
+        again = engine.reopen(ReopenJob(file, nth)) if file.path.startswith(OUTCOMES) else None
+        files.append(again.outcomes if again else file)
+        if again and again.tallies:
+            count += sum(again.tallies.values())
+            row = _less(row, again.tallies)
+            faults = {f"fault.{code}": n for code, n in again.faults.items()}
+            row = replace(row, counts=_minus(row.counts, faults))
+    for attempt in run.settled.get(step.id, ()):
+        if attempt.outcomes is None or attempt.state is not AttemptState.HARVESTED:
+            continue
+        again = engine.reopen(ReopenJob(attempt.outcomes, nth))
+        if not again.tallies:
+            continue
+        rows = sum(again.tallies.values())
+        count += rows
+        row = _less(row, again.tallies)
+        revised = replace(
+            attempt,
+            outcomes=again.outcomes,
+            tallies=_minus(attempt.tallies, again.tallies),
+            faults=_minus(attempt.faults, again.faults),
+            waiting=attempt.waiting + rows,
+        )
+        change = _revised(change, revised)
+    if not count:
+        return change
+    row = replace(row, files=tuple(files), waiting=row.waiting + count)
+    return _anew(change, accepted(row, run.next_attempt - 1))
+
+
+def _revised(change: Change, attempt: Attempt) -> Change:
+    """With the settled attempt in the place of the one with its id."""
+    mine = tuple(attempt if one.id == attempt.id else one for one in change.run.settled[attempt.step])
+    run = replace(change.run, settled={**change.run.settled, attempt.step: mine})
+    told: Facts = {"attempt": attempt.id, "step": attempt.step, "waiting": attempt.waiting}
+    return Change(run, (*change.rows, attempt), (*change.events, ("outcomes-taken-back", told)))
+
+
+def _anew(change: Change, row: StepRow) -> Change:
+    counts = {**row.counts, ANEW: 1, ROUND_BASE: row.rounds}
+    # a link step may have no row that waits and yet get new ones
+    return change.step(
+        replace(row, phase=StepPhase.OPEN, finished=None, counts=counts), "step-reopened", rows=row.waiting
+    )
+
+
+def _less(row: StepRow, tallies: Mapping[Outcome, int]) -> StepRow:
+    return replace(row, tallies=_minus(row.tallies, tallies))
+
+
+def _minus(counts: Mapping[K, int], less: Mapping[K, int]) -> dict[K, int]:
+    """The counts without those of `less`; what was lowered to nothing is gone."""
+    left = {key: n - less.get(key, 0) for key, n in counts.items()}
+    return {key: n for key, n in left.items() if n or key not in less}
+
+
+def _reads(run: Run, steps: set[str], *, reread: bool) -> Iterator[str]:
+    """The extract and match steps that the reopened steps need anew."""
+    for step in run.schedule.steps:
+        if not isinstance(step, LoadStep | LinkStep) or step.id not in steps:
+            continue
+        loaded = run.schedule.step(step.load_step) if isinstance(step, LinkStep) else step
+        if reread and isinstance(loaded, LoadStep):
+            yield loaded.source_extract
+        for lookup in step.lookups:
+            for name in lookup.via:
+                yield from _match_reads(run, name)
+
+
+def _match_reads(run: Run, object_name: str) -> Iterator[str]:
+    for step in run.schedule.steps:
+        if isinstance(step, MatchStep) and step.object_name == object_name:
+            yield from (step.source_extract, step.target_extract, step.id)
