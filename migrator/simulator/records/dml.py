@@ -191,7 +191,7 @@ class Dml:
     def merge(self, master_id: str, merged_ids: Sequence[str], context: Context) -> Merged:
         """Merge records into a master, all of it or nothing."""
         with Rollback(self._store, self._truth, self.forget) as transaction:
-            moved, fault = merge(self._store, self._truth, master_id, merged_ids, context)
+            moved, fault = merge(self._store, self._truth, master_id, merged_ids, context, self.follow)
             if fault is None:
                 done = self._removal.run(merged_ids, context, all_or_none=True)
                 fault = next((errors[0] for errors in done.errors.values()), None)

@@ -1,9 +1,10 @@
 """Merging: up to two records of one sObject become part of a third. Their children move, they themselves are deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from migrator.simulator import ids
 from migrator.simulator.records.context import Context
+from migrator.simulator.records.execution import Saved
 from migrator.simulator.records.results import RowError
 from migrator.simulator.records.store import Store, Table
 from migrator.simulator.records.truth import Change, Truth
@@ -13,11 +14,16 @@ MAX_MERGED = 2  # records beside the master; SOAP API guide, "merge()"
 
 
 def merge(
-    store: Store, truth: Truth, master_id: str, merged_ids: Sequence[str], context: Context
+    store: Store,
+    truth: Truth,
+    master_id: str,
+    merged_ids: Sequence[str],
+    context: Context,
+    follow: Callable[[Saved], None],
 ) -> tuple[list[str], RowError | None]:
     """Give the children of the merged records to the master and name it in them: the ids of those children.
 
-    The merged records still have to be deleted.
+    The merged records still have to be deleted. `follow` runs the effects of children that moved.
     """
     table = store.table_of_id(master_id)
     fault = _judge(table, master_id, merged_ids)
@@ -32,9 +38,13 @@ def merge(
             children = store.table(child.sobject.name)
             if child.field.name == "MasterRecordId":
                 continue
-            for each in children.find(child.field.name, table.id_of(seq)) if len(children) else ():
-                children.update(each, {child.field.name: master_id, "SystemModstamp": stamp})
-                moved.setdefault(child.sobject.name, []).append(each)
+            name, old = child.field.name, table.id_of(seq)
+            found = children.find(name, old) if len(children) else []
+            if found:
+                children.update_columns(found, {name: (master_id,), "SystemModstamp": (stamp,)})
+                moved.setdefault(child.sobject.name, []).extend(found)
+                before = {name: [old] * len(found)}
+                follow(Saved(children, Change.UPDATED, found, context, before, found))
         table.update(seq, {"MasterRecordId": master_id})
     listed: list[str] = []
     for name, seqs in moved.items():

@@ -234,11 +234,8 @@ def test_deleted_masters_come_back_with_their_figures(org: Org) -> None:
     table.index("Total__c")  # an index of the figure holds no deleted records
     send("delete", "Bill__c", {"Id": bill})
     assert not table.find("Total__c", figures(org, bill)[2])
-    table.undelete(1)
-    lines.undelete(1)
-    lines.undelete(2)
-    rules = org.dml.rules("Line__c")
-    rules.after_save(Saved(lines, Change.UNDELETED, [1, 2], Context(org.user_id, org.now())), set())
+    assert not org.dml.recycle_bin.undelete([bill], Context(org.user_id, org.now())).errors
+    assert [lines.exists(seq) for seq in (1, 2)] == [True, True]
     assert figures(org, bill) == before
     assert table.find("Total__c", "11.0") == [1]
 
@@ -276,6 +273,21 @@ def test_opportunities_roll_up_to_accounts_by_what_their_stage_implies(org: Org)
     )
     assert table.cell(1, "Won__c") == "101.0"
     assert org.truth.count("Account", Change.UPDATED) == 0  # nobody updated it
+
+
+def test_a_merge_moves_what_is_summed_up(org: Org) -> None:
+    send = Sender(org, "collections")
+    one, two = (each.id for each in send("insert", "Account", {"Name": "a"}, {"Name": "b"}))
+    deal = {"Name": "d", "CloseDate": "2024-01-01", "StageName": "Closed Won"}
+    send(
+        "insert",
+        "Opportunity",
+        {**deal, "AccountId": one, "Amount": 1},
+        {**deal, "AccountId": two, "Amount": 10},
+    )
+    org.dml.merge(one, [two], Context(org.user_id, org.now()))
+    table = org.store.table("Account")
+    assert [table.cell(seq, "Won__c") for seq in (1, 2)] == ["11.0", "0.0"]
 
 
 def test_seed_data_does_not_say_what_is_computed(org: Org) -> None:
