@@ -23,7 +23,6 @@ SEAL_AT_ONCE = 100
 HOT = 20_000  # segments with open columns, before the oldest are sealed again
 CACHE = 2_048  # decoded columns kept for reads record by record
 
-
 Journal = list[Callable[[], object]]  # how to take back what was written, the first change first
 
 
@@ -146,6 +145,8 @@ class Table:
 
     def cells(self, seqs: Sequence[int], field: str) -> list[str]:
         """One field of many records, in their order."""
+        if len(seqs) < 8:  # not worth decoding a whole column for each
+            return [self.cell(each, field) for each in seqs]
         made: list[str] = []
         low = high = 0
         column: Sequence[str] = ()
@@ -153,9 +154,8 @@ class Table:
             if not low <= seq < high:
                 segment = self._segments[bisect_right(self._starts, seq) - 1]
                 low, high = segment.start, segment.start + segment.count
-                if len(seqs) < 8:  # not worth decoding a whole column for each
-                    return [self.cell(each, field) for each in seqs]
-                column = self._column(segment, field)
+                kept = segment.columns.get(field)  # an open column needs no decoding
+                column = kept if isinstance(kept, list) else self._column(segment, field)
             made.append(column[seq - low])
         return made
 
