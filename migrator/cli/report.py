@@ -10,7 +10,7 @@ from migrator.cli import options
 from migrator.clock import SystemClock
 from migrator.data import Engine, Workspace
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import peek
+from migrator.executor import Audit, audit, peek
 from migrator.model.summary import Summary
 from migrator.report import RowsFile, render_html, render_json, render_junit, render_markdown
 
@@ -33,6 +33,7 @@ def _written(flag: str, what: str) -> Callable[[options.Decorated], options.Deco
 @_written("--json", "JSON (schemas/report.schema.json)")
 @_written("--markdown", "Markdown for a ticket or a pull request")
 @_written("--junit", "JUnit XML for a CI server")
+@_written("--manifest", "who did what with which result, as the run's log vouches for it")
 @click.option(
     "--rows/--no-rows",
     default=True,
@@ -46,21 +47,27 @@ def report(
     json: Path | None,
     markdown: Path | None,
     junit: Path | None,
+    *,
+    manifest: Path | None,
     rows: bool,
 ) -> int:
     """Write the report of RUN (the newest, when none is named); without a format, HTML into the run folder.
 
-    Made from the ledger and the run's files alone; no org is asked.
+    Made from the ledger and the run's files alone; no org is asked. The log, its rows and the newest manifest are checked against each other first.
 
     \b
     Example:
       migrator report --html report.html --junit report.xml
     """
     folder = options.find_run(state_dir, run_name)
+    checked = audit(folder)
+    click.echo(_vouched(checked), err=True)
     summary = peek(folder)
     files = _rows_files(folder, summary) if rows else ()
     made = SystemClock().now()
-    if not any((html, json, markdown, junit)):
+    if manifest:
+        _write(manifest, checked.manifest or "{}\n")
+    if not any((html, json, markdown, junit, manifest)):
         html = folder / "report.html"
     if html:
         _write(html, render_html(summary, made=made, files=files))
@@ -71,6 +78,15 @@ def report(
     if junit:
         _write(junit, render_junit(summary, made=made, files=files))
     return ExitCode.OK
+
+
+def _vouched(checked: Audit) -> str:
+    told = (
+        f"manifest {checked.sha256[:12]} is what was written"
+        if checked.sha256
+        else "there is no manifest yet"
+    )
+    return f"audit: {checked.events} events, the chain is whole; {told}"
 
 
 def _dumped(value: object) -> str:

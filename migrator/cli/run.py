@@ -346,6 +346,7 @@ def _once(
         memory_mb=memory,
         fuse=make_fuse(options.environment()),
         chance=secrets.SystemRandom().random,
+        by=who(),
         answers=dict.fromkeys(confirmed, who()),
     )
     restore = catch_signals(driven.interrupt)

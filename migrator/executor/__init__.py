@@ -9,6 +9,7 @@ from migrator.executor.approved import (
     same_ends,
     saved_text,
 )
+from migrator.executor.audit import Audit, audit
 from migrator.executor.ends import Checked, Ends, check, check_offline
 from migrator.executor.gates import BY_HAND
 from migrator.executor.identity import check_lock, lock_text, parse_identity
@@ -36,6 +37,7 @@ __all__ = [
     "MAX_SKEW",
     "WARN_SKEW",
     "Approved",
+    "Audit",
     "Checked",
     "Drive",
     "Ends",
@@ -50,6 +52,7 @@ __all__ = [
     "UndoWish",
     "Undoable",
     "approve",
+    "audit",
     "begin_retry",
     "begin_undo",
     "change_plan",

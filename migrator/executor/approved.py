@@ -39,6 +39,7 @@ class Approved:
     target_org_id: str
     target_user_id: str
     api_version: str
+    source_user_id: str = ""
 
     def row(self, run_id: str, started: float) -> RunRow:
         """The row of a new run."""
@@ -77,6 +78,7 @@ def approve(checked: Checked, variables: Mapping[str, str], api_version: str) ->
         target_org_id=checked.target_identity.organization_id,
         target_user_id=checked.target_identity.user_id,
         api_version=api_version,
+        source_user_id=checked.source_identity.user_id if checked.source_identity else "",
     )
 
 

@@ -118,8 +118,8 @@ def check_lock(text: str, where: str, plan: Plan, schedule: Schedule, identity: 
     changed = sorted(
         f"{side} {name}"
         for side in ("source", "target")
-        for name in {**schema[side], **now["schema"][side]}
-        if schema[side].get(name) != now["schema"][side].get(name)
+        for name, mark in schema[side].items()
+        if now["schema"][side].get(name, mark) != mark
     )
     return LockCheck(found, tuple(changed))
 

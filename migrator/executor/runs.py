@@ -15,6 +15,7 @@ from migrator.data import Engine, Workspace
 from migrator.errors import Diagnostic, ExitCode, MigratorError, has_errors
 from migrator.executor.allowance import Allowance
 from migrator.executor.approved import Approved, Event, PlanChange, judged, plan_change
+from migrator.executor.audit import write_manifest
 from migrator.executor.budget import accepted
 from migrator.executor.change import Change
 from migrator.executor.coordinator import Coordinator, Outside, Workers
@@ -88,6 +89,7 @@ def start(
             "source_org": approved.source_org_id,
             "target_org": approved.target_org_id,
             "user": approved.target_user_id,
+            "source_user": approved.source_user_id,
             "tool": __version__,
         }
         ledger.commit([], [("run-approved", facts), *events])
@@ -122,7 +124,7 @@ def _no_chance() -> float:
 class Drive:
     """One process's work on one run. `go` may be called once; `interrupt` from a signal handler at any time.
 
-    `answers`: who confirms which gate, for gates that wait for a person.
+    `answers`: who confirms which gate, for gates that wait for a person. `by`: who drives, for the log.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class Drive:
         fuse: Callable[[str], None] = _no_fuse,
         chance: Callable[[], float] = _no_chance,
         answers: Mapping[str, str] | None = None,
+        by: str = "",
     ) -> None:
         self._folder = folder
         self._ends = ends
@@ -147,6 +150,7 @@ class Drive:
         self._fuse = fuse
         self._chance = chance
         self._answers = dict(answers or {})
+        self._by = by
         self._interrupted = threading.Event()
 
     def interrupt(self) -> None:
@@ -170,6 +174,7 @@ class Drive:
                 raise MigratorError("run-undone", what, hint="run the plan again", exit_code=ExitCode.USAGE)
             run = from_ledger(state, parse_schedule(state.run.schedule_json), goal, self._policy)
             run = replace(run, answers=self._answers)
+            ledger.commit([], [("driven", {"by": self._by, "goal": goal.value, "tool": __version__})])
             if goal is Goal.LOAD:
                 ledger.hold(state.run.target_org_id, written(run.schedule))
                 self._look_around(state, ledger, written(run.schedule), accepted=foreign_jobs)
@@ -203,9 +208,7 @@ class Drive:
                 "urgent": late.urgent,
             }
             events.append(("results-overdue", late_facts))
-        told = [one for one in events if one is not None]
-        if told:
-            ledger.commit([], told)
+        ledger.commit([], [one for one in events if one is not None])
 
     def _orphans(self, ledger: Ledger, sobjects: Sequence[str]) -> tuple[JobInfo, ...] | None:
         """Open jobs that a lost answer left; a run that is over does not fail because they cannot be listed."""
@@ -242,6 +245,7 @@ class Drive:
         finally:
             workers.close(patience=1.0)
             engine.close()
+        write_manifest(ledger, workspace, ended.schedule)
         summary = summarize(ledger.state(), ended.schedule)
         if ended.stop is not None:
             return Result(summary, ended.stop, ended.stop.exit_code, None)

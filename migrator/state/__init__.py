@@ -6,7 +6,16 @@ Start at `open_ledger`; `read_ledger` looks without taking part.
 from migrator.state.disk import Disk, look_at_disk, sqlite_version
 from migrator.state.lease import Holder
 from migrator.state.ledger import Ledger
-from migrator.state.store import FoundRun, holder, known_jobs, list_runs, open_ledger, read_ledger, unlock
+from migrator.state.store import (
+    FoundRun,
+    holder,
+    known_jobs,
+    list_runs,
+    open_ledger,
+    read_audited,
+    read_ledger,
+    unlock,
+)
 from migrator.state.transitions import IllegalWrite
 
 __all__ = [
@@ -20,6 +29,7 @@ __all__ = [
     "list_runs",
     "look_at_disk",
     "open_ledger",
+    "read_audited",
     "read_ledger",
     "sqlite_version",
     "unlock",

@@ -9,8 +9,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrator.errors import MigratorError
-
 FOLDER = ".beacons"
 
 
@@ -47,15 +45,3 @@ class Beacon:
             os.pwrite(descriptor, text.encode(), 0)
         finally:
             os.close(descriptor)
-
-    def check(self, run_id: str, head: Mark, hash_at: str | None) -> None:
-        """Raise MigratorError `ledger-behind` unless the log reaches the beacon. `hash_at`: the log's hash at the beacon's number."""
-        told = self.read()
-        if told is None or (told.seq <= head.seq and hash_at == told.hash):
-            return
-        raise MigratorError(
-            "ledger-behind",
-            f"the ledger of run {run_id} ends with event {head.seq} and is not the one that came to event {told.seq}: "
-            "it was restored from a backup, or lost what it had committed",
-            hint="bring back the newest ledger; going on with this one could send rows twice",
-        )

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Self
 
 from migrator.clock import Clock
+from migrator.errors import MigratorError
 from migrator.model.run import Attempt, Event, LedgerRow, LedgerState, RunRow
 from migrator.state.beacon import Beacon, Mark
-from migrator.state.chain import Facts, broken_at, chained, first_hash
+from migrator.state.chain import Facts, Stored, broken_at, chained, first_hash
 from migrator.state.content import hashes, replaced, rows_in, summed
 from migrator.state.runstore import Head, RunStore
 from migrator.state.storage import corrupt
@@ -30,12 +31,13 @@ class Ledger:
         self._store = store
         self._beacon = beacon
         self._clock = clock
+        told = beacon.read()
         self._epoch = store.take_over()
-        state, self._head = store.state(), store.head()
+        state, self._head, stored = store.state(), store.head(), store.stored()
         self._hashes = hashes(rows_in(state))
         self._total = summed(self._hashes.values())
-        check_whole(store, state, self._head, self._total)
-        check_beacon(store, beacon, state.run.run_id, self._head)
+        check_whole(store.place, state, stored, self._head)
+        check_beacon(told, state.run.run_id, stored, self._head)
         #: the attempts as committed, so that a transition is judged without asking the disk
         self._attempts = {one.id: one for one in state.attempts}
         self._run = state.run
@@ -117,29 +119,35 @@ def scope_of(organization_id: str, sobject: str) -> str:
     return f"{organization_id[:15]}:{sobject.casefold()}"
 
 
-def as_event(stored: tuple[int, float, str, str, str]) -> Event:
+def as_event(stored: Stored) -> Event:
     """An event as it was written."""
     seq, at, kind, facts, mark = stored
     return Event(seq, at, kind, json.loads(facts), mark)
 
 
-def check_whole(store: RunStore, state: LedgerState, head: Head, total: int) -> None:
+def check_whole(place: str, state: LedgerState, stored: Sequence[Stored], head: Head) -> None:
     """Refuse a ledger whose log was tampered with or is not whole, or whose rows are not those that were committed."""
-    stored = store.stored()
     broken = broken_at(state.run.run_id, stored)
     if broken is not None:
-        raise corrupt(store.place, f"event {broken} of its log does not follow from those before it")
+        raise corrupt(place, f"event {broken} of its log does not follow from those before it")
     last = (stored[-1][0], stored[-1][4]) if stored else (0, first_hash(state.run.run_id))
     if (head.events, head.hash) != last:
-        raise corrupt(store.place, "the end of its log is missing")
-    if head.content and head.content != f"{total:064x}":
-        raise corrupt(store.place, "its rows are not those that were committed")
+        raise corrupt(place, "the end of its log is missing")
+    if head.content and head.content != f"{summed(hashes(rows_in(state)).values()):064x}":
+        raise corrupt(place, "its rows are not those that were committed")
 
 
-def check_beacon(store: RunStore, beacon: Beacon, run_id: str, head: Head) -> None:
-    """Refuse a ledger that is older than what is known of it elsewhere."""
-    told = beacon.read()
+def check_beacon(told: Mark | None, run_id: str, stored: Sequence[Stored], head: Head) -> None:
+    """Refuse a ledger that is older than what its beacon says; a beacon read before the ledger is never ahead of it by itself."""
     if told is None:
         return
-    known = {0: first_hash(run_id)} | {one[0]: one[4] for one in store.stored(told.seq - 1)}
-    beacon.check(run_id, Mark(head.events, head.hash), known.get(told.seq))
+    known = first_hash(run_id) if told.seq == 0 else ""
+    if 0 < told.seq <= len(stored):
+        known = stored[told.seq - 1][4]
+    if known != told.hash:
+        raise MigratorError(
+            "ledger-behind",
+            f"the ledger of run {run_id} ends with event {head.events} and is not the one that came to event {told.seq}: "
+            "it was restored from a backup, or lost what it had committed",
+            hint="bring back the newest ledger; going on with this one could send rows twice",
+        )

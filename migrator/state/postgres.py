@@ -1,8 +1,5 @@
 """Ledgers in PostgreSQL: those of a team, in one schema, each run with the lease of whoever works on it.
 
-The connection URL has no password: libpq takes it from PGPASSWORD, a password file or a service file. A server that is not this machine must show a
-certificate for its name.
-
 **Invariant:** a commit counts only while the leases of this process do, by the time of the database.
 """
 
@@ -11,14 +8,13 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, TypeAlias, TypeVar, cast
-from urllib.parse import parse_qs, urlsplit
+from typing import TypeVar, cast
 
 import psycopg
 from psycopg import errors as faults
 
 from migrator.clock import Clock
-from migrator.errors import ExitCode, MigratorError
+from migrator.errors import MigratorError
 from migrator.model.run import Attempt, Event, LedgerRow, LedgerState, Page, RunRow, Slice, StepRow
 from migrator.state.chain import Stored, first_hash
 from migrator.state.content import hash_of
@@ -26,91 +22,15 @@ from migrator.state.ddl import POSTGRES as TABLES
 from migrator.state.ddl import POSTGRES_MIGRATIONS, SCHEMA, VERSION
 from migrator.state.heartbeat import TTL, Heartbeat
 from migrator.state.lease import Holder, object_held, run_held
+from migrator.state.pglink import Connection, connect, explained, place_of
 from migrator.state.rows import ATTEMPT, PAGE, POSTGRES, RUN, SLICE, STEP, Table, dumps, table_of
 from migrator.state.runstore import Head, lost
 from migrator.state.storage import corrupt
-from migrator.state.transitions import IllegalWrite
 
-Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 T = TypeVar("T")
-CONNECT_SECONDS = 10
 #: how often a commit whose connection broke is looked for and tried again, and the pause before each time
 _RECONNECTS, _PAUSE = 6, 2.0
-_LOOPBACK = frozenset({"", "localhost", "127.0.0.1", "::1"})
 _EVENTS = "SELECT seq, at, kind, facts, hash FROM event WHERE run = %s AND seq > %s ORDER BY seq"
-
-
-def checked_url(url: str) -> str:
-    """The URL as it is connected to. Raises MigratorError `usage` for one with a password or without verified TLS."""
-    parts = urlsplit(url)
-    asked = parse_qs(parts.query)
-    if parts.scheme not in {"postgresql", "postgres"}:
-        raise _unfit(
-            "a ledger is named by a URL that begins with postgresql://", "leave it out for a ledger in a file"
-        )
-    if parts.password is not None or "password" in asked:
-        raise _unfit(
-            "the ledger's URL holds a password", "give it in PGPASSWORD or a password file (~/.pgpass)"
-        )
-    hosts = [*asked.get("host", []), parts.hostname or ""]
-    if all(one in _LOOPBACK or one.startswith("/") for one in hosts):
-        return url
-    if asked.get("sslmode", ["verify-full"]) != ["verify-full"]:
-        raise _unfit("the ledger's server must show a certificate for its name", "sslmode=verify-full")
-    return url if "sslmode" in asked else f"{url}{'&' if parts.query else '?'}sslmode=verify-full"
-
-
-def _unfit(what: str, hint: str) -> MigratorError:
-    return MigratorError("usage", what, hint=hint, exit_code=ExitCode.USAGE)
-
-
-@contextmanager
-def explained(place: str) -> Iterator[None]:
-    """Turn the faults of the database into messages; its own words may quote values and are left out."""
-    try:
-        yield
-    except faults.IntegrityError as fault:
-        raise IllegalWrite(type(fault).__name__) from fault
-    except (faults.DiskFull, faults.OutOfMemory) as fault:
-        raise MigratorError(
-            "disk-full",
-            f"no space is left for {place}",
-            hint="make room, then resume",
-            exit_code=ExitCode.PAUSED,
-        ) from fault
-    except (faults.ReadOnlySqlTransaction, faults.InsufficientPrivilege) as fault:
-        raise MigratorError(
-            "state-read-only",
-            f"{place} cannot be written: {type(fault).__name__}",
-            hint="use the primary server and a role that may create and write in the schema `migrator`",
-            exit_code=ExitCode.PAUSED,
-        ) from fault
-    except (faults.DataCorrupted, faults.IndexCorrupted) as fault:
-        raise corrupt(place, "PostgreSQL cannot read it") from fault
-    except psycopg.OperationalError as fault:
-        raise MigratorError(
-            "ledger-unreachable",
-            f"{place} cannot be reached: {type(fault).__name__}",
-            hint="look at the server and the network, then resume; what was committed is safe",
-            exit_code=ExitCode.PAUSED,
-        ) from fault
-
-
-def connect(url: str) -> Connection:
-    """A connection on which a commit that returned is on the disk of the server."""
-    return psycopg.connect(
-        checked_url(url),
-        autocommit=True,
-        connect_timeout=CONNECT_SECONDS,
-        application_name="migrator",
-        options=f"-c search_path={SCHEMA} -c synchronous_commit=on -c default_transaction_isolation=read\\ committed",
-    )
-
-
-def place_of(url: str) -> str:
-    """What the database is called in messages."""
-    parts = urlsplit(url)
-    return f"the ledger at {parts.hostname or 'localhost'}{parts.path}"
 
 
 def prepare(connection: Connection, place: str) -> None:
@@ -318,26 +238,47 @@ def read_head(connection: Connection, run_id: str) -> Head:
 
 
 def read_state(connection: Connection, run_id: str, place: str) -> LedgerState:
-    """Everything of one run, of one instant."""
+    """Everything of one run but its log, of one instant."""
+    with _instant(connection):
+        return _rows(connection, run_id, place)
 
+
+def read_all(
+    connection: Connection, run_id: str, place: str
+) -> tuple[LedgerState, tuple[Stored, ...], Head, str]:
+    """Everything of one run, of one instant, and where it is."""
+    with _instant(connection):
+        head = read_head(connection, run_id)
+        state = _rows(connection, run_id, place)
+        stored = cast("tuple[Stored, ...]", tuple(connection.execute(_EVENTS, (run_id, 0))))
+        return state, stored, head, place
+
+
+@contextmanager
+def _instant(connection: Connection) -> Iterator[None]:
+    """What is read inside is of one instant."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def _rows(connection: Connection, run_id: str, place: str) -> LedgerState:
     def rows(table: Table) -> Iterator[LedgerRow]:
         return (table.row(one) for one in connection.execute(_sql(table.select(POSTGRES)), (run_id,)))
 
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        runs = tuple(cast("Iterator[RunRow]", rows(RUN)))
-        if len(runs) != 1:
-            raise corrupt(place, f"it holds no run {run_id}")
-        try:
-            return LedgerState(
-                run=runs[0],
-                steps={one.step: one for one in cast("Iterator[StepRow]", rows(STEP))},
-                slices=tuple(cast("Iterator[Slice]", rows(SLICE))),
-                attempts=tuple(cast("Iterator[Attempt]", rows(ATTEMPT))),
-                pages=tuple(cast("Iterator[Page]", rows(PAGE))),
-            )
-        except (ValueError, KeyError, TypeError) as fault:
-            raise corrupt(place, "a row of it cannot be read") from fault
+    runs = tuple(cast("Iterator[RunRow]", rows(RUN)))
+    if len(runs) != 1:
+        raise corrupt(place, f"it holds no run {run_id}")
+    try:
+        return LedgerState(
+            run=runs[0],
+            steps={one.step: one for one in cast("Iterator[StepRow]", rows(STEP))},
+            slices=tuple(cast("Iterator[Slice]", rows(SLICE))),
+            attempts=tuple(cast("Iterator[Attempt]", rows(ATTEMPT))),
+            pages=tuple(cast("Iterator[Page]", rows(PAGE))),
+        )
+    except (ValueError, KeyError, TypeError) as fault:
+        raise corrupt(place, "a row of it cannot be read") from fault
 
 
 def look(url: str, run_id: str, see: Callable[[Connection, str, str], T]) -> T:

@@ -18,6 +18,8 @@ from migrator.state.runstore import Head, lost
 from migrator.state.storage import corrupt, explained
 from migrator.state.transitions import IllegalWrite
 
+_EVENTS = "SELECT seq, at, kind, facts, hash FROM event WHERE seq > ? ORDER BY seq"
+
 
 class SqliteStore:
     """One run's ledger file, opened for writing. `locks` are held until it is closed."""
@@ -52,11 +54,7 @@ class SqliteStore:
 
     def stored(self, after: int = 0) -> tuple[Stored, ...]:
         with explained(self._path):
-            return tuple(
-                self._connection.execute(
-                    "SELECT seq, at, kind, facts, hash FROM event WHERE seq > ? ORDER BY seq", (after,)
-                )
-            )
+            return tuple(self._connection.execute(_EVENTS, (after,)))
 
     def write(self, rows: Sequence[LedgerRow], events: Sequence[Event], before: Head, after: Head) -> None:
         self._check_place()
@@ -125,12 +123,30 @@ def read_run(connection: sqlite3.Connection, path: Path) -> RunRow:
 
 
 def read_state(connection: sqlite3.Connection, path: Path) -> LedgerState:
-    """Everything, of one instant."""
+    """Everything but the log, of one instant."""
+    connection.execute("BEGIN")
+    try:
+        return _rows(connection, path)
+    finally:
+        connection.execute("COMMIT")
 
+
+def read_all(connection: sqlite3.Connection, path: Path) -> tuple[LedgerState, tuple[Stored, ...], Head]:
+    """Everything, of one instant."""
+    connection.execute("BEGIN")
+    try:
+        head = connection.execute("SELECT head, events, content FROM ledger").fetchone()
+        if head is None:
+            raise corrupt(path, "it does not say how far it has come")
+        return _rows(connection, path), tuple(connection.execute(_EVENTS, (0,))), Head(*head)
+    finally:
+        connection.execute("COMMIT")
+
+
+def _rows(connection: sqlite3.Connection, path: Path) -> LedgerState:
     def rows(table: Table) -> Iterator[LedgerRow]:
         return (table.row(one) for one in connection.execute(table.select(SQLITE)))
 
-    connection.execute("BEGIN")
     try:
         return LedgerState(
             run=read_run(connection, path),
@@ -141,5 +157,3 @@ def read_state(connection: sqlite3.Connection, path: Path) -> LedgerState:
         )
     except (ValueError, KeyError, TypeError) as fault:  # a cell that is no JSON, or no value of ours
         raise corrupt(str(path), "a row of it cannot be read") from fault
-    finally:
-        connection.execute("COMMIT")

@@ -16,7 +16,7 @@ from typing import Any
 
 from migrator.clock import Clock
 from migrator.errors import ExitCode, MigratorError
-from migrator.model.run import LedgerState, RunRow
+from migrator.model.run import Event, LedgerState, RunRow
 from migrator.state import lease
 from migrator.state.beacon import Beacon, Mark
 from migrator.state.chain import first_hash
@@ -25,11 +25,11 @@ from migrator.state.ddl import SQLITE as TABLES
 from migrator.state.ddl import VERSION
 from migrator.state.filesystem import refuse_remote
 from migrator.state.lease import Holder, Locks
-from migrator.state.ledger import Ledger
+from migrator.state.ledger import Ledger, as_event, check_beacon, check_whole
 from migrator.state.migrate import migrate, version_of
 from migrator.state.rows import RUN, SQLITE
 from migrator.state.runstore import RunStore
-from migrator.state.sqlite import SqliteStore, read_run, read_state, transaction
+from migrator.state.sqlite import SqliteStore, read_all, read_run, read_state, transaction
 from migrator.state.storage import (
     LEDGER_NAME,
     corrupt,
@@ -204,6 +204,29 @@ def read_ledger(folder: Path) -> LedgerState:
     with explained(path), closing(open_for_reading(path)) as connection:
         version_of(connection, path, may_migrate=False)
         return read_state(connection, path)
+
+
+def read_audited(folder: Path) -> tuple[LedgerState, tuple[Event, ...]]:
+    """Everything in the ledger and its whole log, once they are seen to be what was committed; takes no lease and changes nothing.
+
+    Raises MigratorError `state-corrupt` where they are not.
+    """
+    if not _there(folder):
+        raise _not_found(folder)
+    told = Beacon(folder).read()
+    if _note(folder):
+        url, run_id = _read_note(folder)
+        postgres = _postgres()
+        state, stored, head, place = postgres.look(url, run_id, postgres.read_all)
+    else:
+        path = folder / LEDGER_NAME
+        with explained(path), closing(open_for_reading(path)) as connection:
+            version_of(connection, path, may_migrate=False)
+            state, stored, head = read_all(connection, path)
+        place = str(path)
+    check_whole(place, state, stored, head)
+    check_beacon(told, state.run.run_id, stored, head)
+    return state, tuple(as_event(one) for one in stored)
 
 
 def holder(folder: Path) -> Holder | None:

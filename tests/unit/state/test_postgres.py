@@ -17,7 +17,8 @@ from migrator.state.ddl import VERSION
 from tests.postgres import NOT_RUN, Server
 
 psycopg = pytest.importorskip("psycopg", reason=f"{NOT_RUN} psycopg is not installed (make setup)")
-from migrator.state.postgres import PostgresStore, checked_url  # noqa: E402 - it needs the driver
+from migrator.state.pglink import checked_url  # noqa: E402
+from migrator.state.postgres import PostgresStore  # noqa: E402 - it needs the driver
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
