@@ -24,6 +24,7 @@ CODES: dict[str, str] = {
     "csv-unreadable": "A source file cannot be read.",
     "cycle-unbreakable": "Objects of the plan wait for each other and no field on the way can be filled later.",
     "dangling-lookup": "A relationship field is sent that looks up an sObject the plan neither moves nor matches.",
+    "data-skew": "A record is looked up by so many rows that writing them one by one contends for its lock.",
     "delete-only": "A key has no meaning for the operation: deletes send record ids and nothing else, and only they have `max_deletes`.",
     "delete-unguarded": "An entry deletes records and does not say how many at most.",
     "disk-full": "The disk that holds the run's state is full. Make room, then resume.",

@@ -8,6 +8,7 @@ from typing import Self
 from migrator.data import check_source_file
 from migrator.data.jobs import SourceFile
 from migrator.errors import Diagnostic, MigratorError, error, has_errors
+from migrator.executor.spreads import with_forecasts
 from migrator.model.plan import FilesEnd, Plan
 from migrator.model.schedule import Schedule
 from migrator.model.schema import OrgSchema
@@ -67,6 +68,7 @@ def check(plan: Plan, ends: Ends) -> Checked:
     counts: dict[str, int] = {}
     refused: list[Diagnostic] = []
     source: OrgSchema | FileColumns
+    files: Mapping[str, SourceFile] = {}
     if ends.source is None:
         files = source_files(plan)
         found += [each for one in files.values() for each in one.diagnostics]
@@ -79,6 +81,9 @@ def check(plan: Plan, ends: Ends) -> Checked:
     # where the planner knows better why the org refuses a filter, its word is enough
     found += more if has_errors(more) else [*more, *refused]
     schedule = None if has_errors(found) else schedule
+    if schedule is not None:
+        schedule, skew = with_forecasts(plan, schedule, ends.source, files)
+        found += skew
     return Checked(plan, schedule, tuple(found), source, target, source_identity, target_identity)
 
 

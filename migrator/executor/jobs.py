@@ -12,6 +12,7 @@ from migrator.data.jobs import (
     IdMap,
     LinkJob,
     LoadJob,
+    LockKeys,
     MatchJob,
     Pages,
     Reply,
@@ -39,6 +40,7 @@ from migrator.model.schedule import (
     TakeBack,
     VerifyStep,
 )
+from migrator.planner import PARALLELISM, strong
 from migrator.salesforce import RETRYABLE_FAULTS, RowReply
 from migrator.transforms import compile_column, compile_match
 
@@ -107,6 +109,7 @@ def load(run: Run, step: LoadStep) -> LoadJob:
         external_id_case_sensitive=step.external_id_case_sensitive,
         follow=step.follow,
         group_by=step.group_by,
+        locks=lock_keys(step),
         max_slice_rows=step.max_slice_rows,
         max_slice_bytes=step.max_slice_bytes,
         canary_rows=step.canary.rows,
@@ -133,6 +136,18 @@ def undo(run: Run, step: LoadStep, back: TakeBack) -> UndoJob:
         changed_too=back.changed_too,
         max_slice_rows=step.max_slice_rows,
         max_slice_bytes=step.max_slice_bytes,
+    )
+
+
+def lock_keys(step: LoadStep) -> LockKeys | None:
+    """The keys that decide which rows travel together, where it is more than one."""
+    binding = strong(step.lock_keys)
+    if len(binding) < 2:
+        return None
+    return LockKeys(
+        fields=tuple(one.field for one in binding),
+        weights=tuple(one.weight for one in binding),
+        parallelism=PARALLELISM,
     )
 
 
@@ -177,6 +192,7 @@ def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...])
             *(one.outcomes for one in run.settled.get(step.id, ()) if one.outcomes is not None),
             *quarantined,
         ),
+        locks=lock_keys(step) if isinstance(step, LoadStep) else None,
         max_slice_rows=how.max_rows,
         max_slice_bytes=how.max_bytes,
         first_no=max((no for name, no in run.slices if name == step.id), default=0) + 1,

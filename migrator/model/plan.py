@@ -162,9 +162,15 @@ class OnLock(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Locks:
-    """How rows are kept from waiting for each other's locks. `max_in_flight` None: the tool decides."""
+    """How rows are kept from waiting for each other's locks.
+
+    `keys`: relationship fields whose records rows lock, where describe does not tell; `weights`: how likely, 0 to 1. `max_in_flight` None:
+    the tool decides.
+    """
 
     group_by: str | None = None
+    keys: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
     on_lock: tuple[OnLock, ...] = tuple(OnLock)
     max_in_flight: int | None = None
 

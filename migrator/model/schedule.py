@@ -66,6 +66,15 @@ class LookupSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class LockKey:
+    """A sent relationship field whose record a row locks when it is written: how likely (0 to 1), and why."""
+
+    field: str
+    weight: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExtractStep:
     """Read the records of one sObject: by a query job, or from a CSV file."""
 
@@ -134,7 +143,9 @@ class LoadStep:
     external_id_case_sensitive: bool = False
     #: only rows whose value of this relationship field was selected (`follow`); the others are skipped
     follow: str | None = None
-    #: target relationship field whose rows stay together
+    #: what its rows lock, the likeliest first
+    lock_keys: tuple[LockKey, ...] = ()
+    #: target relationship field whose rows stay together, when one decides
     group_by: str | None = None
     #: what is done with rows that met locks, in order
     on_lock: tuple[OnLock, ...] = tuple(OnLock)
@@ -220,6 +231,45 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordRows:
+    """A looked-up record of the source, and how many rows of a load look it up."""
+
+    record: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyForecast:
+    """How the rows of a load spread over the records of one relationship field, and what that would cost.
+
+    `largest`: the largest first. `skewed`: records above Salesforce's threshold. `shared_random`: how likely two
+    transactions at the same time share a record when rows go in no order; `shared_sorted`: records that lie on both sides of a cut
+    between batches when rows are sorted. Both 0 where the field locks nothing.
+    """
+
+    field: str
+    weight: float
+    why: str
+    rows: int
+    records: int
+    largest: tuple[RecordRows, ...]
+    skewed: int
+    shared_random: float
+    shared_sorted: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What locks will cost a load step. `makespan`: the least time it can take, as a share of what it takes serially."""
+
+    step: str
+    rows: int
+    keys: tuple[KeyForecast, ...]
+    treatment: str
+    makespan: float
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """Steps in topological order, the edges between them, and what was decided on the way."""
 
@@ -230,6 +280,8 @@ class Schedule:
     #: cycles that were broken, each as a sentence ("Account → Account.ParentId: filled by link Account.ParentId")
     decisions: tuple[str, ...] = ()
     estimate: Estimate = Estimate(None, 0, 0)
+    #: what locks will cost the larger loads, where the source was asked
+    forecasts: tuple[Forecast, ...] = ()
     #: for all rows of the run together
     run_budget: ErrorBudget = NO_BUDGET
 

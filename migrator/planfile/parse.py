@@ -135,6 +135,8 @@ def _locks(value: Mapping[str, Any]) -> Locks:
     in_flight = value.get("max_in_flight", DEFAULT_IN_FLIGHT)
     return Locks(
         group_by=value.get("group_by"),
+        keys=_present(value.get("keys", ())),
+        weights={name: float(one) for name, one in sorted((value.get("weights") or {}).items())},
         on_lock=tuple(map(OnLock, _present(value.get("on_lock", DEFAULT_ON_LOCK)))),
         max_in_flight=None if in_flight == DEFAULT_IN_FLIGHT else int(in_flight),
     )

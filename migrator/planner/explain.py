@@ -11,6 +11,7 @@ from migrator.model.plan import OnLock
 from migrator.model.schedule import (
     Edge,
     ExtractStep,
+    Forecast,
     GateStep,
     Guarantee,
     LinkStep,
@@ -23,6 +24,7 @@ from migrator.model.schedule import (
 )
 from migrator.planner.codec import to_json
 from migrator.planner.estimate import slices, step_cost
+from migrator.planner.lockset import strong
 
 #: what a class promises, in a line (docs/guarantee.md has the whole of it)
 PROMISES = {
@@ -77,6 +79,7 @@ def explain_json(schedule: Schedule, diagnostics: Sequence[Diagnostic] = ()) -> 
             "batches": schedule.estimate.batches,
             "seconds": schedule.estimate.seconds,
         },
+        "forecasts": [to_json(one) for one in schedule.forecasts],
         "diagnostics": [
             {
                 "severity": one.severity.value,
@@ -117,6 +120,10 @@ def _lines(schedule: Schedule, diagnostics: Sequence[Diagnostic]) -> Iterator[st
     if schedule.decisions:
         yield from ("", "Decisions")
         yield from (f"  - {one}" for one in schedule.decisions)
+    if schedule.forecasts:
+        yield from ("", "Locks")
+        for one in schedule.forecasts:
+            yield from (f"  {line}" for line in _forecast(one))
     used = {_guarantee(step) for step in schedule.steps} - {None}
     yield from ("", "Classes")
     yield from (f"  {one.value:<2}  {PROMISES[one]}" for one in Guarantee if one in used)
@@ -127,6 +134,22 @@ def _lines(schedule: Schedule, diagnostics: Sequence[Diagnostic]) -> Iterator[st
     if diagnostics:
         yield from ("", "To mind")
         yield from (f"  - {one}" for one in diagnostics)
+
+
+def _forecast(one: Forecast) -> Iterator[str]:
+    yield f"{one.step}: {one.treatment}"
+    for key in one.keys:
+        if not key.weight and not key.skewed:
+            continue
+        largest = f", the largest {key.largest[0].rows:,}" if key.largest else ""
+        told = f"{key.why}, weight {key.weight:g}" if key.weight else "locks nothing"
+        yield f"  {key.field} ({told}): {key.rows:,} rows look up {key.records:,} records{largest}"
+        if key.weight:
+            yield (
+                f"    in no order two transactions share a record in {key.shared_random:.0%} of cases; "
+                f"sorted, {key.shared_sorted:,.0f} records lie across two batches"
+            )
+    yield f"  at least {one.makespan:.0%} of the time that it would take serially"
 
 
 def _stops(schedule: Schedule) -> Iterator[str]:
@@ -255,6 +278,8 @@ def _details(step: Step) -> Iterator[str]:
                 yield f"only rows whose {step.follow} is selected by this plan"
             if step.group_by:
                 yield f"rows of one {step.group_by} stay together"
+            elif binding := strong(step.lock_keys):
+                yield f"rows that share {' or '.join(one.field for one in binding)} never travel in two jobs at once"
             if step.on_lock != tuple(OnLock):
                 measures = ", then ".join(LADDER[one] for one in step.on_lock)
                 yield f"rows that meet locks: {measures or 'again as before'}"

@@ -1,11 +1,10 @@
-"""How rows are sent: the guarantee class of an operation, its lane, its lock key and its slices.
+"""How rows are sent: their lane, and how large slices may be.
 
 **Invariant:** rows whose repetition could create a second record never travel over REST, however few they are.
 """
 
 from migrator.model.plan import LaneChoice
-from migrator.model.schedule import Guarantee, Lane, LookupSpec
-from migrator.model.schema import SObjectSchema
+from migrator.model.schedule import Guarantee, Lane
 
 #: Salesforce's guidance: Bulk API 2.0 from 2,000 records on (Bulk API guide, "Bulk API 2.0")
 REST_MAX_ROWS = 2_000
@@ -25,29 +24,15 @@ def choose_lane(rows: int | None, guarantee: Guarantee, choice: LaneChoice = Lan
     return Lane.REST if repeatable and rows is not None and rows <= REST_MAX_ROWS else Lane.BULK2
 
 
-def lock_key(group_by: str | None, lookups: tuple[LookupSpec, ...], target: SObjectSchema) -> str | None:
-    """The relationship field whose record every row of a group locks.
-
-    The plan's `group_by`; else the master-detail parent (the primary one of two); else the first required lookup by name,
-    those first whose parent's deletion deletes the child (standard objects have them in place of master-details).
-    """
-    if group_by is not None:
-        return group_by
-    fields = [target.fields[one.rule.target] for one in lookups]
-    masters = sorted((one.relationship_order or 0, one.name) for one in fields if one.master_detail)
-    required = sorted((not one.cascade_delete, one.name) for one in fields if one.required_on_insert)
-    return next((name for _, name in (*masters, *required)), None)
-
-
-def slice_rows(lane: Lane, lock: str | None) -> int:
-    """The most rows of one slice; 0: only the bytes count."""
+def slice_rows(lane: Lane, *, locking: bool) -> int:
+    """The most rows of one slice, less where its rows lock other records; 0: only the bytes count."""
     match lane:
         case Lane.REST:
             return REST_MAX_ROWS
         case Lane.BULK1_SERIAL:
             return BATCH_ROWS
         case Lane.BULK2:
-            return BATCH_ROWS if lock else 0
+            return BATCH_ROWS if locking else 0
 
 
 def slice_bytes(lane: Lane) -> int:

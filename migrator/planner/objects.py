@@ -214,6 +214,10 @@ def _written(
     names = {lookup.rule.target for lookup in lookups}
     follow = _relationship(one, one.follow, target, names, ("follow",), found)
     group_by = _relationship(one, one.locks.group_by, target, names, ("locks", "group_by"), found)
+    for name in (*one.locks.keys, *one.locks.weights):
+        _relationship(
+            one, name, target, names, ("locks", "keys" if name in one.locks.keys else "weights"), found
+        )
     for lookup in lookups:
         if lookup.when_missing is WhenMissing.LINK and lookup.rule.target in {follow, group_by}:
             what = f"{one.name}.{lookup.rule.target} is filled by a link step, so its rows cannot be followed or grouped"

@@ -21,7 +21,8 @@ from migrator.model.schedule import (
     Step,
     VerifyStep,
 )
-from migrator.planner.lanes import choose_lane, lock_key, serial_class, slice_bytes, slice_rows
+from migrator.planner.lanes import choose_lane, serial_class, slice_bytes, slice_rows
+from migrator.planner.lockset import GROUP_MEMBERSHIP, lock_set, strong
 from migrator.planner.objects import Resolved
 from migrator.planner.queries import select_soql
 from migrator.planner.readable import file_path
@@ -150,7 +151,10 @@ def _load(one: Resolved, wiring: Wiring) -> LoadStep:
     chosen = choose_lane(rows, one.guarantee, one.plan.lane)
     # fields that can be set on creation only make a repeated request fail: never where a request may be repeated
     lane = Lane.BULK2 if one.once and chosen is Lane.REST else chosen
-    lock = lock_key(one.group_by, lookups, one.target)
+    if lane is Lane.BULK2 and one.target.name in GROUP_MEMBERSHIP:
+        lane = Lane.BULK1_SERIAL  # one lock for the whole org: batches side by side would only wait for it
+    keys = lock_set(replace(one.plan.locks, group_by=one.group_by), lookups, one.target)
+    binding = strong(keys)
     key = one.target.field_named(one.external_id) if one.external_id else None
     return LoadStep(
         id=f"load.{one.name}",
@@ -167,10 +171,11 @@ def _load(one: Resolved, wiring: Wiring) -> LoadStep:
         external_id=one.external_id,
         external_id_case_sensitive=bool(key and key.case_sensitive),
         follow=one.follow,
-        group_by=lock,
+        lock_keys=keys,
+        group_by=binding[0].field if len(binding) == 1 else None,
         on_lock=one.plan.locks.on_lock,
         max_in_flight=one.plan.locks.max_in_flight or 0,
-        max_slice_rows=slice_rows(lane, lock),
+        max_slice_rows=slice_rows(lane, locking=bool(binding)),
         max_slice_bytes=slice_bytes(lane),
         expected=rows,
         budget=one.plan.budget,
@@ -199,7 +204,7 @@ def _link(one: Resolved, linked: tuple[LookupSpec, ...], wiring: Wiring) -> Link
         # the records looked up are locked: one slice is one Salesforce batch
         on_lock=one.plan.locks.on_lock,
         max_in_flight=one.plan.locks.max_in_flight or 0,
-        max_slice_rows=slice_rows(lane, linked[0].rule.target),
+        max_slice_rows=slice_rows(lane, locking=True),
         max_slice_bytes=slice_bytes(lane),
         expected=rows,
         budget=one.plan.budget,

@@ -155,7 +155,7 @@ def _restores(left: list[LoadStep], run: UndoneRun) -> Iterator[LoadStep]:
             key=("Id",),
             columns=(_ID, *taken.fields),
             lookups=(),
-            max_slice_rows=slice_rows(lane, "Id"),
+            max_slice_rows=slice_rows(lane, locking=True),
             expected=taken.updated,
             undoes=_take_back(step, run),
         )

@@ -119,7 +119,13 @@ def _object(each: Mapping[str, Any], position: int) -> ObjectPlan:
 
 def _locks(given: Mapping[str, Any]) -> Locks:
     on_lock = given.get("on_lock", tuple(OnLock))
-    return Locks(given.get("group_by"), tuple(map(OnLock, on_lock)), given.get("max_in_flight"))
+    return Locks(
+        group_by=given.get("group_by"),
+        keys=tuple(given.get("keys", ())),
+        weights=given.get("weights", {}),
+        on_lock=tuple(map(OnLock, on_lock)),
+        max_in_flight=given.get("max_in_flight"),
+    )
 
 
 def _field_rule(name: str, rule: Mapping[str, Any]) -> FieldRule:

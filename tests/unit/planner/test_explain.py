@@ -37,7 +37,7 @@ def test_json_has_every_step_with_its_reasons_and_cost() -> None:
     assert json.loads(json.dumps(told)) == told
     assert [one["id"] for one in told["steps"]] == [one.id for one in schedule.steps]
     load = next(one for one in told["steps"] if one["id"] == "load.Contact")
-    assert load["slices"] == 1
+    assert load["slices"] == 3
     assert load["batches"] == 3
     assert load["lane"] == "bulk2"
     assert {one["step"]: one["reason"] for one in load["waits_for"]} == {
