@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from migrator.model.budget import ErrorBudget, OnExceeded
 from migrator.model.run import Attempt, AttemptState, Outcome, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, Schedule
+from migrator.salesforce import RETRYABLE_FAULTS
 
 #: the org has no room for any other record (SOAP API guide, "StatusCode")
 NO_ROOM = "STORAGE_LIMIT_EXCEEDED"
@@ -109,7 +110,9 @@ def _canary(step: LoadStep, row: StepRow, attempts: Iterable[Attempt]) -> str:
         failed = one.tallies.get(Outcome.FAILED, 0) + one.tallies.get(Outcome.QUARANTINED, 0)
         if failed > step.canary.max_failed * one.rows:
             return f"{failed:,} of the {one.rows:,} rows of the canary did not succeed{_main_code(one)}"
-        code, count = max(one.faults.items(), key=lambda item: item[1], default=("", 0))
+        # what may pass is tried again and judged when its tries are over
+        final = [item for item in one.faults.items() if item[0] not in RETRYABLE_FAULTS]
+        code, count = max(final, key=lambda item: item[1], default=("", 0))
         if count > step.canary.max_same_code * one.rows:
             return f"{count:,} of the {one.rows:,} rows of the canary were refused with {code}"
     return ""

@@ -173,17 +173,13 @@ def test_a_good_canary_is_followed_by_the_rest(tmp_path: Path) -> None:
     assert len(lab.target.truth.created("Parent__c")) == 200
 
 
-def test_a_canary_that_meets_locks_only_stops_too(tmp_path: Path) -> None:
+def test_a_canary_that_meets_locks_is_not_a_bad_one(tmp_path: Path) -> None:
     lab = _lab(tmp_path, good=200, bad=0)
     lab.begin(_plan("{canary: {rows: 20}}"))
     lab.target.plant(JobFault(JobFaultKind.LOCK, sobject="Parent__c", times=1))
+    # one transaction that somebody was in the way of says nothing about the other rows: it is sent again
     result = lab.drive()
-    assert result.stop is not None
-    assert result.stop.code == "canary-failed"
-    assert "UNABLE_TO_LOCK_ROW" in result.stop.what
-    # the rows wait; accepted, they are sent again and nothing is lost
-    again = lab.drive(accepted_by="ada")
-    assert again.exit_code is ExitCode.OK, again.stop
+    assert result.exit_code is ExitCode.OK, result.stop
     assert len(lab.target.truth.created("Parent__c")) == 200
 
 
