@@ -77,6 +77,7 @@ def write_legacy(folder: Path, *, scale: float = 1.0, seed: int = SEED) -> dict[
     }
     # the org has them already; the file gives them the names by which the accounts look them up
     _write(folder / "RecordType.csv", _record_types())
+    _write(folder / "QueueSobject.csv", company.queue_sobjects())
     return {name: _write(folder / f"{name}.csv", make()) for name, make in makers.items()}
 
 
@@ -86,6 +87,7 @@ def write_merged(folder: Path, *, scale: float = 1.0, seed: int = SEED) -> dict[
     users = [
         row | {"Username": f"{row['Username']}.merged"} for row in list(company.users())[: company.stayed]
     ]
+    _write(folder / "QueueSobject.csv", company.queue_sobjects())
     users.append(_user("U-migration", "Migration", "Desk", "migration@acme.example.merged"))
     return {
         "User": _write(folder / "User.csv", users),
@@ -148,6 +150,11 @@ class _Company:
     def queues(self) -> Iterator[Row]:
         for number, name in enumerate(("Billing", "Hardware", "Software", "Triage")):
             yield {"Id": f"G{number}", "Name": name, "DeveloperName": name, "Type": "Queue"}
+
+    def queue_sobjects(self) -> Iterator[Row]:
+        """Queues own records of the sObjects that they take only."""
+        for number in range(self._sizes["Group"]):
+            yield {"QueueId": f"G{number}", "SobjectType": "Case"}
 
     def accounts(self) -> Iterator[Row]:
         rng = self._rng

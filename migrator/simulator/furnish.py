@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from migrator.simulator.ids import to_18
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.values import format_double, moment
+from migrator.simulator.rules.cases import Assignments
+from migrator.simulator.schema.features import CURRENCY_FIELD
 from migrator.simulator.schema.people import (
     ADMINISTRATOR,
     STANDARD_PROFILES,
@@ -97,9 +99,9 @@ class _Furnisher:
             return ""
         dates = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), self._stamp)
         users = dict.fromkeys(("CreatedById", "LastModifiedById"), org.user_id)
-        cells = {
-            name: cell for name, cell in (dates | users | values).items() if described.field(name) is not None
-        }
+        own = dict.fromkeys((CURRENCY_FIELD, f"Default{CURRENCY_FIELD}"), self._currency)
+        given = dates | users | (own if self._currency else {}) | values
+        cells = {name: cell for name, cell in given.items() if described.field(name) is not None}
         table = org.store.table(sobject)
         seq = table.insert(cells)
         if record_id:
@@ -214,12 +216,19 @@ class _Furnisher:
                     AssigneeId=users[person.username],
                     PermissionSetId=self._sets.get(name, ""),
                 )
+        owners = dict(users)
         for queue in people.queues:
-            made = self._add("Group", Name=queue.label, DeveloperName=queue.name, Type="Queue")
+            made = owners[queue.name] = self._add(
+                "Group", Name=queue.label, DeveloperName=queue.name, Type="Queue"
+            )
             for name in queue.objects:
                 self._add("QueueSobject", QueueId=made, SobjectType=name)
             for member in queue.members:
                 self._add("GroupMember", GroupId=made, UserOrGroupId=users.get(member, ""))
+        for rule in people.assignments:
+            active = "true" if rule.active else "false"
+            made = self._add("AssignmentRule", Name=rule.name, SobjectType=rule.sobject, Active=active)
+            self._org.part(Assignments).owners[made] = owners.get(rule.owner, "")
 
 
 def _flags(given: Iterable[str]) -> dict[str, str]:

@@ -43,7 +43,18 @@ class Call:
     def context(self) -> Context:
         """What a transaction of this request runs under."""
         allow_save = self.duplicate_rule("allowSave")
-        return Context(self.user_id, self.now, f"{self.request.method} {self.request.path}", allow_save)
+        assignment = self.request.headers.get("Sforce-Auto-Assign", "TRUE")  # the default of REST
+        return Context(
+            self.user_id,
+            self.now,
+            f"{self.request.method} {self.request.path}",
+            allow_save,
+            ""
+            if assignment.upper() == "FALSE"
+            else assignment.upper()
+            if len(assignment) < 15
+            else assignment,
+        )
 
     def duplicate_rule(self, option: str) -> bool:
         """Whether the duplicate rule header (`allowSave=true; includeRecordDetails=true`) has the option."""

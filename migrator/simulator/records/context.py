@@ -11,3 +11,4 @@ class Context:
     now: float
     origin: str = ""  # a job's id, or `METHOD path`
     allow_save: bool = False  # duplicate rules that alert are overruled
+    assignment: str = ""  # assignment rule for new cases and leads: its id, or `TRUE` for the active one

@@ -3,6 +3,8 @@
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.rules import (
     activities,
+    campaigns,
+    cases,
     currencies,
     files,
     lines,
@@ -25,5 +27,7 @@ def add_standard_rules(org: OrgState) -> None:
     lines.add(org)
     relations.add(org)
     files.add(org)
+    campaigns.add(org)
     activities.add(org)
+    cases.add(org)
     currencies.add(org)  # before all other defaults

@@ -42,6 +42,8 @@ UNIQUE = (
     Together("AccountContactRelation", ("AccountId", "ContactId")),
     Together("CampaignMemberStatus", ("CampaignId", "Label")),
     Together("ContentDocumentLink", ("ContentDocumentId", "LinkedEntityId")),
+    Together("AccountTeamMember", ("AccountId", "UserId")),
+    Together("OpportunityTeamMember", ("OpportunityId", "UserId")),
     Together("CurrencyType", ("IsoCode",)),
     Together("DatedConversionRate", ("IsoCode", "StartDate")),
     Together("QueueSobject", ("QueueId", "SobjectType")),

@@ -12,6 +12,8 @@
       gone@simulator.example: {profile: Standard User, active: false}
     queues:
       Support: {objects: [Case], members: [integration@simulator.example]}
+    assignment_rules:
+      Case: {owner: Support}
 
 Patterns (`*`, `*__c`, `Account.*`) may stand for sObjects and fields; what comes later wins.
 """
@@ -46,7 +48,7 @@ USER_PERMISSIONS = (
 )
 _FIELD_ACCESS = ("none", "read", "edit")
 _OBJECT_WORDS = ("read", "create", "edit", "delete")
-SECTIONS = frozenset({"profiles", "permission_sets", "users", "queues"})
+SECTIONS = frozenset({"profiles", "permission_sets", "users", "queues", "assignment_rules"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,16 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """An assignment rule: who gets the new records of an sObject."""
+
+    sobject: str
+    name: str
+    owner: str  # a queue, or a username
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class People:
     """Who is in an org and what they may do, beside the standard profiles and the integration user."""
 
@@ -133,6 +145,7 @@ class People:
     permission_sets: tuple[Granted, ...] = ()
     users: tuple[Person, ...] = ()
     queues: tuple[Queue, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
 
 
 ADMINISTRATOR = Granted(
@@ -159,6 +172,7 @@ def read_people(loaded: Mapping[str, Any]) -> People:
         tuple(_granted(name, given or {}) for name, given in (loaded.get("permission_sets") or {}).items()),
         tuple(_person(name, given or {}) for name, given in (loaded.get("users") or {}).items()),
         tuple(_queue(name, given or {}) for name, given in (loaded.get("queues") or {}).items()),
+        tuple(_assignment(name, given) for name, given in (loaded.get("assignment_rules") or {}).items()),
     )
 
 
@@ -210,6 +224,15 @@ def _person(name: str, given: Mapping[str, Any]) -> Person:
         tuple(map(str, given.get("permission_sets") or ())),
         bool(given.get("active", True)),
         str(given.get("last_name", name.partition("@")[0])),
+    )
+
+
+def _assignment(sobject: str, given: Mapping[str, Any]) -> Assignment:
+    _only(f"assignment_rules: {sobject}", given or {}, ("name", "owner", "active"))
+    if sobject not in {"Case", "Lead"} or not given.get("owner"):
+        raise ValueError("assignment_rules: cases and leads are given to an owner (Case: {owner: Support})")
+    return Assignment(
+        sobject, str(given.get("name", "Standard")), str(given["owner"]), bool(given.get("active", True))
     )
 
 

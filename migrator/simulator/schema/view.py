@@ -11,6 +11,7 @@ from migrator.simulator.schema.people import ALL, NOTHING, ObjectRights
 
 # Setup objects have no object permissions: a user permission lets one write them, and some only be seen.
 _WRITERS = {
+    "AssignmentRule": "CustomizeApplication",
     "CurrencyType": "CustomizeApplication",
     "CustomPermission": "CustomizeApplication",
     "DatedConversionRate": "CustomizeApplication",
@@ -57,6 +58,7 @@ _OPEN = frozenset(
         "EntityDefinition",
         "Event",
         "FieldDefinition",
+        "Folder",
         "Note",
         "Task",
     }

@@ -169,7 +169,7 @@ class _Run:
         if self.compiled is None:
             return Turn.DONE
         rows = self._next()
-        context = Context(job.created_by, now, job.id)
+        context = Context(job.created_by, now, job.id, assignment=job.spec.assignment_rule or "")
         try:
             result = run_rows(org, self.compiled, rows, context, processed=job.processed, missed=missed)
         except CsvFault as fault:

@@ -235,7 +235,7 @@ class _Running:
             if self.fault is not None:
                 raise self.fault
             rows = self.next or list(islice(self.rows, CHUNK_ROWS))
-            context = Context(job.created_by, now, job.id)
+            context = Context(job.created_by, now, job.id, assignment=job.spec.assignment_rule or "")
             result = run_rows(org, self.plan.compiled, rows, context, processed=job.processed, missed=missed)
         except CsvFault as fault:
             self.work.stop(job, JobState.FAILED, now, fault.text)
