@@ -117,7 +117,7 @@ def main(rows: int) -> None:
         lambda n: [*contact(n), f"001A{n // 3:011d}AAA"],
     )
     link = dml.compile(accounts, ["Id", "ParentId"], Operation.UPDATE)
-    measure("update Account, one reference", org, link, rows, lambda n: [ids[n], ids[n // 7]])
+    measure("update Account, one reference", org, link, rows, lambda n: [ids[n], ids[n // 7] if n else ""])
     start = time.process_time()
     seen = sum(len(block.seqs) for block in parents.scan_columns(["Id", *ACCOUNT]))
     print(f"{'read Account, 11 columns':34} {seen / (time.process_time() - start):>10,.0f} rows/CPU s")

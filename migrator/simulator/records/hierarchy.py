@@ -2,6 +2,7 @@
 
 from migrator.simulator.records.execution import Saving, Step
 from migrator.simulator.records.results import RowError
+from migrator.simulator.records.store import Table
 from migrator.simulator.schema.model import Field, FieldType, SObject
 
 CIRCLE = RowError("CIRCULAR_DEPENDENCY", "attempt to violate hierarchy constraints")
@@ -28,19 +29,29 @@ def _check(field: Field) -> Step:
         if not saving.updates or name not in saving.chunk.cells:
             return  # what is new is above nothing yet
         table = saving.table
-        new = saving.new(name)
-        first = len(saving.inserts)
-        above = dict(zip(list(saving.updates.values()), new[first:], strict=True))
+        own = list(saving.updates.values())
+        above = dict(zip(own, map(table.seq_of, saving.new(name)[len(saving.inserts) :]), strict=True))
+        _climb(table, name, above)
         for row, seq in saving.updates.items():
-            seen = {seq}
-            parent = above[seq]
-            while parent:
-                number = table.seq_of(parent)
-                if number in seen:
-                    if number == seq:
-                        saving.fault(row, CIRCLE)
-                    break
-                seen.add(number)
-                parent = above[number] if number in above else table.cell(number, name) if number else ""
+            if _is_above_itself(seq, above):
+                saving.fault(row, CIRCLE)
 
     return check
+
+
+def _climb(table: Table, name: str, above: dict[int, int]) -> None:
+    """Add to what is above what, level by level, everything that can be reached; each record is read once."""
+    level = {parent for parent in above.values() if parent} - above.keys()
+    while level:
+        seqs = sorted(level)
+        above.update(zip(seqs, map(table.seq_of, table.cells(seqs, name)), strict=True))
+        level = {above[seq] for seq in seqs if above[seq]} - above.keys()
+
+
+def _is_above_itself(seq: int, above: dict[int, int]) -> bool:
+    seen = {seq}
+    parent = above[seq]
+    while parent and parent not in seen:
+        seen.add(parent)
+        parent = above[parent]
+    return parent == seq
