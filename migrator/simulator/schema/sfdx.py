@@ -8,7 +8,6 @@ read. The result is the mapping of a compact schema file.
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,6 @@ from migrator.simulator.xmltree import NotXml, Numbered, read_numbered
 MAX_FILE = 32 << 20  # bytes of one file; the platform takes no bigger ones
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
 _OTHER_KINDS = ("__mdt", "__e", "__x", "__b", "__kav")  # objects that hold no records of ours
-_OFFENDER = re.compile(r"(\w+)(?:: (?:validation|duplicate) rule (\w+)\b|(?:: |\.)(\w+__c)\b)")
 _ACTIVITIES = ("Task", "Event")  # custom fields of Activity are theirs
 
 
@@ -276,16 +274,6 @@ class SourceReader:
             picklists[field] = [each for each in picklists[field] if each in values]
 
 
-def _without_rule(described: dict[str, Any], name: str) -> bool:
-    """Take a rule of that name out, if there is one."""
-    for kind in ("validation_rules", "duplicate_rules"):
-        kept = [each for each in described.get(kind, ()) if each["name"] != name]
-        if len(kept) < len(described.get(kind, ())):
-            described[kind] = kept
-            return True
-    return False
-
-
 def _missing(field: Given, known: set[str], fields: Mapping[str, Given]) -> str:
     """What a field refers to that is not there."""
     if "to" in field and field["to"] not in known:
@@ -312,44 +300,3 @@ def is_source(folder: Path) -> bool:
         if {"objects", "globalValueSets", "standardValueSets"}.intersection(folders):
             return True
     return folder.name == "objects"
-
-
-class Source:
-    """The compact mapping of a tree of metadata source, and what is not in it."""
-
-    def __init__(self, folder: Path, standard: Mapping[str, object]) -> None:
-        reader = SourceReader(folder, standard)
-        self._folder = str(folder)
-        self.mapping = reader.read()
-        self.notes = reader.notes
-        self._places = reader.places
-
-    @property
-    def objects(self) -> dict[str, dict[str, Any]]:
-        """What is said of each sObject."""
-        objects: dict[str, dict[str, Any]] = self.mapping["objects"]
-        return objects
-
-    def leave_out(self, why: str) -> bool:
-        """Leave out the field or the rule that a refusal of the schema is about; False when it is about something else."""
-        for found in _OFFENDER.finditer(why):
-            sobject, rule, field = found.groups()
-            described = self.objects.get(sobject, {})
-            if rule and _without_rule(described, rule):
-                self._note(sobject, rule, f"{why}; the rule is ignored")
-                return True
-            given = described.get("fields", {}).get(field)
-            if given is not None:
-                # a formula that cannot be computed here leaves a field that is always empty
-                if isinstance(given.get("formula"), str):
-                    given["formula"] = True
-                    self._note(sobject, field, f"{why}; the field is always empty")
-                else:
-                    del described["fields"][field]
-                    self._note(sobject, field, f"{why}; the field is ignored")
-                return True
-        return False
-
-    def _note(self, sobject: str, name: str, text: str) -> None:
-        path, line = self._places.get((sobject, name), (self._folder, 0))
-        self.notes.append(Note(path, line, text))

@@ -18,12 +18,9 @@ from migrator.simulator.schema.features import with_custom_targets
 from migrator.simulator.schema.files import SchemaInvalid, load_schema, standard_objects
 from migrator.simulator.schema.model import Schema, make_schema
 from migrator.simulator.schema.notes import Note
-from migrator.simulator.schema.sfdx import Source, is_source
+from migrator.simulator.schema.sfdx import is_source
+from migrator.simulator.schema.sfdxfit import Source
 from migrator.simulator.schema.snapshot import is_snapshot, snapshot_sobjects
-
-MAX_DROPPED = (
-    500  # fields and rules that are left out one after the other because the rest does not bear them
-)
 
 
 class SchemaKind(StrEnum):
@@ -132,14 +129,8 @@ def _check(file: Path, body: Described) -> None:
 
 
 def _from_source(path: Path) -> Loaded:
-    """What one field or rule makes impossible is left out with it, and told."""
     source = Source(path, standard_objects())
     if not source.objects:
         raise SchemaInvalid(f"{path}: no objects that can be imitated")
-    for _ in range(MAX_DROPPED):
-        try:
-            return Loaded(load_schema(source.mapping), SchemaKind.SOURCE, tuple(sorted(source.notes)))
-        except SchemaInvalid as fault:
-            if not source.leave_out(str(fault)):
-                raise
-    raise SchemaInvalid(f"{path}: more than {MAX_DROPPED} fields and rules do not fit together")
+    schema = source.schema()
+    return Loaded(schema, SchemaKind.SOURCE, tuple(sorted(source.notes)))
