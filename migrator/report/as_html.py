@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from migrator.model.run import Outcome
+from migrator.model.schedule import KeyForecast
 from migrator.model.summary import StepSummary
 from migrator.report import diagram
 from migrator.report.as_markdown import manifest
@@ -73,6 +74,7 @@ def as_html(facts: Facts) -> str:
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         shown=[one for one in OUTCOMES if facts.totals[one]],
         tones=TONES,
+        spread_bar=spread_bar,
         bar_parts=outcome_bar(facts.totals, facts.rows),
         outcomes=Outcome,
         phase_word=phase_word,
@@ -97,6 +99,21 @@ def outcome_bar(tallies: Mapping[Outcome, int], total: int) -> list[Part]:
             x += width
     scale = FULL / x if x > FULL else 1.0
     return [Part(one.x * scale, one.width * scale, one.tone, one.label) for one in parts]
+
+
+def spread_bar(key: KeyForecast) -> list[Part]:
+    """How rows spread over the records that they look up: the largest one by one, then all others together."""
+    parts: list[Part] = []
+    x = 0.0
+    for place, one in enumerate(key.largest, start=1):
+        width = FULL * one.rows / max(key.rows, 1)
+        tone = "bad" if place <= key.skewed else "mild"
+        parts.append(Part(x, max(width - 1.5, 0.5), tone, f"one record: {one.rows:,} rows"))
+        x += width
+    others = key.records - len(key.largest)
+    if others > 0:
+        parts.append(Part(x, max(FULL - x, 0.5), "good", f"{others:,} other records"))
+    return parts
 
 
 def time_line(steps: Sequence[StepSummary]) -> list[Span]:

@@ -13,6 +13,7 @@ from defusedxml.ElementTree import fromstring
 from jsonschema import Draft202012Validator
 
 from migrator.model.run import Outcome, RunStatus
+from migrator.model.schedule import Forecast, KeyForecast, RecordRows
 from migrator.model.summary import GateSummary, Summary
 from migrator.report import RowsFile, render_html, render_json, render_junit, render_markdown
 from migrator.resources import resource
@@ -173,3 +174,17 @@ def test_a_gate_that_is_not_put_back_stands_out_in_every_form() -> None:
     assert "<script>alert" not in html
     suites = fromstring(render_junit(summary, made=MADE))
     assert [each.get("failures") for each in suites if each.get("name") == "gates"] == ["1"]
+
+
+def test_the_lock_forecast_is_in_the_page() -> None:
+    key = KeyForecast(
+        "AccountId", 1.0, "standard pair", 100_000, 9_000, (RecordRows("001", 40_000),), 1, 0.98, 9.0
+    )
+    summary = a_run()
+    forecast = Forecast("load.Contact", 100_000, (key,), f"rows travel together {HOSTILE}", 0.4)
+    schedule = replace(summary.schedule, forecasts=(forecast,))
+    html = render_html(replace(summary, schedule=schedule), made=MADE)
+    assert "98 %" in html
+    assert "one record: 40,000 rows" in html
+    assert "<script>alert" not in html
+    assert "<h2>Locks</h2>" not in render_html(summary, made=MADE)
