@@ -120,7 +120,9 @@ class Org(OrgState):
         """When something happens next that somebody may be waiting for; None when nobody waits."""
         with self.lock:
             awaited = any(unfinished() for unfinished in self.unfinished)
-            return self.part(Agenda).awaited if awaited else None
+            following = self.part(Agenda).awaited if awaited else None
+            moments = [moment for moment in (following, self._strikes.due()) if moment is not None]
+            return min(moments, default=None)
 
     def _handle(self, request: Request) -> Response:
         with self.lock:

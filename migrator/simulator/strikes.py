@@ -78,6 +78,16 @@ class Strikes:
                 return fault.share
         return None
 
+    def due(self) -> float | None:
+        """When the next fault that lasts for a time is over; None when none has begun."""
+        now = self._org.now()
+        ends = [
+            each.first_strike + each.when.lasts
+            for each in self.faults
+            if each.first_strike is not None and each.when.lasts != float("inf")
+        ]
+        return min((end for end in ends if end > now), default=None)
+
     def _act(self, act: Act) -> None:
         with self._org.lock:
             self._perform(act)

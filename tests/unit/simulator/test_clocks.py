@@ -19,6 +19,7 @@ from migrator.simulator import (
     Org,
     OrgClock,
     OrgSettings,
+    When,
     serve,
 )
 from migrator.simulator.auth.oauth import Tokens
@@ -137,3 +138,14 @@ def test_threads_may_wait_together() -> None:
     for each in waiting:
         each.join(timeout=10)
     assert clock.monotonic() >= 20
+
+
+def test_a_fault_that_lasts_is_over_by_jumping() -> None:
+    clock = OrgClock(SystemClock(), jumps=True)
+    org = Org(clock=clock)
+    org.plant(Fault(FaultKind.STATUS, path=".*/limits", times=1_000, when=When(lasts=1.5 * HOURS)))
+    with client_of(org) as client:
+        assert client.get(f"{DATA}/limits").status_code == 503
+        time.sleep(0.3)
+        assert client.get(f"{DATA}/limits").status_code == 200
+    assert clock.monotonic() >= 1.5 * HOURS
