@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 from migrator.simulator.bulk.check import JobRefused, check_job
 from migrator.simulator.bulk.v1.answers import refused, says
-from migrator.simulator.bulk.v1.job import DEFAULT_CHUNK, QUERIES, Chunking, Concurrency, Content, JobSpec
+from migrator.simulator.bulk.v1.job import (
+    DEFAULT_CHUNK,
+    QUERIES,
+    ZIP,
+    Chunking,
+    Concurrency,
+    Content,
+    JobSpec,
+)
 from migrator.simulator.http import Request
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.compile import Operation
@@ -47,16 +55,20 @@ def read_spec(org: OrgState, request: Request, user_id: str) -> JobSpec:
     if operation not in _OPERATIONS:
         raise refused("InvalidJob", f"Unknown operation: {operation}")
     external_id = info.get("externalIdFieldName") or None
+    content = _choice(info, "contentType", [*Content, *(f"{ZIP}{each}" for each in Content)], Content.XML)
+    if operation in QUERIES and content.startswith(ZIP):
+        raise refused("InvalidJob", f"Unsupported contentType for a query: {content}")
     return JobSpec(
         operation,
         _sobject(org, info.get("object", ""), operation, external_id, user_id),
         external_id,
-        Content(_choice(info, "contentType", list(Content), Content.XML)),
+        Content(content.removeprefix(ZIP)),
         _concurrency(info),
         info.get("assignmentRuleId") or None,
         _chunking(request.headers.get("Sforce-Enable-PKChunking", "")) if operation in QUERIES else None,
         batch_retry=request.headers.get("Sforce-Disable-Batch-Retry", "").lower() != "true",
         json=says(request, "json"),
+        zipped=content.startswith(ZIP),
     )
 
 

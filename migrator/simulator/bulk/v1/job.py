@@ -14,6 +14,7 @@ from migrator.simulator.bulk.spool import Pieces, Spool
 from migrator.simulator.bulk.v2.job import job_time
 
 DEFAULT_CHUNK = 100_000  # records of one range of ids; Bulk API guide, "PK Chunking Header"
+ZIP = "ZIP_"  # before the content type of batches with files
 QUERIES = ("query", "queryAll")
 
 
@@ -76,6 +77,12 @@ class JobSpec:
     chunking: Chunking | None = None
     batch_retry: bool = True
     json: bool = False  # the job was described in JSON
+    zipped: bool = False  # batches are zips with files beside the records
+
+    @property
+    def content_type(self) -> str:
+        """What batches are written in, by the platform's name."""
+        return f"{ZIP}{self.content}" if self.zipped else self.content.value
 
     @property
     def is_query(self) -> bool:
@@ -170,7 +177,7 @@ def job_form(job: Job, stamp: Stamp = job_time) -> Shown:
         "state": job.state.value,
         "externalIdFieldName": spec.external_id,
         "concurrencyMode": spec.concurrency.value,
-        "contentType": spec.content.value,
+        "contentType": spec.content_type,
         "numberBatchesQueued": states[BatchState.QUEUED],
         "numberBatchesInProgress": states[BatchState.IN_PROGRESS],
         "numberBatchesCompleted": states[BatchState.COMPLETED],

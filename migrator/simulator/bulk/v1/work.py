@@ -26,6 +26,7 @@ from migrator.simulator.bulk.transaction import (
 from migrator.simulator.bulk.v1.content import RESULTS, BatchFault, read_request
 from migrator.simulator.bulk.v1.job import Batch, BatchState, Concurrency, Job, JobSpec, JobState, list_form
 from migrator.simulator.bulk.v1.query import QueryQueue
+from migrator.simulator.bulk.v1.zipped import Archive
 from migrator.simulator.faults.model import JobFaultKind
 from migrator.simulator.locks.misses import misses
 from migrator.simulator.locks.orglocks import Locks
@@ -144,7 +145,11 @@ class _Run:
         sobject = org.view(self.job.created_by).schema.sobject(spec.sobject)
         if sobject is None:
             raise HeaderFault(f"Unable to find object: {spec.sobject}")
-        found = read_request(spec.content, self.batch.request.read(), sobject)
+        data = self.batch.request.read()
+        archive = Archive(data) if spec.zipped else None
+        found = read_request(spec.content, archive.request() if archive else data, sobject)
+        if archive:
+            found = archive.with_files(found, sobject, org.dml.blobs)
         self.compiled = org.dml.compile(
             sobject,
             found.header,
