@@ -116,7 +116,7 @@ def limits(org: OrgState, _: Call) -> Response:
         "DailyStreamingApiEvents": _limit(10_000),
         "DailyWorkflowEmails": _limit(100_015),
         "DataStorageMB": _limit(settings.data_storage_mb, used.data_mb()),
-        "FileStorageMB": _limit(settings.file_storage_mb, used.file_bytes // (1_024 * 1_024)),
+        "FileStorageMB": _limit(settings.file_storage_mb, used.file_mb()),
         "HourlyAsyncReportRuns": _limit(1_200),
         "HourlyODataCallout": _limit(1_000),
         "HourlyPublishedPlatformEvents": _limit(50_000),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.chunk import Chunk
 from migrator.simulator.records.results import RowError
+from migrator.simulator.schema.model import FieldType
 
 DAY = 86_400.0
 RECORD_KB = 2  # what a record of most sObjects counts against the data storage
@@ -69,7 +70,7 @@ class Limits:
             settings.query_storage_mb * _MB
         )  # bytes of results of Bulk API 2.0 queries
         self.occupied_mb = 0  # of the data storage, by things that are no records of ours
-        self.file_bytes = 0
+        self.file_bytes = 0  # of the file storage, by files that are none of ours
         self._random = random.Random(settings.seed)  # noqa: S311 - deterministic on purpose
         self._shown = 0
         org.dml.refusals.append(self._storage)
@@ -80,7 +81,7 @@ class Limits:
             case "data_storage":
                 self.occupied_mb += self._org.settings.data_storage_mb - self.data_mb() - left
             case "file_storage":
-                self.file_bytes = (self._org.settings.file_storage_mb - left) * _MB
+                self.file_bytes += (self._org.settings.file_storage_mb - self.file_mb() - left) * _MB
             case _:
                 window: Window = getattr(self, name)
                 window.add(now, window.left(now) - left)
@@ -107,7 +108,14 @@ class Limits:
         """The data storage that is in use."""
         return self.occupied_mb + sum(len(table) for table in self._org.store.tables()) * RECORD_KB // 1_024
 
-    def _storage(self, _: Chunk, inserts: Sequence[int]) -> Mapping[int, RowError]:
+    def file_mb(self) -> int:
+        """The file storage that is in use."""
+        return (self.file_bytes + self._org.dml.blobs.size) // _MB
+
+    def _storage(self, chunk: Chunk, inserts: Sequence[int]) -> Mapping[int, RowError]:
         """The rows for which there is no room."""
-        full = inserts and self.data_mb() >= self._org.settings.data_storage_mb
+        settings = self._org.settings
+        full = inserts and self.data_mb() >= settings.data_storage_mb
+        if inserts and not full and self.file_mb() >= settings.file_storage_mb:
+            full = any(column.field.type is FieldType.BASE64 for column in chunk.compiled.values)
         return dict.fromkeys(inserts, STORAGE_FULL) if full else {}

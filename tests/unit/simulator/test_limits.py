@@ -1,5 +1,7 @@
 """What an org allows, with all of it set small."""
 
+import base64
+import json
 import re
 import threading
 from itertools import pairwise
@@ -165,3 +167,16 @@ def test_somebody_else_uses_an_allocation(clock: VirtualClock, name: str) -> Non
     limits = small(clock).part(Limits)
     limits.use_up(name, 3, clock.now())
     assert getattr(limits, name).left(clock.now()) == 3
+
+
+def test_the_file_storage_is_full(clock: VirtualClock) -> None:
+    org = small(clock, file_storage_mb=1)
+    body = json.dumps(
+        {"Title": "f", "PathOnClient": "f.bin", "VersionData": base64.b64encode(bytes(600_000)).decode()}
+    )
+    assert [ask(org, "POST", "/sobjects/ContentVersion", body).status for _ in range(2)] == [201, 400]
+    refused = ask(org, "POST", "/sobjects/ContentVersion", body)
+    assert refused.json()[0]["errorCode"] == "STORAGE_LIMIT_EXCEEDED"
+    assert org.truth.count("ContentVersion") == 1
+    assert ask(org, "POST", "/sobjects/Account", '{"Name":"has no file"}').status == 201
+    assert ask(org, "GET", "/limits").json()["FileStorageMB"] == {"Max": 1, "Remaining": 0}

@@ -162,3 +162,51 @@ def test_error_bodies() -> None:
     replay.watch(job, "JobComplete")
     made = replay.call("PATCH", f"/jobs/ingest/{job}", {"state": "Aborted"})
     assert made.json() == bodies["abort_completed_job"]
+
+
+HEADERS: dict[str, Any] = {
+    "objects": {
+        "Parent__c": {
+            "fields": {"ApplicantId__c": {"type": "text", "length": 20, "unique": True, "external_id": True}}
+        },
+        "Child__c": {"fields": {"Parent__c": {"type": "lookup", "to": "Parent__c"}}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "header"),
+    [
+        ("job_errorMessage_unknown_field", "StageName_invalid_field_on_purpose"),
+        ("job_errorMessage_polymorphic_prefix_on_single_target", "Parent__c:Parent__r.ApplicantId__c"),
+        ("job_errorMessage_bad_relationship", "Parent__r:Account.ApplicantId__c"),
+        ("job_errorMessage_three_colons", "Parent:Account:ApplicantId__c"),
+    ],
+)
+def test_what_a_job_says_of_a_header(key: str, header: str) -> None:
+    if not captured("error-bodies.json"):
+        return
+    expected = json.loads((RECORDINGS / "error-bodies.json").read_text(encoding="utf-8"))[key]
+    org = Org(load_schema({"objects": HEADERS["objects"]}), OrgSettings(), VirtualClock())
+    token = org.part(Tokens).issue()
+
+    def call(method: str, path: str, body: bytes) -> dict[str, Any]:
+        found = org.handle(
+            Request(
+                method,
+                f"/services/data/v60.0/jobs/ingest{path}",
+                {},
+                Headers({"Authorization": f"Bearer {token}"}),
+                body,
+            )
+        )
+        return dict(found.json()) if found.read() else {}
+
+    job = call("POST", "", b'{"object":"Child__c","operation":"insert"}')["id"]
+    call("PUT", f"/{job}/batches", f"Name,{header}\nx,1\n".encode())
+    call("PATCH", f"/{job}", b'{"state":"UploadComplete"}')
+    while org.advance(org.now()):
+        pass
+    shown = call("GET", f"/{job}", b"")
+    assert (shown["state"], shown["numberRecordsProcessed"]) == ("Failed", 0)
+    assert shown["errorMessage"] == expected.replace("references: Parent", "references: Parent__r")
