@@ -6,6 +6,7 @@ from migrator.simulator.bulk.v1 import api as bulk1_api
 from migrator.simulator.bulk.v2 import ingest as bulk2_ingest
 from migrator.simulator.bulk.v2 import query as bulk2_query
 from migrator.simulator.metadata import api as metadata_api
+from migrator.simulator.metadata import rest_api as metadata_rest_api
 from migrator.simulator.rest import collections_api, composite_api, query_api, related, rows, tree_api
 from migrator.simulator.router import Route
 
@@ -26,5 +27,6 @@ def routes() -> list[Route]:
         *soap_login.routes(),
         *control.routes(),
         *metadata_api.routes(),
+        *metadata_rest_api.routes(),
     ]
     return [*single, *composite_api.routes(single)]

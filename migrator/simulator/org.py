@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from migrator.clock import Clock, SystemClock
-from migrator.simulator import acts, api
+from migrator.simulator import acts, api, soap
 from migrator.simulator.agenda import Agenda
 from migrator.simulator.auth.oauth import Tokens, authenticate, check_api_enabled, user_named
 from migrator.simulator.bulk.faults import JobFaults
@@ -30,6 +30,7 @@ COMPRESS_FROM = 1_024  # bytes
 _CACHE = "no-cache,must-revalidate,max-age=0,no-store,private"
 _ASYNC = "/services/async/"
 _DATA = "/services/data/"
+_SOAP = "/services/Soap/"
 
 
 class Org(OrgState):
@@ -170,6 +171,8 @@ def _refusal(request: Request, error: ApiError) -> Response:
     """An error as the API of the request words it."""
     if request.path.startswith(_ASYNC):
         return error_answer(request, error)
+    if request.path.startswith(_SOAP):
+        return soap.refusal(request, error)
     return Response(error.status, Headers({"Content-Type": JSON, **error.headers}), dump(error.body()))
 
 

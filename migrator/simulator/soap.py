@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from migrator.simulator.http import Headers, Request, Response
+from migrator.simulator.http import ApiError, Headers, Request, Response
 from migrator.simulator.xmltree import HEAD, INSTANCE, NotXml, Parsed, escape, local, read
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -101,6 +101,23 @@ def fault(namespace: str, problem: SoapFault, *, prefix: str = "") -> Response:
         "faultstring": problem.text if own else f"{problem.code}: {problem.text}",
     }
     return _enveloped(namespace, xml_of("soapenv:Fault", dict(shown)), status=500)
+
+
+_NAMESPACES = {
+    "u": "urn:partner.soap.sforce.com",
+    "c": "urn:enterprise.soap.sforce.com",
+    "m": "http://soap.sforce.com/2006/04/metadata",
+}
+
+
+def namespace_of(path: str) -> str:
+    """The namespace of a SOAP endpoint: that of the partner API unless the path says another."""
+    return _NAMESPACES.get(path.split("/")[3] if path.count("/") > 2 else "", _NAMESPACES["u"])
+
+
+def refusal(request: Request, error: ApiError) -> Response:
+    """What any API refuses (a limit, a retired version) in SOAP's words."""
+    return fault(namespace_of(request.path), SoapFault(error.code, error.message), prefix="sf:")
 
 
 def _enveloped(namespace: str, inside: str, *, status: int = 200) -> Response:

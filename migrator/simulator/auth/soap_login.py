@@ -11,7 +11,6 @@ from migrator.simulator.orgstate import OrgState
 from migrator.simulator.router import Call, Route
 from migrator.simulator.soap import Operation, SoapFault
 
-_NAMESPACES = {"u": "urn:partner.soap.sforce.com", "c": "urn:enterprise.soap.sforce.com"}
 _INVALID_LOGIN = "Invalid username, password, security token; or user locked out."
 
 
@@ -25,7 +24,7 @@ def routes() -> list[Route]:
 
 
 def _soap(org: OrgState, call: Call) -> Response:
-    namespace = _NAMESPACES.get(call.params["api"], _NAMESPACES["u"])
+    namespace = soap.namespace_of(call.request.path)
     try:
         operation = soap.read_operation(call.request)
         result = _answer(org, call, operation)

@@ -8,12 +8,11 @@ from typing import Any
 from migrator.simulator import soap
 from migrator.simulator.auth.oauth import Tokens
 from migrator.simulator.http import Response
-from migrator.simulator.metadata.custom_objects import CustomObjects
-from migrator.simulator.metadata.deploys import Deployer, Job, Jobs, Message, Options
+from migrator.simulator.metadata.deploying import KINDS, NOT_ALLOWED, deploy_status, name_of, start_deploy
+from migrator.simulator.metadata.deploys import Job, Jobs, Options
 from migrator.simulator.metadata.kinds import Component, Kind, Problem
 from migrator.simulator.metadata.package import NAMESPACE, manifest_of
 from migrator.simulator.metadata.retrieval import retrieve
-from migrator.simulator.metadata.sharing_settings import SharingSettings
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.values import moment
 from migrator.simulator.router import Call, Route
@@ -21,7 +20,6 @@ from migrator.simulator.soap import Operation, SoapFault
 from migrator.simulator.xmltree import INSTANCE, Parsed, read
 
 MAX_NAMES = 10  # components of one call for single components; Metadata API guide
-KINDS: Sequence[Kind] = (SharingSettings(), CustomObjects())
 
 
 def routes() -> list[Route]:
@@ -53,8 +51,7 @@ def _answer(org: OrgState, call: Call, operation: Operation) -> Any:
     if answer is None:
         raise SoapFault("UNKNOWN_EXCEPTION", f"The simulator has no operation {operation.name}")
     if not org.view(user_id).may("ModifyMetadata"):
-        text = "use of the Metadata API requires a user with the ModifyAllData or ModifyMetadata permissions"
-        raise SoapFault("INSUFFICIENT_ACCESS", text)
+        raise SoapFault("INSUFFICIENT_ACCESS", NOT_ALLOWED)
     return answer(org, call, operation, user_id)
 
 
@@ -72,81 +69,21 @@ def _deploy(org: OrgState, _: Call, operation: Operation, user_id: str) -> Any:
         return given is not None and soap.text_of(given, name) in {"true", "1"}
 
     options = Options(flag("checkOnly"), flag("rollbackOnError"), flag("allowMissingFiles"))
-    deployer = Deployer(org, KINDS)
-    job = org.part(Jobs).add("0Af", user_id, lambda job: deployer.deploy(data, job), options)
+    job = start_deploy(org, data, options, user_id)
     return {"done": False, "id": job.id, "state": "Queued"}
 
 
 def _job(org: OrgState, operation: Operation, prefix: str) -> Job:
     wanted = operation.text("asyncProcessId") or operation.text("id")
-    for job in org.part(Jobs).jobs.values():
-        if job.id[:15] == wanted[:15] and job.id.startswith(prefix):
-            return job
-    raise SoapFault("INVALID_CROSS_REFERENCE_KEY", f"invalid cross reference id: {wanted}")
+    found = org.part(Jobs).find(wanted, prefix)
+    if found is None:
+        raise SoapFault("INVALID_CROSS_REFERENCE_KEY", f"invalid cross reference id: {wanted}")
+    return found
 
 
 def _check_deploy(org: OrgState, _: Call, operation: Operation, __: str) -> Any:
-    job = _job(org, operation, "0Af")
-    shown: dict[str, Any] = {"checkOnly": job.options.check_only}
-    if job.ended is not None:
-        shown["completedDate"] = moment(job.ended)
-    shown |= {
-        "createdBy": job.user_id[:15],
-        "createdByName": _name_of(org, job.user_id),
-        "createdDate": moment(job.created),
-    }
-    if operation.text("includeDetails") in {"true", "1"}:
-        shown["details"] = _details(job)
-    shown |= {
-        "done": job.done,
-        "id": job.id,
-        "ignoreWarnings": False,
-        "lastModifiedDate": moment(job.ended or job.started or job.created),
-        "numberComponentErrors": len(job.failures),
-        "numberComponentsDeployed": job.total - len(job.failures),
-        "numberComponentsTotal": job.total,
-        "numberTestErrors": 0,
-        "numberTestsCompleted": 0,
-        "numberTestsTotal": 0,
-        "rollbackOnError": job.options.rollback_on_error,
-        "runTestsEnabled": False,
-    }
-    if job.started is not None:
-        shown["startDate"] = moment(job.started)
-    return shown | {"status": job.status, "success": job.status in {"Succeeded", "SucceededPartial"}}
-
-
-def _details(job: Job) -> dict[str, Any]:
-    run = {"numFailures": 0, "numTestsRun": 0, "totalTime": 0.0}
-    if not job.done:
-        return {"runTestResult": run}
-    good = [_message(each, job) for each in job.messages if not each.failed]
-    return {
-        "componentFailures": [_message(each, job) for each in job.failures],
-        "componentSuccesses": good,
-        "runTestResult": run,
-    }
-
-
-def _message(message: Message, job: Job) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "changed": message.changed,
-        "componentType": message.type,
-        "created": message.created,
-        "createdDate": moment(job.ended or job.created),
-        "deleted": False,
-        "fileName": message.file,
-        "fullName": message.full_name,
-    }
-    if message.problem:
-        shown |= {"problem": message.problem, "problemType": "Warning" if message.warning else "Error"}
-    return shown | {"success": not message.failed}
-
-
-def _name_of(org: OrgState, user_id: str) -> str:
-    table = org.store.table("User")
-    user = table.get(table.seq_of(user_id))
-    return f"{user.get('FirstName', '')} {user.get('LastName', '')}".strip()
+    details = operation.text("includeDetails") in {"true", "1"}
+    return deploy_status(org, _job(org, operation, "0Af"), details=details)
 
 
 # --- retrievals ----------------------------------------------------------------------------------------------------
@@ -186,7 +123,7 @@ def _check_retrieve(org: OrgState, _: Call, operation: Operation, __: str) -> An
 
 
 def _properties(org: OrgState, user_id: str, moment_: float, listed: tuple[str, str, str]) -> dict[str, Any]:
-    (path, type_, full_name), name, stamp = listed, _name_of(org, user_id), moment(moment_)
+    (path, type_, full_name), name, stamp = listed, name_of(org, user_id), moment(moment_)
     return {
         "createdById": user_id,
         "createdByName": name,

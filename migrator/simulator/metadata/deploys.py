@@ -86,6 +86,11 @@ class Jobs:
         self.jobs[job.id] = job
         return job
 
+    def find(self, job_id: str, prefix: str) -> Job | None:
+        """The job of this id, of 15 or 18 characters."""
+        named = (each for each in self.jobs.values() if each.id[:15] == job_id[:15])
+        return next((each for each in named if each.id.startswith(prefix)), None)
+
     def advance(self, now: float) -> bool:
         """Do what is due, in the order it was asked for, one at a time."""
         for job in list(self.jobs.values()):

@@ -144,7 +144,11 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def test_sharing_is_deferred_by_a_deployment(playground: Playground, sf: Sf, project: Path) -> None:
+@pytest.mark.parametrize("over", ["SOAP", "REST"])
+def test_sharing_is_deferred_by_a_deployment(
+    playground: Playground, sf: Sf, project: Path, over: str
+) -> None:
+    sf(f"config set org-metadata-rest-deploy={str(over == 'REST').lower()}")
     settings = project / "settings" / "Sharing.settings-meta.xml"
     settings.write_text(SHARING.format("true", "true"))
     done = sf("project deploy start -o sim -d force-app")
