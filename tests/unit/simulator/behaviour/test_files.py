@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from migrator.simulator import Org
+from migrator.clock import VirtualClock
+from migrator.simulator import Org, OrgSettings, load_schema
 from migrator.simulator.http import Headers, Request, Response
 from migrator.simulator.records.truth import Change
 from tests.unit.simulator.apis import APIS, Sender
@@ -219,6 +220,21 @@ def test_bad_parts_are_refused(send: Sender, files: Mapping[str, bytes], body: b
         path = "/services/data/v60.0/sobjects/Document"
         done = send.org.handle(Request("POST", path, {}, headers, body))
     assert (done.status, done.json()[0]["errorCode"]) == (400, "INVALID_MULTIPART_REQUEST")
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_files_need_room(clock: VirtualClock, api: str) -> None:
+    org = Org(load_schema(), OrgSettings(file_storage_mb=1), clock)
+    send = Sender(org, api)
+    half = text(bytes(98_000)) if api.startswith("bulk") else text(bytes(600_000))
+    made = [
+        send("insert", "ContentVersion", {"PathOnClient": "a", "VersionData": half})[0].code
+        for _ in range(11 if api.startswith("bulk") else 2)
+    ]
+    assert made == [""] * (len(made) - 1) + ["STORAGE_LIMIT_EXCEEDED"]
+    limits = Sender(org, "rest").ask("GET", "/limits").json()
+    assert limits["FileStorageMB"] == {"Max": 1, "Remaining": 0}
+    assert send("insert", "Account", {"Name": "a"})[0].id
 
 
 def test_bytes_have_no_place_in_bulk_queries_and_filters(send: Sender) -> None:
