@@ -45,11 +45,11 @@ class Package:
     files: Mapping[str, bytes]
 
 
-def unpack(data: bytes) -> Package:
-    """The package in a zip: `package.xml` at its root or in its one folder."""
+def unpack(data: bytes, most: int = MAX_UNPACKED) -> Package:
+    """The package in a zip: `package.xml` at its root or in its one folder. No more than `most` bytes are unpacked."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            found = _entries(archive)
+            found = _entries(archive, most)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as fault:
         raise PackageInvalid("The zip file can't be read") from fault
     root = min((path for path in found if PurePosixPath(path).name == MANIFEST), key=len, default=None)
@@ -64,13 +64,13 @@ def unpack(data: bytes) -> Package:
     return Package(manifest, files)
 
 
-def _entries(archive: zipfile.ZipFile) -> dict[str, bytes]:
+def _entries(archive: zipfile.ZipFile, most: int) -> dict[str, bytes]:
     listed = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(listed) > MAX_FILES:
         raise PackageInvalid(f"Maximum number of files in request exceeded: {MAX_FILES}")
     if len({entry.filename for entry in listed}) != len(listed):
         raise PackageInvalid("The zip file has two entries of one name")
-    left = MAX_UNPACKED
+    left = most
     found: dict[str, bytes] = {}
     for entry in listed:
         path = PurePosixPath(entry.filename)
@@ -80,7 +80,7 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, bytes]:
             content = stream.read(left + 1)
         left -= len(content)
         if left < 0:
-            raise PackageInvalid(f"Maximum size of the unpacked files exceeded: {MAX_UNPACKED} bytes")
+            raise PackageInvalid(f"Maximum size of the unpacked files exceeded: {most} bytes")
         found[entry.filename] = content
     return found
 
