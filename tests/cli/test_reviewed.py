@@ -72,9 +72,8 @@ def kinds(world: World) -> list[str]:
 def test_a_locked_plan_runs_only_as_it_was_locked(world: World, plan: Path) -> None:
     ok(world.call("plan", plan, "--lock"))
     lock = json.loads((world.folder / "plan.lock").read_text())
-    assert set(lock["steps"]) == {"extract.Account", "load.Account", "extract.Contact", "load.Contact"} | {
-        one for one in lock["steps"] if one.startswith("verify")
-    }
+    moving = {"before.Account", "extract.Account", "load.Account", "extract.Contact", "load.Contact"}
+    assert {one for one in lock["steps"] if not one.startswith("verify")} == moving
     assert "Gold" not in (world.folder / "plan.lock").read_text(), "hashes only"
     world.plan("# looked at by Kim\n" + PLAN.replace("name: people", "name: people\ndescription: as agreed"))
     before = len(world.target.written)

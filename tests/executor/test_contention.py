@@ -59,7 +59,7 @@ def load(lab: Lab, locks: str) -> tuple[float, int]:
 
 
 def test_rows_in_no_order_meet_locks_and_get_there(lab: Lab) -> None:
-    seconds, refused = load(lab, "max_in_flight: 15")
+    seconds, refused = load(lab, "weights: {AccountId: 0}, max_in_flight: 15")
     assert refused > 0
     assert seconds > CONTACTS * 0.03  # no faster than one job at a time
 

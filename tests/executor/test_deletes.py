@@ -66,12 +66,7 @@ def test_what_is_gone_already_is_deleted_too(lab: Lab) -> None:
     lab.begin(PLAN % ("delete", "delete"))
     lab.target.plant(JobFault(JobFaultKind.ABORT, sobject="Child__c", times=1))
     first = (lab.folder.parent / "data" / "Parent__c.csv").read_text(encoding="utf-8").split()[1]
-    org = lab.ends().target
-    job = org.create_ingest("Parent__c", "delete")
-    by_hand = lab.folder.parent / "one.csv"
-    by_hand.write_text(f"Id\n{first}\n", encoding="utf-8")
-    org.upload(job.id, by_hand)
-    org.close_upload(job.id)
+    lab.ends().target.delete_record("Parent__c", first)
     lab.target.faults.append(
         Fault(kind=FaultKind.DROP_AFTER_EFFECT, method="PATCH", path=r".*/jobs/ingest/[^/]+$")
     )
