@@ -52,6 +52,13 @@ class PrepareAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckOutcomes:
+    """See whether any target id stands in the outcomes of two rows of a step that has sent all it has."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
 class CompareTarget:
     """Compare what was read back with what was sent."""
 
@@ -177,7 +184,7 @@ class BeginGate:
 
 
 GateAction = ReadGate | OpenGate | CloseGate
-StepAction = FreezeFile | PairRecords | PrepareStep | CutAgain | PrepareAgain | CompareTarget
+StepAction = FreezeFile | PairRecords | PrepareStep | CutAgain | PrepareAgain | CheckOutcomes | CompareTarget
 AttemptAction = (
     CreateJob
     | Upload
@@ -237,6 +244,13 @@ class RecordsPaired:
     """The id map of a reference object is in the run folder."""
 
     matched: Matched
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomesChecked:
+    """How many target ids stand in the outcomes of several rows of the step."""
+
+    repeated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +320,7 @@ Reply = (
     | FileFrozen
     | StepPrepared
     | RecordsPaired
+    | OutcomesChecked
     | TargetCompared
     | AttemptSettled
     | GateFound

@@ -62,11 +62,14 @@ def added(tallies: Mapping[Outcome, int], more: Mapping[Outcome, int]) -> dict[O
     return {one: count for one, count in sums.items() if count}
 
 
-def finished(change: Change, step: str, now: float) -> Change:
-    """With the step DONE when nothing of it is left to send; a sum that does not add up stops the run instead."""
+def finished(change: Change, step: str, now: float, *, checked: bool = False) -> Change:
+    """With the step DONE when nothing of it is left to send; a sum that does not add up stops the run instead.
+
+    Within a slice no two rows share a record; of several slices it has to be `checked`, which a step waits for.
+    """
     run = change.run
     row = run.steps[step]
-    if row.total is None or row.waiting or run.queue.get(step) or run.live_of(step):
+    if not run.ended(step) or (run.slices_answered(step) > 1 and not checked):
         return change
     if sum(row.tallies.values()) != row.total:
         return change.stopped(unbalanced(row))
@@ -93,6 +96,16 @@ def held(change: Change, step: str) -> Change:
         row = replace(row, notes=(*row.notes, f"stopped: {trip.what.partition(': ')[2]}"))
         change = change.step(row, "budget-exceeded", code=trip.code)
     return change
+
+
+def repeated_ids(step: str, repeated: int) -> Stop:
+    """Why a run stops in which the org said of two rows that they became one record: what it says cannot be believed."""
+    return Stop(
+        "target-ids-repeat",
+        f"{step}: {repeated} record ids stand in the results of several rows",
+        "look these records up in the target and find out what became of the rows; `migrator report` lists them with their ids",
+        ExitCode.REFUSED,
+    )
 
 
 def unbalanced(row: StepRow) -> Stop:

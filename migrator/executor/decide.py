@@ -15,6 +15,7 @@ from migrator.executor.actions import (
     BeginGate,
     BeginQuery,
     BeginSlice,
+    CheckOutcomes,
     CloseUpload,
     CompareTarget,
     ConfirmClose,
@@ -40,7 +41,16 @@ from migrator.model.run import Attempt, AttemptKind, AttemptState, StepPhase, St
 from migrator.model.schedule import ExtractStep, GateStep, LinkStep, LoadStep, MatchStep, Step, VerifyStep
 
 #: actions that run on the data plane, whose memory is bounded by doing few at once
-DATA_ACTIONS = (FreezeFile, PairRecords, PrepareStep, CutAgain, PrepareAgain, CompareTarget, Harvest)
+DATA_ACTIONS = (
+    FreezeFile,
+    PairRecords,
+    PrepareStep,
+    CutAgain,
+    PrepareAgain,
+    CheckOutcomes,
+    CompareTarget,
+    Harvest,
+)
 #: states in which the org has not been told to do anything yet
 _NOT_SENT = frozenset({AttemptState.PLANNED, AttemptState.CREATED, AttemptState.UPLOADED})
 _GO_ON = "then `migrator resume --accept-failures` sends the rest"
@@ -143,7 +153,10 @@ def _next_page(run: Run, attempt: Attempt) -> FetchPage:
 
 
 def _ready(run: Run, step: Step) -> bool:
-    if run.steps[step.id].phase is StepPhase.DONE or (run.trips and run.held(step.id)):
+    if run.steps[step.id].phase is StepPhase.DONE:
+        return False
+    # a held step sends nothing more; one that has sent everything is only looked at
+    if run.trips and run.held(step.id) and not run.ended(step.id):
         return False
     # a stopped run puts its gates back, so a run that goes on passes them all again first
     if not isinstance(step, GateStep | VerifyStep) and not all_passed(run):
@@ -183,6 +196,9 @@ def _sending_actions(run: Run, row: StepRow) -> Iterator[Action]:
     queue = run.queue.get(row.step, ())
     if not queue and not live and (row.waiting or row.counts.get(ANEW)):
         yield PrepareAgain(row.step) if row.counts.get(ANEW) else CutAgain(row.step)
+        return
+    if run.ended(row.step):
+        yield CheckOutcomes(row.step)
         return
     canary = canary_under_way(row, run.settled.get(row.step, ())) if row.counts else None
     if canary is not None:

@@ -10,6 +10,7 @@ from migrator.executor.actions import (
     BeginGate,
     BeginQuery,
     BeginSlice,
+    CheckOutcomes,
     CloseGate,
     CloseUpload,
     CompareTarget,
@@ -47,7 +48,15 @@ def intend(run: Run, action: Action, now: float) -> Change:
             return _moved(change, action.attempt, AttemptState.SENDING, "send-intended")
         case CloseGate():
             return _moved(change, action.attempt, AttemptState.SHUTTING, "gate-closing")
-        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | PrepareAgain() | CompareTarget():
+        case (
+            FreezeFile()
+            | PairRecords()
+            | PrepareStep()
+            | CutAgain()
+            | PrepareAgain()
+            | CheckOutcomes()
+            | CompareTarget()
+        ):
             row = run.steps[action.step]
             if row.started is None:
                 return change.step(replace(row, phase=StepPhase.OPEN, started=now), "step-begun")

@@ -10,6 +10,7 @@ from enum import StrEnum
 from migrator.errors import ExitCode
 from migrator.executor.actions import (
     AttemptAction,
+    CheckOutcomes,
     CompareTarget,
     CutAgain,
     FreezeFile,
@@ -163,6 +164,15 @@ class Run:
         """The step's attempts that are on their way."""
         return tuple(attempt for attempt in self.live.values() if attempt.step == step)
 
+    def ended(self, step: str) -> bool:
+        """Whether nothing of a step that sends rows is left to send."""
+        row = self.steps[step]
+        return row.total is not None and not (row.waiting or self.queue.get(step) or self.live_of(step))
+
+    def slices_answered(self, step: str) -> int:
+        """How many slices of the step have outcomes."""
+        return sum(one.outcomes is not None for one in self.settled.get(step, ()))
+
     def outcome_files(self, step: str) -> tuple[FileRef, ...]:
         """The files that hold the outcomes of the step's rows so far: what its preparation decided, then its attempts."""
         made = tuple(one for one in self.steps[step].files if one.path.startswith("outcomes/"))
@@ -179,7 +189,15 @@ class Run:
 def key_of(action: StepAction | AttemptAction) -> Key:
     """What the action is busy with."""
     match action:
-        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | PrepareAgain() | CompareTarget():
+        case (
+            FreezeFile()
+            | PairRecords()
+            | PrepareStep()
+            | CutAgain()
+            | PrepareAgain()
+            | CheckOutcomes()
+            | CompareTarget()
+        ):
             return action.step
         case _:
             return action.attempt

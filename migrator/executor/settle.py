@@ -13,6 +13,7 @@ from migrator.executor.actions import (
     AbandonUpload,
     AttemptAction,
     AttemptSettled,
+    CheckOutcomes,
     CloseUpload,
     CompareTarget,
     ConfirmClose,
@@ -27,6 +28,7 @@ from migrator.executor.actions import (
     GaveUp,
     Harvest,
     JobTold,
+    OutcomesChecked,
     PageStored,
     PairRecords,
     Poll,
@@ -44,7 +46,7 @@ from migrator.executor.actions import (
     UploadTaken,
 )
 from migrator.executor.budget import CANARY
-from migrator.executor.change import Change, added, finished, held
+from migrator.executor.change import Change, added, finished, held, repeated_ids
 from migrator.executor.gates import settle_gate
 from migrator.executor.jobs import ANEW
 from migrator.executor.lost import lost
@@ -66,7 +68,15 @@ def settle(
         stop = Stop(reply.code, reply.what, reply.hint, reply.exit_code)
         return Change(run).free(key_of(action)).stopped(stop)
     match action:
-        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | PrepareAgain() | CompareTarget():
+        case (
+            FreezeFile()
+            | PairRecords()
+            | PrepareStep()
+            | CutAgain()
+            | PrepareAgain()
+            | CheckOutcomes()
+            | CompareTarget()
+        ):
             return held(_settle_step(run, action, reply, now), action.step)
         case _:
             step = run.live[action.attempt].step
@@ -127,6 +137,10 @@ def _settle_step(run: Run, action: StepAction, reply: Reply, now: float) -> Chan
             return finished(change.step(done), action.step, now)
         case StepPrepared():
             return _prepared(change, action, reply, now)
+        case OutcomesChecked():
+            if reply.repeated:
+                return change.stopped(repeated_ids(action.step, reply.repeated))
+            return finished(change, action.step, now, checked=True)
         case TargetCompared():
             step = run.schedule.step(action.step)
             counts = _compared(reply.comparison, counted=isinstance(step, VerifyStep) and step.counts)

@@ -16,6 +16,7 @@ from migrator.executor.actions import (
     AbandonUpload,
     AttemptAction,
     AttemptSettled,
+    CheckOutcomes,
     CloseGate,
     CloseUpload,
     CompareTarget,
@@ -30,6 +31,7 @@ from migrator.executor.actions import (
     Harvest,
     JobTold,
     OpenGate,
+    OutcomesChecked,
     PageStored,
     PairRecords,
     Poll,
@@ -105,7 +107,15 @@ def perform(tools: Tools, run: Run, action: StepAction | AttemptAction) -> Reply
 
 def _perform(tools: Tools, run: Run, action: StepAction | AttemptAction) -> Reply:
     match action:
-        case FreezeFile() | PairRecords() | PrepareStep() | CutAgain() | PrepareAgain() | CompareTarget():
+        case (
+            FreezeFile()
+            | PairRecords()
+            | PrepareStep()
+            | CutAgain()
+            | PrepareAgain()
+            | CheckOutcomes()
+            | CompareTarget()
+        ):
             return _perform_step(tools, run, action)
         case _:
             return _perform_attempt(tools, run, action, run.live[action.attempt])
@@ -131,6 +141,8 @@ def _perform_step(tools: Tools, run: Run, action: StepAction) -> Reply:
             return StepPrepared(
                 engine.prepare_again(jobs.anew(run, step, _quarantined(engine, run, step.id)))
             )
+        case CheckOutcomes(), LoadStep() | LinkStep():
+            return OutcomesChecked(engine.repeated_ids(run.outcome_files(step.id)))
         case CompareTarget(), VerifyStep():
             return TargetCompared(engine.compare(jobs.compare(run, step)))
         case _:

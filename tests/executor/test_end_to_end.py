@@ -1,14 +1,19 @@
 """A small migration through everything that is real: two simulated orgs, client, planner, data plane, ledger, executor."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 
 from migrator.errors import ExitCode
 from migrator.executor import Goal
 from migrator.model.run import Outcome, RunStatus
-from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
+from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind, wsgi_app
+from migrator.simulator import Org as SimulatedOrg
 from migrator.state import read_ledger
+from tests.executor import orgs
 from tests.executor.orgs import Lab, make_lab
 
 SCHEMA = """
@@ -180,3 +185,59 @@ def test_a_run_goes_on_around_quarantined_rows(lab: Lab) -> None:
     assert sum(tallies.values()) == CONTACTS
     assert 0 < tallies[Outcome.QUARANTINED] < CONTACTS
     assert len(lab.target.truth.created("Contact")) == CONTACTS
+
+
+def test_quarantined_rows_are_never_cut_again(lab: Lab) -> None:
+    """Rows that waited in one round and whose fate is unknown since the next stay where they are when others are cut once more."""
+    lab.begin(PLAN.partition("  - object: Left__c")[0], max_slice_rows=250)
+    # round 1: every row meets a lock and waits; round 2: some rows of both large jobs do again, and the results of one cannot be had
+    lab.target.plant(JobFault(JobFaultKind.LOCK, sobject="Contact", times=5))
+    lab.target.plant(JobFault(JobFaultKind.LOCK, sobject="Contact", times=2, after_rows=200))
+    lab.target.faults.append(
+        Fault(
+            kind=FaultKind.STATUS, method="GET", path=r".*/successfulResults.*", nth=4, code=404, body=b"[]"
+        )
+    )
+    held = lab.drive()
+    assert held.stop is not None
+    assert held.stop.code == "rows-quarantined"
+    ended = lab.drive(accepted_by="somebody")
+    assert ended.stop is None, ended.stop
+    rounds = {one.round for one in read_ledger(lab.folder).slices if one.step == "load.Contact"}
+    assert rounds == {1, 2, 3}
+    tallies = next(one.tallies for one in ended.summary.steps if one.step == "load.Contact")
+    assert sum(tallies.values()) == CONTACTS
+    created = lab.target.truth.created("Contact")
+    assert tallies[Outcome.CREATED] < len(created) <= CONTACTS
+
+
+def test_one_record_for_two_rows_stops_the_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each job's results are sound by themselves; that a record stands in two of them shows when all of the step is there."""
+    told: list[bytes] = []
+
+    def lying(org: SimulatedOrg) -> WSGIApplication:
+        app = wsgi_app(org)
+
+        def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            environ.pop("HTTP_ACCEPT_ENCODING", None)
+            body = b"".join(app(environ, start_response))
+            contacts = re.findall(rb'^"(003\w{15})"', body, re.MULTILINE)
+            if contacts and "successfulResults" in environ["PATH_INFO"]:
+                body = body.replace(contacts[-1], told[0]) if told else body
+                told.append(contacts[0])
+            return [body]
+
+        return answer
+
+    monkeypatch.setattr(orgs, "wsgi_app", lying)
+    # rows of one job that are one record would be noticed in its results
+    lab.begin(PLAN.partition("  - object: Left__c")[0], max_slice_rows=250)
+    result = lab.drive()
+    assert len(told) > 1
+    assert result.stop is not None
+    assert result.stop.code == "target-ids-repeat"
+    assert result.exit_code is ExitCode.REFUSED
+    # and it stays so: nothing goes on upon such ground
+    again = lab.drive()
+    assert again.stop is not None
+    assert again.stop.code == "target-ids-repeat"

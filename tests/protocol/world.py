@@ -14,12 +14,14 @@ from migrator.executor.actions import (
     AbandonUpload,
     AttemptAction,
     AttemptSettled,
+    CheckOutcomes,
     CloseUpload,
     ConfirmClose,
     CreateJob,
     CutAgain,
     Harvest,
     JobTold,
+    OutcomesChecked,
     Poll,
     Reply,
     RequestLost,
@@ -89,6 +91,8 @@ class World:
         match action:
             case CutAgain():
                 return self._cut_again(run, action.step)
+            case CheckOutcomes():
+                return OutcomesChecked(0)
             case CreateJob():
                 return self._disturbed(self._create, late=False)
             case Upload():
