@@ -3,7 +3,7 @@
     python benchmarks/simulator_ingest.py [rows]
 
 Prints rows per CPU second and bytes per record for accounts with ten columns, contacts that refer to them by id, and
-contacts that refer to them by external id; then updates, upserts that change, and a full read.
+contacts that refer to them by external id; then updates, upserts that change, details with rules and summaries, and a full read.
 """
 
 import gc
@@ -33,6 +33,41 @@ def schema() -> dict[str, object]:
         "objects": {
             "Account": {"fields": {"Legacy_Id__c": key}},
             "Contact": {"fields": {"Legacy_Id__c": key}},
+            "Bill__c": {
+                "fields": {
+                    "Account__c": {"type": "lookup", "to": "Account"},
+                    "Lines__c": {"type": "summary", "of": "Line__c.Bill__c", "operation": "count"},
+                    "Total__c": {
+                        "type": "summary",
+                        "of": "Line__c.Bill__c",
+                        "operation": "sum",
+                        "field": "Amount__c",
+                    },
+                }
+            },
+            "Line__c": {
+                "validation_rules": [
+                    {"name": "Positive", "formula": "Amount__c < 0", "message": "Not below zero."},
+                    {
+                        "name": "Code",
+                        "formula": 'AND(NOT(ISBLANK(Code__c)), NOT(REGEX(Code__c, "[A-Z]+-[0-9]+")))',
+                        "message": "A code has letters and a number.",
+                        "field": "Code__c",
+                    },
+                    {
+                        "name": "Closed",
+                        "formula": 'ISCHANGED(Amount__c) && ISPICKVAL(Stage__c, "Closed")',
+                        "message": "Closed lines stay.",
+                    },
+                ],
+                "duplicate_rules": [{"name": "Codes", "fields": ["Code__c"]}],
+                "fields": {
+                    "Bill__c": {"type": "master_detail", "to": "Bill__c"},
+                    "Amount__c": {"type": "currency", "precision": 12, "scale": 2},
+                    "Stage__c": {"type": "picklist", "values": ["Open", "Closed"], "restricted": True},
+                    "Code__c": {"type": "text", "length": 20},
+                },
+            },
         }
     }
 
@@ -86,6 +121,29 @@ def measure(name: str, org: Org, compiled: Compiled, rows: int, make: Callable[[
     print(f"{name:34} {rows / spent:>10,.0f} rows/CPU s {grown / rows:>7.0f} bytes/record  {failed} failed")
 
 
+def ruled(org: Org, rows: int) -> None:
+    """Details with three validation rules, a duplicate rule and two summaries of their masters, five each."""
+    bills, lines = org.schema.sobject("Bill__c"), org.schema.sobject("Line__c")
+    if bills is None or lines is None:
+        raise AssertionError("the objects of the benchmark are missing")
+    compiled = org.dml.compile(bills, ["Name"], Operation.INSERT)
+    measure("insert Bill__c, 1 column", org, compiled, rows // 5 + 1, lambda n: [f"Bill {n}"])
+    masters = org.store.table("Bill__c").ids_of(range(1, rows // 5 + 2))
+    compiled = org.dml.compile(lines, ["Bill__c", "Amount__c", "Stage__c", "Code__c"], Operation.INSERT)
+    measure(
+        "insert Line__c, rules, summaries",
+        org,
+        compiled,
+        rows,
+        lambda n: [masters[n // 5], str(n % 1000), "Open", f"C-{n}"],
+    )
+    there = org.store.table("Line__c").ids_of(range(1, rows + 1))
+    compiled = org.dml.compile(lines, ["Id", "Amount__c"], Operation.UPDATE)
+    measure(
+        "update Line__c, rules, summaries", org, compiled, rows, lambda n: [there[n], str((n + 1) % 1000)]
+    )
+
+
 def main(rows: int) -> None:
     org = Org(load_schema(schema()), clock=VirtualClock())
     accounts, contacts = org.schema.sobject("Account"), org.schema.sobject("Contact")
@@ -118,6 +176,7 @@ def main(rows: int) -> None:
     )
     link = dml.compile(accounts, ["Id", "ParentId"], Operation.UPDATE)
     measure("update Account, one reference", org, link, rows, lambda n: [ids[n], ids[n // 7] if n else ""])
+    ruled(org, rows)
     start = time.process_time()
     seen = sum(len(block.seqs) for block in parents.scan_columns(["Id", *ACCOUNT]))
     print(f"{'read Account, 11 columns':34} {seen / (time.process_time() - start):>10,.0f} rows/CPU s")
