@@ -102,6 +102,7 @@ class _Furnisher:
         own = dict.fromkeys((CURRENCY_FIELD, f"Default{CURRENCY_FIELD}"), self._currency)
         given = dates | users | (own if self._currency else {}) | values
         cells = {name: cell for name, cell in given.items() if described.field(name) is not None}
+        cells["SystemModstamp"] = self._stamp  # every record has it, whether or not it is shown
         table = org.store.table(sobject)
         seq = table.insert(cells)
         if record_id:

@@ -13,7 +13,10 @@ _UNKNOWN = "<unknown>"
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Fields of an sObject of which no two records may have the same values; null is no value."""
+    """Fields of an sObject of which no two records may have the same values; null is no value.
+
+    First comes the field by which few records are found.
+    """
 
     sobject: str
     fields: tuple[str, ...]
@@ -36,10 +39,10 @@ def assigned_twice(values: Sequence[str], _: str) -> RowError:
 UNIQUE = (
     Together("PermissionSetAssignment", ("AssigneeId", "PermissionSetId"), assigned_twice),
     Together("ObjectPermissions", ("ParentId", "SobjectType")),
-    Together("FieldPermissions", ("ParentId", "Field")),
+    Together("FieldPermissions", ("Field", "ParentId")),
     Together("SetupEntityAccess", ("ParentId", "SetupEntityId")),
-    Together("GroupMember", ("GroupId", "UserOrGroupId")),
-    Together("AccountContactRelation", ("AccountId", "ContactId")),
+    Together("GroupMember", ("UserOrGroupId", "GroupId")),
+    Together("AccountContactRelation", ("ContactId", "AccountId")),
     Together("CampaignMemberStatus", ("CampaignId", "Label")),
     Together("ContentDocumentLink", ("ContentDocumentId", "LinkedEntityId")),
     Together("AccountTeamMember", ("AccountId", "UserId")),

@@ -207,6 +207,26 @@ def test_user_permissions(org: Org, loader: Caller, trusted: Caller) -> None:
     assert trusted("POST", "/sobjects/PermissionSet", {"Name": "x", "Label": "x"}).status == 400
 
 
+def test_a_profile_and_its_permission_set_say_the_same(call: Caller, loader: Caller) -> None:
+    soql = "SELECT Id, ProfileId, PermissionsApiEnabled FROM PermissionSet WHERE Profile.Name = 'Loader'"
+    (own,) = query(call, soql)["records"]
+    assert own["PermissionsApiEnabled"] is True
+    refused = call("PATCH", f"/sobjects/PermissionSet/{own['Id']}", {"PermissionsApiEnabled": False})
+    assert code(refused.json())[0] == "INSUFFICIENT_ACCESS_OR_READONLY"
+    path = f"/sobjects/Profile/{own['ProfileId']}"
+    assert call("PATCH", path, {"PermissionsApiEnabled": False}).status == 204
+    assert query(call, soql)["records"][0]["PermissionsApiEnabled"] is False
+    assert loader("GET", "/sobjects").status == 403
+
+
+def test_frozen_users_are_out_until_they_thaw(call: Caller, loader: Caller) -> None:
+    (login,) = query(call, "SELECT Id FROM UserLogin WHERE User.Username = 'loader@example.com'")["records"]
+    path = f"/sobjects/UserLogin/{login['Id']}"
+    for frozen, status in ((True, 401), (False, 200)):
+        assert call("PATCH", path, {"IsFrozen": frozen}).status == 204
+        assert loader("GET", "/sobjects").status == status
+
+
 def test_jobs_belong_to_who_made_them(call: Caller, loader: Caller, trusted: Caller) -> None:
     job = loader("POST", "/jobs/ingest", {"object": "Account", "operation": "insert"}).json()
     other = trusted("PATCH", f"/jobs/ingest/{job['id']}", {"state": "Aborted"})
