@@ -123,8 +123,14 @@ class _Matcher:
     def _learn(self, saved: Saved) -> None:
         if self._index is None:
             return  # nobody has asked yet
-        columns = [saved.now(name) for name in self._names]
-        self._index.add_cells(_keys(columns, self.rule.fields), saved.seqs)
+        keys = _keys([saved.now(name) for name in self._names], self.rule.fields)
+        if saved.change is Change.CREATED:
+            self._index.add_cells(keys, saved.seqs)
+            return
+        for key, seq in zip(keys, saved.seqs, strict=True):
+            held = self._index.entries.get(key)
+            if held != seq and not (isinstance(held, list) and seq in held):
+                self._index.add(key, seq)
 
 
 class _Rule:

@@ -156,6 +156,9 @@ def test_only_changes_of_what_is_matched_are_looked_at(org: Org) -> None:
     said = send("insert", "Account", {"Name": "a"}, {"Name": "a"})
     assert send("update", "Account", {"Id": said[0].id, "Phone": "1", "Name": "a"})[0].code == ""
     assert send("update", "Account", {"Id": said[0].id, "Name": "A"}) == [BLOCKED]
+    for name in ("b", "a", "b", "a"):
+        assert send("update", "Account", {"Id": said[0].id, "Name": f"x{name}"})[0].code == ""
+    assert send("update", "Account", {"Id": said[1].id, "Name": "XA"}) == [BLOCKED]
     said = send("insert", "Contact", {"LastName": "a", "Email": "a@example.com"}, {"LastName": "b"})
     assert (
         send("update", "Contact", {"Id": said[1].id, "Email": "a@example.com"})[0].code == ""
