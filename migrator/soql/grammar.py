@@ -108,7 +108,7 @@ DATE.4: /\d{4}-\d\d-\d\d(?![\dT])/
 NUMBER.3: /[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])/
 DATE_RANGE.3: /(?:(?:YESTERDAY|TODAY|TOMORROW|(?:LAST|THIS|NEXT)_(?:WEEK|MONTH|QUARTER|YEAR|FISCAL_QUARTER|FISCAL_YEAR)|(?:LAST|NEXT)_90_DAYS)\b|(?:LAST_N|NEXT_N|N)_(?:DAYS|WEEKS|MONTHS|QUARTERS|YEARS|FISCAL_QUARTERS|FISCAL_YEARS)(?:_AGO)?\s*:\s*\d+\b)/i
 CURRENCY: /[A-Za-z]{3}\d+(?:\.\d+)?\b/
-NAME: /[A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*/
+NAME: /(?!(?i:FROM|SELECT)\b)[A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*/
 
 %ignore /[ \t\r\n\f]+/
 """

@@ -53,6 +53,8 @@ def test_rendering_a_query_and_parsing_it_again_changes_nothing(text: str) -> No
 REFUSED = [
     ("", "unexpected token: '<EOF>'", 1, 1),
     ("SELECT", "unexpected token: '<EOF>'", 1, 7),
+    ("SELECT FROM Account", "unexpected token: 'FROM'", 1, 8),
+    ("select Id, from Account", "unexpected token: 'from'", 1, 12),
     ("SELECT Id FORM Account", "unexpected token: 'Account'", 1, 16),
     ("SELECT Id FROM Account WHERE a = 1 AND b = 2 OR c = 3", "unexpected token: 'OR'", 1, 46),
     ("SELECT Id FROM Account WHERE Name = foo", "unexpected token: 'foo'", 1, 37),
