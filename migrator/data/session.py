@@ -23,6 +23,8 @@ _LINE_BYTES = 2_097_152
 _BUFFER_BYTES = 2 * _LINE_BYTES
 #: a header row is at most 32,000 characters (Bulk API 2.0, "Prepare CSV Files")
 _HEADER_BYTES = 1 << 20
+#: and nearly always much shorter
+_MOST_HEADERS = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +199,15 @@ def read_parquet(paths: Sequence[Path]) -> str:
 
 def csv_header(path: Path, *, delimiter: str = ",") -> tuple[str, ...]:
     """The column names of a UTF-8 CSV file; none when the file is empty."""
-    with path.open("r", encoding="utf-8-sig", errors="replace", newline="") as file:
-        start = file.read(_HEADER_BYTES)
-    record = next(csv.reader(_physical_lines(start), delimiter=delimiter), [])
+    record: list[str] = []
+    for size in (_MOST_HEADERS, _HEADER_BYTES):
+        with path.open("r", encoding="utf-8-sig", errors="replace", newline="") as file:
+            start = file.read(size)
+        lines = _physical_lines(start)
+        record = next(csv.reader(lines, delimiter=delimiter), [])
+        # a line is left, so the header did not end where the text was cut
+        if len(start) < size or next(lines, None) is not None:
+            break
     return tuple(record)
 
 

@@ -1,5 +1,6 @@
 """What DuckDB 2.0 does that nobody would expect; each test shows the trap or that we are not in it."""
 
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from migrator.data import PageBroken
 from migrator.data.jobs import Pages
-from migrator.data.session import read_csv
+from migrator.data.session import csv_header, read_csv
 from migrator.errors import ExitCode, MigratorError
 from migrator.model.run import FileRef
 from tests.unit.data.bench import Bench, record_id
@@ -143,3 +144,12 @@ def test_nothing_half_made_is_left(bench: Bench) -> None:
 def test_a_closed_engine_opens_again(bench: Bench) -> None:
     bench.engine.close()
     assert bench.load(bench.pages(("Id", "V"), [["1", "x"]]), ("V",)).total == 1
+
+
+def test_a_header_may_be_long_and_hold_line_ends(tmp_path: Path) -> None:
+    names = ["a\nb", *(f"column_{n}" for n in range(3000)), "last\n"]
+    path = tmp_path / "long.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerow(names)
+        file.write("x" * 100)
+    assert csv_header(path) == tuple(names)
