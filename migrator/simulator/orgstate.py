@@ -55,6 +55,7 @@ class OrgState:
         self.unfinished: list[
             Callable[[], bool]
         ] = []  # whether there is work that a client may be waiting for
+        self.adapting: list[Callable[[SObject], SObject]] = []  # what becomes of an sObject that is added
         self._parts: dict[object, object] = {}
         self._sequences: dict[str, int] = {}
 
@@ -96,6 +97,8 @@ class OrgState:
     def change(self, sobject: SObject) -> None:
         """Let an sObject be so from now on, or add it."""
         held = self.schema
+        for adapt in self.adapting if held.sobject(sobject.name) is None else ():
+            sobject = adapt(sobject)
         others = [each for each in held.sobjects if each.name != sobject.name]
         self.reshape(make_schema([*others, sobject], held.organization, held.people, held.settings))
 

@@ -27,7 +27,8 @@ class Grants:
     def __init__(self, store: Store, stamp: Callable[[], dict[str, str]]) -> None:
         self._store = store
         self._stamp = stamp  # the audit fields of rows that come with the org
-        self._given: dict[str, Granted] = {}  # by permission set, until the rows are written
+        self._given: dict[str, Granted] = {}  # by permission set that came with the org
+        self._written: set[str] | None = None  # the sObjects and fields that there are rows of
         self._views: dict[str, View] = {}
         self._seen = -1  # of the tables that count
         self._all = View(store.schema, frozenset(USER_PERMISSIONS))
@@ -37,6 +38,8 @@ class Grants:
         """The schema is another one."""
         self._views.clear()
         self._all = View(self._store.schema, self._all.user)
+        if self._written is not None:
+            self._write()
 
     def come_with(self, permission_set_id: str, granted: Granted) -> None:
         """What a permission set of a new org gives."""
@@ -65,7 +68,8 @@ class Grants:
             if any(table.cell(seq, f"Permissions{name}") == "true" for seq in sets)
         )
         ids = table.ids_of(sets)
-        whole = any(each in self._given and self._given[each].everything for each in ids)
+        untouched = self._written is None
+        whole = untouched and any(each in self._given and self._given[each].everything for each in ids)
         if whole and user.issuperset(("ManageUsers", "ViewSetup", "CustomizeApplication")):
             return View(self._store.schema, user, self._custom(ids))
         schema = self._store.schema
@@ -118,11 +122,18 @@ class Grants:
     # --- rows of a new org ---------------------------------------------------------------------------------------
 
     def _write(self) -> None:
-        given, self._given = self._given, {}
+        """The rows of what there are none of yet: of everything, or of what was added to the schema since."""
+        schema, held = self._store.schema, self._written or set()
+        self._written = {
+            *(sobject.name for sobject in schema.sobjects),
+            *(f"{sobject.name}.{field.name}" for sobject in schema.sobjects for field in sobject.fields),
+        }
         objects, fields = (self._store.table(name) for name in _ROWS)
-        for permission_set_id, granted in given.items():
-            self._insert(objects, permission_set_id, _object_rows(self._store.schema, granted))
-            self._insert(fields, permission_set_id, _field_rows(self._store.schema, granted))
+        for permission_set_id, granted in self._given.items():
+            new = [row for row in _object_rows(schema, granted) if row["SobjectType"] not in held]
+            self._insert(objects, permission_set_id, new)
+            new = [row for row in _field_rows(schema, granted) if row["Field"] not in held]
+            self._insert(fields, permission_set_id, new)
 
     def _insert(self, table: Table, permission_set_id: str, rows: list[dict[str, str]]) -> None:
         if not rows:

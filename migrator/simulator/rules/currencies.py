@@ -10,7 +10,7 @@ from migrator.simulator.records.store import Store
 from migrator.simulator.records.values import format_double
 from migrator.simulator.rules.making import Lookup
 from migrator.simulator.schema.features import CURRENCY_FIELD, with_currency
-from migrator.simulator.schema.model import make_schema
+from migrator.simulator.schema.model import SObject, make_schema
 
 _PARENTS = {"OpportunityLineItem": "OpportunityId", "OrderItem": "OrderId"}
 _CORPORATE_RATE = RowError(
@@ -27,9 +27,17 @@ def add(org: OrgState) -> None:
     """Add the rules to the org's, if it has several currencies."""
     if org.schema.sobject("CurrencyType") is None:
         return
-    for sobject in org.schema.sobjects:
-        if sobject.field(CURRENCY_FIELD) is not None:
+    watched: set[str] = set()
+
+    def watch(sobject: SObject) -> SObject:
+        if sobject.field(CURRENCY_FIELD) is not None and sobject.name not in watched:
             org.dml.rules(sobject.name).defaults.insert(0, _Default(org, sobject.name))
+            watched.add(sobject.name)
+        return sobject
+
+    for sobject in org.schema.sobjects:
+        watch(sobject)
+    org.adapting.append(lambda sobject: watch(with_currency(sobject, _active(org))))
     rules = org.dml.rules("CurrencyType")
     rules.checks.append(_check_type)
     rules.effects.append(Effect(partial(_tell, org), frozenset({"IsActive"})))
@@ -127,10 +135,15 @@ def _bad_rate(rate: str) -> RowError:
     return RowError("INVALID_CURRENCY_CONV_RATE", f"invalid conversion rate: {rate}", ("ConversionRate",))
 
 
+def _active(org: OrgState) -> list[str]:
+    types = org.store.table("CurrencyType")
+    return [types.cell(seq, "IsoCode") for seq in types.scan() if types.cell(seq, "IsActive") == "true"]
+
+
 def _tell(org: OrgState, saved: Saved) -> None:
     """The active currencies are the values of every record's currency."""
-    types, held = saved.table, org.schema
-    codes = [types.cell(seq, "IsoCode") for seq in types.scan() if types.cell(seq, "IsActive") == "true"]
+    del saved
+    held, codes = org.schema, _active(org)
     sobjects = [
         with_currency(each, codes) if each.field(CURRENCY_FIELD) is not None else each
         for each in held.sobjects

@@ -25,11 +25,20 @@ _GROUP = "00G"
 
 
 def add(org: OrgState) -> None:
-    """Add the checks to the rules of every sObject that has an owner."""
-    for sobject in org.schema.sobjects:
+    """Add the checks to the rules of every sObject that has an owner, now or later."""
+    watched: set[str] = set()
+
+    def watch(sobject: SObject) -> SObject:
         owner = sobject.field("OwnerId")
         if owner is not None and owner.createable and "User" in owner.reference_to:
-            org.dml.rules(sobject.name).checks.append(_Check(org, sobject))
+            if sobject.name not in watched:
+                org.dml.rules(sobject.name).checks.append(_Check(org, sobject))
+            watched.add(sobject.name)
+        return sobject
+
+    for sobject in org.schema.sobjects:
+        watch(sobject)
+    org.adapting.append(watch)
 
 
 class _Check:

@@ -1,5 +1,6 @@
 """What users may see and do: profiles, permission sets and field-level security, through every API."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from migrator.clock import VirtualClock
 from migrator.simulator import Org, load_schema
 from migrator.simulator.schema.files import SchemaInvalid
+from migrator.simulator.schema.model import Field, FieldType
 from tests.unit.simulator.bulk.bulk1_client import Bulk1
 from tests.unit.simulator.conftest import SCHEMA, Caller
 
@@ -205,6 +207,21 @@ def test_user_permissions(org: Org, loader: Caller, trusted: Caller) -> None:
     made = loader("POST", "/sobjects/PermissionSet", {"Name": "x", "Label": "x"})
     assert made.status == 404  # not seen at all without View Setup
     assert trusted("POST", "/sobjects/PermissionSet", {"Name": "x", "Label": "x"}).status == 400
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_what_is_added_to_the_schema_is_granted_as_the_profile_says(
+    org: Org, call: Caller, loader: Caller, touched: bool
+) -> None:
+    if touched:
+        query(call, "SELECT Id FROM FieldPermissions LIMIT 1")
+    account = org.schema.sobject("Account")
+    assert account is not None
+    org.change(replace(account, fields=(*account.fields, Field("New__c", FieldType.STRING, length=10))))
+    for each in (call, loader):
+        each.create("Account", Name="a", New__c="x")
+    soql = "SELECT COUNT() FROM FieldPermissions WHERE Field = 'Account.New__c'"
+    assert query(call, soql)["totalSize"] == 2  # of the administrator and the loader
 
 
 def test_a_profile_and_its_permission_set_say_the_same(call: Caller, loader: Caller) -> None:

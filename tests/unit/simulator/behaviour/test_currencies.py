@@ -7,6 +7,7 @@ import pytest
 from migrator.clock import VirtualClock
 from migrator.simulator import Org, load_schema
 from migrator.simulator.rules.lines import OTHER_CURRENCY
+from migrator.simulator.schema.custom import custom_object
 from migrator.simulator.schema.files import SchemaInvalid
 from tests.unit.simulator.apis import APIS, Said, Sender
 
@@ -105,6 +106,16 @@ def test_currencies_come_and_go(org: Org, send: Sender) -> None:
     }
     send.ask("POST", "/composite/sobjects", body)
     assert codes(send, "Account") == ["CHF", "EUR", "USD", "JPY"]
+
+
+def test_objects_that_are_added_later_have_it_too(org: Org, send: Sender) -> None:
+    org.change(custom_object("Late__c", {}, 50))
+    insert(send, "Late__c", Name="a", CurrencyIsoCode="EUR")
+    insert(send, "Late__c", Name="b")
+    assert rows(send, "SELECT CurrencyIsoCode FROM Late__c ORDER BY Name") == [("EUR",), ("CHF",)]
+    assert send("insert", "Late__c", {"CurrencyIsoCode": "USD"})[0].code == (
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+    )
 
 
 def test_queries_convert_and_format(send: Sender) -> None:

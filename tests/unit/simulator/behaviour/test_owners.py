@@ -6,6 +6,7 @@ import pytest
 
 from migrator.clock import VirtualClock
 from migrator.simulator import Org, OrgSettings, load_schema
+from migrator.simulator.schema.custom import custom_object
 from tests.unit.simulator.apis import APIS, Said, Sender
 
 PEOPLE: dict[str, Any] = {
@@ -72,6 +73,14 @@ def test_queues_own_what_they_take(clock: VirtualClock, api: str) -> None:
     assert send("insert", "Account", {"Name": "a", "OwnerId": queue})[0].code == "FIELD_INTEGRITY_EXCEPTION"
     send("insert", "QueueSobject", {"QueueId": queue, "SobjectType": "Lead"})
     assert send("insert", "Lead", {"LastName": "a", "Company": "b", "OwnerId": queue})[0].id
+
+
+def test_objects_that_are_added_later_have_owners_too(clock: VirtualClock) -> None:
+    org = make(clock)
+    org.change(custom_object("Late__c", {}, 50))
+    gone = record_id(org, "User", "Username", "gone@example.com")
+    said = Sender(org, "collections")("insert", "Late__c", {"OwnerId": gone})
+    assert said[0].code == "INACTIVE_OWNER_OR_USER"
 
 
 def user(org: Org, name: str, **more: str) -> dict[str, str]:
