@@ -101,11 +101,16 @@ class _Loader:
     def load(self) -> int:
         """Insert the rows; how many records they made."""
         with self._path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
-            header = next(reader, None)
-            if header is None:
-                return 0
-            return sum(self._chunk(header, rows, line) for line, rows in _chunks(reader))
+            reader = csv.reader(stream, strict=True)
+            try:
+                header = next(reader, None)
+                if header is None:
+                    return 0
+                return sum(self._chunk(header, rows, line) for line, rows in _chunks(reader))
+            except csv.Error as fault:
+                raise SeedInvalid(f"{self._path}:{reader.line_num}: {fault}") from fault
+            except UnicodeDecodeError as fault:
+                raise SeedInvalid(f"{self._path}: not UTF-8") from fault
 
     def _chunk(self, header: Sequence[str], rows: list[list[str]], line: int) -> int:
         for number, row in enumerate(rows):

@@ -69,10 +69,23 @@ def _shipped(*paths: Path) -> dict[str, SObject]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
-    if not isinstance(loaded, dict):
-        raise SchemaInvalid(f"{path}: a schema file is a mapping")
-    return loaded
+    try:
+        loaded = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
+    except yaml.MarkedYAMLError as fault:
+        line = fault.problem_mark.line + 1 if fault.problem_mark else 0
+        raise SchemaInvalid(f"{path}:{line}: not YAML: {fault.problem or fault.context}") from fault
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as fault:
+        raise SchemaInvalid(f"{path}: not YAML in UTF-8: {type(fault).__name__}") from fault
+    return dict(section(loaded, str(path)))
+
+
+def section(value: object, what: str) -> Mapping[str, Any]:
+    """A mapping, for which nothing stands too; raises `SchemaInvalid`."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise SchemaInvalid(f"{what}: a mapping is wanted")
+    return value
 
 
 def _standard(name: str, described: Mapping[str, Any]) -> SObject:
@@ -111,20 +124,23 @@ def load_schema(*sources: Source, standard: bool = True) -> Schema:
         unknown = set(loaded) - _KEYS
         if unknown:
             raise SchemaInvalid(f"unknown key in a schema: {min(unknown)}")
-        organization |= {key: str(value) for key, value in (loaded.get("organization") or {}).items()}
+        organization |= {
+            key: str(value) for key, value in section(loaded.get("organization"), "organization").items()
+        }
         person_accounts = bool(loaded.get("person_accounts", person_accounts))
         if loaded.get(RELATIONS):
             objects |= _shipped(OPTIONAL / "relations.yaml")
-        currencies |= loaded.get(CURRENCIES) or {}
+        currencies |= section(loaded.get(CURRENCIES), CURRENCIES)
         if "name" in loaded:
             organization["name"] = str(loaded["name"])
-        settings |= loaded.get("settings") or {}
-        for section, given in sections.items():
-            given.update(loaded.get(section) or {})
-        for name, described in (loaded.get("objects") or {}).items():
+        settings |= section(loaded.get("settings"), "settings")
+        for part, given in sections.items():
+            given.update(section(loaded.get(part), part))
+        for name, told in section(loaded.get("objects"), "objects").items():
+            described = section(told, name)
             held = merged.setdefault(name, {})
-            fields = {**held.get("fields", {}), **((described or {}).get("fields") or {})}
-            held.update(described or {})
+            fields = {**held.get("fields", {}), **section(described.get("fields"), f"{name}, fields")}
+            held.update(described)
             held["fields"] = fields
     ours = [name for name in merged if name not in objects]
     for name, described in merged.items():
@@ -157,6 +173,7 @@ def _laid_over(held: SObject | None, name: str, described: Mapping[str, Any], pl
         base = held or custom_object(name, described, place)
         fields = {found.name: found for found in base.fields}
         for field_name, given in described["fields"].items():
+            section(given, f"{name}.{field_name}")
             standard = base.field(field_name)
             if standard is not None and not standard.custom:
                 fields[standard.name] = changed_field(standard, given or {})

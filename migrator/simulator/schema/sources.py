@@ -1,6 +1,8 @@
 """Where an org's schema comes from: a compact YAML file, describe JSON, metadata source, or a snapshot; found out by looking."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -46,19 +48,38 @@ def load_schema_from(path: Path, kind: SchemaKind | None = None) -> Loaded:
     kind = kind or _kind_of(path)
     match kind:
         case SchemaKind.YAML:
-            return Loaded(load_schema(path), kind)
+            return Loaded(_from_yaml(path), kind)
         case SchemaKind.SOURCE:
             return _from_source(path)
         case SchemaKind.SNAPSHOT:
             body = _json(path)
             if not is_snapshot(body):
                 raise SchemaInvalid(f'{path}: no snapshot: it has no "snapshot": 1')
-            sobjects = with_custom_targets(snapshot_sobjects(body, standard_objects()))
+            with _in_form(path, "a snapshot"):
+                sobjects = with_custom_targets(snapshot_sobjects(body, standard_objects()))
             organization = {"id": body["organization_id"]} if body.get("organization_id") else {}
             organization["sandbox"] = str(not body.get("production", False)).lower()
             return Loaded(make_schema(sobjects.values(), organization), kind)
         case SchemaKind.DESCRIBE:
             return _from_describes(path)
+
+
+def _from_yaml(path: Path) -> Schema:
+    try:
+        return load_schema(path)
+    except SchemaInvalid as fault:
+        raise SchemaInvalid(str(fault) if str(path) in str(fault) else f"{path}: {fault}") from fault
+
+
+@contextmanager
+def _in_form(path: Path, what: str) -> Iterator[None]:
+    """JSON of others, which may have anything anywhere."""
+    try:
+        yield
+    except SchemaInvalid:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
+        raise SchemaInvalid(f"{path}: not in the form of {what}: {type(fault).__name__}: {fault}") from fault
 
 
 def _kind_of(path: Path) -> SchemaKind:
@@ -111,8 +132,9 @@ def _from_describes(path: Path) -> Loaded:
     if bare:
         text = f"{len(bare):,} sObjects are listed and not described, {bare[0]} for one; they have no fields here"
         notes.append(Note(str(path), 0, text))
-    sobjects = with_custom_targets(make_sobjects(described, listed, standard_objects()))
-    sobjects, not_computed = with_formulas(sobjects)
+    with _in_form(path, "a describe"):
+        sobjects = with_custom_targets(make_sobjects(described, listed, standard_objects()))
+        sobjects, not_computed = with_formulas(sobjects)
     why = "the formula is not computed; the field is always empty"
     notes += [Note(str(path), 0, f"{name}: {why}") for name in not_computed]
     settings = {"audit_fields": True} if audit_fields_in(described) else {}

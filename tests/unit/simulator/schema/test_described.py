@@ -158,6 +158,8 @@ def test_every_form_of_a_document(tmp_path: Path, form: str) -> None:
         ('{"a": 1}', "no describe of an sObject"),
         ('{"name": "Account", "fields": [{}]}', "Account: a field without a name"),
         ('{"name": "Account", "fields": [{"name": "Name"}]}', "has no field Id"),
+        ('{"name": "Account", "fields": [{"name": "Id", "length": "x"}]}', "not in the form of a describe"),
+        ('{"name": "Account", "fields": [{"name": "Id"}], "childRelationships": [1]}', "not in the form"),
         ("[" * 100_000, "org.json"),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from migrator.simulator import Org, load_schema
+from migrator.simulator import Org, load_schema, load_schema_from
 from migrator.simulator.schema.files import SchemaInvalid
 from migrator.simulator.schema.model import FieldType, OnDelete
 
@@ -94,3 +94,32 @@ def test_an_org_is_what_its_schema_file_says() -> None:
     organization = org.store.table("Organization")
     assert (organization.id_of(1), organization.cell(1, "IsSandbox")) == ("00D000000000009EAA", "true")
     assert organization.cell(1, "Name") == "Merged"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("objects: {a: b: c}", "org.yaml:1: not YAML"),
+        ("- 1", "org.yaml: a mapping is wanted"),
+        ("objects: 5", "org.yaml: objects: a mapping is wanted"),
+        ("objects: {Account: [1]}", "org.yaml: Account: a mapping is wanted"),
+        ("objects: {Account: {fields: [A__c]}}", "Account, fields: a mapping is wanted"),
+        ("objects: {Account: {fields: {A__c: text}}}", "Account.A__c: a mapping is wanted"),
+        ("organization: acme", "organization: a mapping is wanted"),
+        ("users: [a]", "users: a mapping is wanted"),
+    ],
+)
+def test_files_of_another_shape_are_told_with_their_name(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "org.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SchemaInvalid) as refused:
+        load_schema_from(path)
+    assert told in str(refused.value)
+    assert str(path) in str(refused.value)
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "org.yaml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(SchemaInvalid, match="not YAML"):
+        load_schema_from(path)

@@ -69,9 +69,16 @@ def test_users_that_are_there_are_met_not_made_again(org: Org, tmp_path: Path) -
             {"Account": "Name,NumberOfEmployees\nx,1\ny,many\n"},
             "Account.csv:3: INVALID_FIELD NumberOfEmployees",
         ),
+        ({"Account": 'Name\nx\n"y'}, "Account.csv:3: unexpected end of data"),
         ({"Account": "Id,Name,ParentId\n1,x,9\n"}, "ParentId refers to a record that is in no file"),
     ],
 )
 def test_bad_data_is_refused_with_its_place(org: Org, tmp_path: Path, files: Any, text: str) -> None:
     with pytest.raises(SeedInvalid, match=text):
         load_csv_folder(org, write(tmp_path, **files))
+
+
+def test_a_file_that_is_no_text_is_refused(org: Org, tmp_path: Path) -> None:
+    (tmp_path / "Account.csv").write_bytes(b"Name\n\xff\n")
+    with pytest.raises(SeedInvalid, match="not UTF-8"):
+        load_csv_folder(org, tmp_path)
