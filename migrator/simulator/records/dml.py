@@ -21,7 +21,7 @@ from migrator.simulator.records.references import References
 from migrator.simulator.records.removal import Removal
 from migrator.simulator.records.results import ChunkResult, HeaderFault, RowError
 from migrator.simulator.records.rollback import ROLLED_BACK, Rollback
-from migrator.simulator.records.store import Store
+from migrator.simulator.records.store import Store, Table
 from migrator.simulator.records.truth import Change, Truth
 from migrator.simulator.records.writer import Writer
 from migrator.simulator.schema.model import SObject
@@ -139,6 +139,22 @@ class Dml:
         if rules is not None:
             rules.after_save(saved, saved.before.keys())
 
+    def validate(
+        self, table: Table, seqs: Sequence[int], cells: Mapping[str, Sequence[str]], context: Context
+    ) -> dict[int, tuple[RowError, ...]]:
+        """What validation rules say to records that an effect is about to give these cells, by number."""
+        rules = self._rules.get(table.sobject.name)
+        if rules is None or not rules.validations:
+            return {}
+        compiled = self.compile(table.sobject, ["Id"], Operation.UPDATE, trusted=True)
+        chunk = Chunk(compiled, table, len(seqs), [])
+        chunk.cells.update(cells)
+        nulls = {name: [row for row, cell in enumerate(column) if not cell] for name, column in cells.items()}
+        chunk.nulls.update({name: rows for name, rows in nulls.items() if rows})
+        saving = Saving(chunk, [], dict(enumerate(seqs)), context, {})
+        rules.validate(saving)
+        return {seqs[row]: errors for row, errors in chunk.errors.items()}
+
     def _save(
         self,
         chunk: Chunk,
@@ -150,6 +166,7 @@ class Dml:
         all_or_none: bool,
     ) -> ChunkResult:
         """Write with what follows, again without the rows that are refused by it, until none is."""
+        trusted = chunk.compiled.trusted
         while inserts or updates:
             with Rollback(self._store, self._truth, self.forget) as transaction:
                 given = chunk.cells.keys() | chunk.nulls.keys()
@@ -160,10 +177,12 @@ class Dml:
                 late: dict[int, tuple[RowError, ...]] = {}
                 if inserts:
                     seqs = range(first, first + len(inserts))
-                    saved = Saved(chunk.table, Change.CREATED, seqs, context, {}, inserts, late)
+                    saved = Saved(chunk.table, Change.CREATED, seqs, context, {}, inserts, late, trusted)
                     rules.after_save(saved, given)
                 if updates:
-                    saved = Saved(chunk.table, Change.UPDATED, changed, context, before, list(updates), late)
+                    saved = Saved(
+                        chunk.table, Change.UPDATED, changed, context, before, list(updates), late, trusted
+                    )
                     rules.after_save(saved, given)
                 if late:
                     transaction.rollback()

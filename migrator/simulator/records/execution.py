@@ -150,6 +150,7 @@ class Saved:
     before: Mapping[str, Sequence[str]] = field(default_factory=dict)  # watched fields of updated records
     rows: Sequence[int] = ()  # of the transaction; none for deletions
     late: dict[int, tuple[RowError, ...]] = field(default_factory=dict)
+    trusted: bool = False  # seed data, or what the platform makes itself
 
     def now(self, name: str) -> Sequence[str]:
         """The cells after the change; deleted records still have theirs."""
@@ -205,10 +206,11 @@ class Rules:
             (self.defaults,) if trusted else (self.checks, self.defaults, self.validations, self.duplicates)
         )
         for steps in stages:
-            for step in steps:
-                if saving.rows:
-                    step(saving)
-                    saving.settle()
+            _walk(steps, saving)
+
+    def validate(self, saving: Saving) -> None:
+        """Stage 3 alone."""
+        _walk(self.validations, saving)
 
     def watched(self, given: AbstractSet[str]) -> list[str]:
         """The fields whose old cells an effect will ask for after an update that gives these fields."""
@@ -223,3 +225,10 @@ class Rules:
         for effect in self.effects:
             if saved.change in effect.changes and (saved.change is not Change.UPDATED or effect.wants(given)):
                 effect.run(saved)
+
+
+def _walk(steps: Sequence[Step], saving: Saving) -> None:
+    for step in steps:
+        if saving.rows:
+            step(saving)
+            saving.settle()

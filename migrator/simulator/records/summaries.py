@@ -11,6 +11,7 @@ from functools import cache
 
 from migrator.simulator.records.dml import Dml
 from migrator.simulator.records.execution import Effect, Saved
+from migrator.simulator.records.results import RowError
 from migrator.simulator.records.store import Store, Table
 from migrator.simulator.records.summaryfilters import filter_of
 from migrator.simulator.records.truth import Change
@@ -73,11 +74,27 @@ class _Family:
     def _write(self, columns: Mapping[str, Mapping[int, str]], saved: Saved) -> None:
         seqs = sorted({seq for changed in columns.values() for seq in changed})
         before = {name: self._parents.cells(seqs, name) for name in columns}
-        made: dict[str, Sequence[str]] = {"SystemModstamp": (moment(saved.context.now),)}
-        for name, changed in columns.items():
-            made[name] = [changed.get(seq, held) for seq, held in zip(seqs, before[name], strict=True)]
-        self._parents.update_columns(seqs, made)
-        self._dml.follow(Saved(self._parents, Change.UPDATED, seqs, saved.context, before, seqs))
+        made: dict[str, Sequence[str]] = {
+            name: [changed.get(seq, held) for seq, held in zip(seqs, before[name], strict=True)]
+            for name, changed in columns.items()
+        }
+        judged = bool(saved.rows) and not saved.trusted
+        refused = self._dml.validate(self._parents, seqs, made, saved.context) if judged else {}
+        self._parents.update_columns(seqs, made | {"SystemModstamp": (moment(saved.context.now),)})
+        above = Saved(self._parents, Change.UPDATED, seqs, saved.context, before, seqs, trusted=not judged)
+        self._dml.follow(above)
+        self._refuse({**above.late, **refused}, saved)
+
+    def _refuse(self, refused: Mapping[int, tuple[RowError, ...]], saved: Saved) -> None:
+        """A record is refused in the words of its master's validation rules, where they do not bear the new figures."""
+        if not refused:
+            return
+        by_id = {self._parents.id_of(seq): errors for seq, errors in refused.items()}
+        reference = self._kept[0].reference
+        for place, parents in enumerate(zip(saved.old(reference), saved.now(reference), strict=True)):
+            for parent in parents:
+                if parent in by_id:
+                    saved.fault(place, *by_id[parent])
 
 
 class _Kept:
@@ -85,6 +102,7 @@ class _Kept:
 
     def __init__(self, store: Store, parent: SObject, field: Field, summary: Summary) -> None:
         self.name = field.name
+        self.reference = summary.reference
         self._parents = store.table(parent.name)
         self._child = store.table(summary.child)
         self._summary = summary

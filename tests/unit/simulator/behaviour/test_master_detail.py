@@ -14,7 +14,7 @@ from migrator.simulator.records.results import RowError
 from migrator.simulator.records.truth import Change
 from migrator.simulator.savepoint import Savepoint
 from migrator.simulator.schema.files import SchemaInvalid
-from tests.unit.simulator.apis import APIS, Sender
+from tests.unit.simulator.apis import APIS, Said, Sender
 
 PAID = [{"field": "Paid__c", "operation": "equals", "value": True}]
 BIG = [{"field": "Amount__c", "operation": "greaterOrEqual", "value": 50}]
@@ -273,6 +273,40 @@ def test_opportunities_roll_up_to_accounts_by_what_their_stage_implies(org: Org)
     )
     assert table.cell(1, "Won__c") == "101.0"
     assert org.truth.count("Account", Change.UPDATED) == 0  # nobody updated it
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_a_masters_rules_bear_upon_its_details(api: str) -> None:
+    objects: dict[str, Any] = {
+        "Folder__c": {
+            "validation_rules": [{"name": "Limit", "formula": "Worth__c > 120", "message": "Full."}],
+            "fields": SCHEMA["objects"]["Folder__c"]["fields"],
+        },
+        "Bill__c": {
+            "validation_rules": [{"name": "Limit", "formula": "Total__c > 100", "message": "Too much."}],
+            "fields": {
+                "Folder__c": {"type": "master_detail", "to": "Folder__c"},
+                "Total__c": summary("sum", "Amount__c"),
+            },
+        },
+        "Line__c": SCHEMA["objects"]["Line__c"],
+    }
+    org = Org(load_schema({"objects": objects}), OrgSettings(), VirtualClock())
+    send = Sender(org, api)
+    (folder,) = send("insert", "Folder__c", {"Name": "f"})
+    bill = {"Folder__c": folder.id}
+    one, two = (each.id for each in send("insert", "Bill__c", {"Name": "a", **bill}, {"Name": "b", **bill}))
+    too_much = Said("", "FIELD_CUSTOM_VALIDATION_EXCEPTION", "Too much.")
+    full = Said("", "FIELD_CUSTOM_VALIDATION_EXCEPTION", "Full.")
+    assert send("insert", "Line__c", {"Bill__c": two, "Amount__c": "101"}) == [too_much]
+    (line,) = send("insert", "Line__c", {"Bill__c": one, "Amount__c": "90"})
+    assert send("update", "Line__c", {"Id": line.id, "Amount__c": "101"}) == [too_much]
+    assert send("insert", "Line__c", {"Bill__c": one, "Amount__c": "10"})[0].code == ""
+    assert send("insert", "Line__c", {"Bill__c": two, "Amount__c": "21"}) == [full]  # two levels up
+    table = org.store.table("Bill__c")
+    assert [table.cell(seq, "Total__c") for seq in (1, 2)] == ["100.0", "0.0"]
+    assert org.store.table("Folder__c").cell(1, "Worth__c") == "100.0"
+    assert org.truth.count("Line__c") == 2
 
 
 def test_a_merge_moves_what_is_summed_up(org: Org) -> None:
