@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "run": ("run", "run", "Run a plan, from the first record to the last outcome."),
     "resume": ("run", "resume", "Go on with a run after anything: a crash, Ctrl-C, a limit."),
     "retry": ("retry", "retry", "Send failed and blocked rows again, after a fix."),
+    "resolve": ("resolve", "resolve", "Settle quarantined rows by hand: which record is whose."),
     "status": ("status", "status", "Show how a run stands, also while it is going."),
     "verify": ("run", "verify", "Read the target back and compare it with what was sent."),
     "undo": ("undo", "undo", "Take a run back: delete what it created, put back what it overwrote."),

@@ -9,6 +9,8 @@ from pathlib import Path
 from migrator.data import again, exports, prepare, scan, sources, undo
 from migrator.data import compare as comparing
 from migrator.data import match as matching
+from migrator.data import reconcile as reconciling
+from migrator.data import resolve as resolving
 from migrator.data import settle as settling
 from migrator.data.jobs import (
     CompareJob,
@@ -26,7 +28,17 @@ from migrator.data.jobs import (
     SourceFile,
     WholeJob,
 )
-from migrator.data.later import AgainJob, Left, LeftJob, Reopened, ReopenJob, UndoJob
+from migrator.data.later import (
+    AgainJob,
+    Left,
+    LeftJob,
+    ReconcileJob,
+    Reopened,
+    ReopenJob,
+    Resolved,
+    ResolveJob,
+    UndoJob,
+)
 from migrator.data.rows import packing_of
 from migrator.data.session import Database, Session
 from migrator.data.sql import SET_NULL
@@ -94,6 +106,16 @@ class Engine:
         """What a load step of the run in that folder left; the files are this engine's workspace's."""
         with self._session() as session:
             return undo.left_by(session, run, self.workspace, job)
+
+    def reconcile(self, job: ReconcileJob) -> tuple[Settled, tuple[FileRef, ...]]:
+        """Compare unknown rows with the records that they may have become; files of both sides where nobody can tell."""
+        with self._session() as session:
+            return reconciling.reconcile(session, self.workspace, job)
+
+    def resolve(self, job: ResolveJob) -> Resolved:
+        """A person's assignment of quarantined rows, checked; with the outcomes that follow from it when nothing is wrong."""
+        with self._session() as session:
+            return resolving.resolve(session, self.workspace, job)
 
     def reopen(self, job: ReopenJob) -> Reopened:
         """Let the failed and blocked rows of an outcome file wait again."""

@@ -5,8 +5,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from migrator.data.jobs import LinkJob, LoadJob, Pages
+from migrator.data.jobs import LinkJob, LoadJob, Pages, SentColumn, Settled
+from migrator.model.plan import Operation
 from migrator.model.run import FileRef, Outcome
 
 
@@ -86,3 +88,60 @@ class UndoJob:
     max_slice_rows: int = 10_000
     max_slice_bytes: int = 100_000_000
     first_no: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownRows:
+    """The rows of one slice, as an attempt of unknown fate sent them."""
+
+    rows: FileRef
+    slice: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileJob:
+    """Compare unknown rows with the records that a lookup found.
+
+    `key`: the field that only one record can have the row's value of (None: there is none). `others`: more unknown rows of the same sObject.
+    `found` None: nothing was looked up, because all rows may be sent again. `known`: outcome files whose records are other rows'.
+    `since` (epoch seconds): no record of these rows is older. `user`: the id of the user who sent them.
+    """
+
+    step: str
+    mine: UnknownRows
+    others: tuple[UnknownRows, ...]
+    columns: tuple[SentColumn, ...]
+    operation: Operation
+    key: str | None
+    key_prefix: str
+    found: Pages | None
+    known: tuple[FileRef, ...]
+    since: float
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveJob:
+    """A person's assignment of quarantined rows. `outcomes`: the attempt's; `path`: the filled-in file of rows; `known` as above."""
+
+    step: str
+    slice: int
+    attempt: int
+    nth: int
+    outcomes: FileRef
+    path: Path
+    key_prefix: str
+    known: tuple[FileRef, ...]
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What the assignment comes to. `faults`: what is wrong with it, in sentences; then there is no new outcome file."""
+
+    settled: Settled | None
+    assigned: int
+    absent: int
+    left: int
+    faults: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ A job's result files are paired with its rows by `correlate`; answers over REST 
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from migrator.data.correlate import check_ids, correlate
 from migrator.data.faults import ResultsMismatch
@@ -119,6 +120,13 @@ def _outcomes(job: SettleJob | RestJob) -> str:
 def _publish(
     session: Session, workspace: Workspace, job: SettleJob | RestJob | WholeJob, notes: Sequence[str]
 ) -> Settled:
+    return replace(publish(session, workspace, job.step, f"{job.slice}-{job.attempt}"), notes=tuple(notes))
+
+
+def publish(
+    session: Session, workspace: Workspace, step: str, name: str, quiet: frozenset[str] = frozenset()
+) -> Settled:
+    """The table `settled` as an outcome file, counted. `quiet`: codes that are no faults."""
     path = session.write_parquet(
         'SELECT "row", source_key, target_id, outcome, code, message, fields, final FROM settled ORDER BY "row"',
         "outcomes.parquet",
@@ -134,8 +142,8 @@ def _publish(
         else:
             waiting += n
         # a row that the org never looked at has no fault, unless it ends there
-        if code and (final or code != UNPROCESSED):
+        if code and code not in quiet and (final or code != UNPROCESSED):
             faults[code] += n
-    relpath = f"outcomes/{folder_name(job.step)}/{job.slice}-{job.attempt}.parquet"
+    relpath = f"outcomes/{folder_name(step)}/{name}.parquet"
     ref = workspace.adopt(relpath, path, tallies.total() + waiting)
-    return Settled(ref, dict(tallies), waiting, dict(faults), tuple(notes))
+    return Settled(ref, dict(tallies), waiting, dict(faults))

@@ -8,6 +8,7 @@ CODES: dict[str, str] = {
     "after-itself": "An entry of the plan waits for itself.",
     "answer-broken": "An answer of the org was cut short or is not in the documented form.",
     "api-version-refused": "The org refuses results to the API version that the run keeps.",
+    "assignment-refused": "A file that settles quarantined rows cannot be taken as it is.",
     "bad-value": "A value is not one of those, or not of the form, that is allowed there.",
     "budget-exceeded": "More rows failed than the error budget allows; what would follow is held back.",
     "canary-failed": "Too many rows of a step's first small slice were refused; the others are held back.",

@@ -16,6 +16,7 @@ from migrator.executor.identity import check_lock, lock_text, parse_identity
 from migrator.executor.neighbours import Neighbours
 from migrator.executor.preflight import MAX_SKEW, WARN_SKEW, find_neighbours, overdue
 from migrator.executor.progress import Progress, StepProgress
+from migrator.executor.resolve import resolve_rows
 from migrator.executor.retry import RetryWish, begin_retry
 from migrator.executor.run import Goal, Policy
 from migrator.executor.runs import (
@@ -69,6 +70,7 @@ __all__ = [
     "parse_identity",
     "parse_saved",
     "peek",
+    "resolve_rows",
     "same_ends",
     "saved_text",
     "source_alias",

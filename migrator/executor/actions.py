@@ -74,6 +74,14 @@ class BeginSlice:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginLookUp:
+    """Plan the query job that looks unknown rows up in the target. Touches nothing outside."""
+
+    step: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class BeginQuery:
     """Plan a query job for a step. Touches nothing outside."""
 
@@ -140,6 +148,13 @@ class Harvest:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconcile:
+    """Compare unknown rows with what the lookup found in the target."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class FetchPage:
     """Fetch one page of a query job's result."""
 
@@ -194,11 +209,12 @@ AttemptAction = (
     | ConfirmClose
     | Poll
     | Harvest
+    | Reconcile
     | FetchPage
     | SendRows
     | GateAction
 )
-Begin = BeginSlice | BeginQuery | BeginGate
+Begin = BeginSlice | BeginQuery | BeginLookUp | BeginGate
 Action = StepAction | AttemptAction | Begin
 
 # --- replies ----------------------------------------------------------------------------------------------------
@@ -286,6 +302,14 @@ class GateMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Every unknown row has an outcome or waits. `sides`: files of the rows and records that nobody could pair up."""
+
+    settled: Settled
+    sides: tuple[FileRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ResultsBroken:
     """What was downloaded does not add up. It is fetched again, and after that the attempt is quarantined."""
 
@@ -323,6 +347,7 @@ Reply = (
     | OutcomesChecked
     | TargetCompared
     | AttemptSettled
+    | Reconciled
     | GateFound
     | GateMoved
     | ResultsBroken

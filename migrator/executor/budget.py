@@ -19,6 +19,8 @@ from migrator.salesforce import RETRYABLE_FAULTS
 NO_ROOM = "STORAGE_LIMIT_EXCEEDED"
 #: ingest jobs of one step that may end as Failed or Aborted one after the other
 MAX_LOST_JOBS = 3
+#: states in which the org has not been told to do anything yet
+NOT_SENT = frozenset({AttemptState.PLANNED, AttemptState.CREATED, AttemptState.UPLOADED})
 #: the number of the slice that is the step's canary, in `StepRow.counts`
 CANARY = "canary.slice"
 _ACCEPTED = "accepted."
@@ -132,7 +134,11 @@ def canary_under_way(row: StepRow, settled: Iterable[Attempt]) -> int | None:
 
 def lost_jobs(attempts: Iterable[Attempt]) -> list[str]:
     """The states of the last ingest jobs, as long as they ended as Failed or Aborted one after the other."""
-    ended = [one.job_state for one in attempts if one.job_id and one.state is not AttemptState.ABANDONED]
+    ended = [
+        one.job_state
+        for one in attempts
+        if one.job_id and one.slice >= 0 and one.state is not AttemptState.ABANDONED
+    ]
     found: list[str] = []
     for state in reversed(ended):
         if state not in {"Failed", "Aborted"}:

@@ -29,12 +29,14 @@ from migrator.executor.actions import (
     Poll,
     PrepareAgain,
     PrepareStep,
+    Reconcile,
     SendRows,
     Upload,
 )
-from migrator.executor.budget import canary_under_way
+from migrator.executor.budget import NOT_SENT, canary_under_way
 from migrator.executor.gates import all_passed, next_of_gate
 from migrator.executor.jobs import ANEW, sending
+from migrator.executor.reconcile import lookup_actions, unknown_of
 from migrator.executor.rounds import rung
 from migrator.executor.run import Goal, Key, Run, Stop
 from migrator.model.run import Attempt, AttemptKind, AttemptState, StepPhase, StepRow
@@ -50,9 +52,8 @@ DATA_ACTIONS = (
     CheckOutcomes,
     CompareTarget,
     Harvest,
+    Reconcile,
 )
-#: states in which the org has not been told to do anything yet
-_NOT_SENT = frozenset({AttemptState.PLANNED, AttemptState.CREATED, AttemptState.UPLOADED})
 _GO_ON = "then `migrator resume --accept-failures` sends the rest"
 #: what to do about a held step, by code
 HINTS = {
@@ -103,7 +104,7 @@ def _held(run: Run, key: Key) -> bool:
     if isinstance(key, str):
         return run.held(key)
     attempt = run.live.get(key)
-    return attempt is not None and run.held(attempt.step) and attempt.state in _NOT_SENT
+    return attempt is not None and run.held(attempt.step) and attempt.state in NOT_SENT
 
 
 def _candidates(run: Run, now: float) -> Iterator[Action]:
@@ -117,7 +118,10 @@ def _candidates(run: Run, now: float) -> Iterator[Action]:
         elif attempt.step in wanted:
             if run.trips and _held(run, attempt.id):
                 continue
-            yield next_action(run, attempt)
+            if attempt.state is AttemptState.UNKNOWN:
+                yield from lookup_actions(run, attempt)
+            else:
+                yield next_action(run, attempt)
     for step in run.wanted_steps:
         if step.id not in run.busy and _ready(run, step) and run.due.get(step.id, now) <= now:
             yield from _step_actions(run, step)
@@ -139,6 +143,8 @@ def next_action(run: Run, attempt: Attempt) -> AttemptAction:
             return ConfirmClose(attempt.id)
         case AttemptState.CLOSED:
             return Poll(attempt.id)
+        case AttemptState.UNKNOWN:
+            raise ValueError(f"attempt {attempt.id} is looked up: see reconcile")
         case AttemptState.TERMINAL:
             return _next_page(run, attempt) if attempt.kind is AttemptKind.QUERY else Harvest(attempt.id)
         case AttemptState.SENDING:
@@ -193,6 +199,9 @@ def _sending_actions(run: Run, row: StepRow) -> Iterator[Action]:
         yield PrepareStep(row.step)
         return
     live = run.live_of(row.step)
+    step = sending(run.schedule.step(row.step))
+    if unknown_of(run, step.sobject):
+        return  # what is looked up in the target must not be mixed with what is made meanwhile
     queue = run.queue.get(row.step, ())
     if not queue and not live and (row.waiting or row.counts.get(ANEW)):
         yield PrepareAgain(row.step) if row.counts.get(ANEW) else CutAgain(row.step)
@@ -206,7 +215,6 @@ def _sending_actions(run: Run, row: StepRow) -> Iterator[Action]:
         return
     # two slices of one mega-parent would wait for each other's locks: one at a time
     held = {run.slices[(row.step, one.slice)].group for one in live} - {""}
-    step = sending(run.schedule.step(row.step))
     room = rung(run, step, row.rounds).in_flight - len(live)
     for no in queue:
         if room <= 0:

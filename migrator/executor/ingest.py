@@ -11,6 +11,7 @@ from migrator.errors import ExitCode
 from migrator.executor.actions import AttemptSettled, JobTold, ResultsBroken
 from migrator.executor.budget import MAX_LOST_JOBS, lost_jobs
 from migrator.executor.change import Change, added, finished
+from migrator.executor.reconcile import unknown
 from migrator.executor.run import Run, Stop
 from migrator.model.run import Attempt, AttemptKind, AttemptState, Outcome
 from migrator.model.wire import JobState
@@ -69,7 +70,7 @@ def fenced(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     change = Change(run).free(attempt.id)
     if reply.gone:
         why = "its job is gone: whether its batch arrived cannot be told"
-        return quarantined(change, attempt, why, now)
+        return doubted(change, attempt, why, now)
     if reply.job.state in {JobState.OPEN, JobState.ABORTED}:
         return abandoned(run, attempt, reply, now)
     return change.attempt(replace(attempt, state=AttemptState.CLOSED), "batch-found", job=attempt.job_id)
@@ -80,7 +81,7 @@ def closed(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     change = Change(run).free(attempt.id, due=now + run.policy.poll_delay(0))
     if reply.gone:
         why = "its job is gone: what happened to its rows cannot be told"
-        return quarantined(change, attempt, why, now)
+        return doubted(change, attempt, why, now)
     if reply.job.state is JobState.OPEN:
         return change
     known = replace(attempt, state=AttemptState.CLOSED, job_state=reply.job.state.value)
@@ -92,7 +93,7 @@ def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     job = reply.job
     if reply.gone:
         why = "its job is gone: what happened to its rows cannot be told"
-        return quarantined(Change(run).free(attempt.id), attempt, why, now)
+        return doubted(Change(run).free(attempt.id), attempt, why, now)
     told = replace(
         attempt, job_state=job.state.value, processed=job.processed, failed=job.failed, note=job.error
     )
@@ -190,7 +191,7 @@ def broken(run: Run, attempt: Attempt, reply: ResultsBroken, now: float) -> Chan
     if untouched(attempt):
         return sent_anew(change, attempt, now)
     why = f"its results do not add up: {reply.reason}"
-    return quarantined(change, attempt, why, now)
+    return doubted(change, attempt, why, now)
 
 
 def untouched(attempt: Attempt) -> bool:
@@ -214,6 +215,13 @@ def sent_anew(change: Change, attempt: Attempt, now: float) -> Change:
         return change.stopped(_jobs_keep_failing(attempt, [attempt.job_state] * attempt.try_no))
     due = now + change.run.policy.next_round_delay(attempt.try_no, 0.0)
     return replace(change, run=replace(change.run, due={**change.run.due, attempt.step: due}))
+
+
+def doubted(change: Change, attempt: Attempt, why: str, now: float) -> Change:
+    """What a job did to its rows is looked up in the target; for answers over REST there is no job to be sure of."""
+    if attempt.kind in {AttemptKind.BULK2, AttemptKind.BULK1_SERIAL}:
+        return unknown(change, attempt, why)
+    return quarantined(change, attempt, why, now)
 
 
 def quarantined(change: Change, attempt: Attempt, why: str, now: float) -> Change:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from migrator.executor.actions import (
     Action,
     BeginGate,
+    BeginLookUp,
     BeginQuery,
     BeginSlice,
     CheckOutcomes,
@@ -23,6 +24,7 @@ from migrator.executor.actions import (
     Upload,
 )
 from migrator.executor.change import Change
+from migrator.executor.reconcile import lookup_slice
 from migrator.executor.run import Run, key_of
 from migrator.model.run import Attempt, AttemptKind, AttemptState, StepPhase, kind_of
 
@@ -34,6 +36,8 @@ def intend(run: Run, action: Action, now: float) -> Change:
             return _begin_slice(run, action)
         case BeginQuery():
             return _begin_query(run, action, now)
+        case BeginLookUp():
+            return _begin_lookup(run, action)
         case BeginGate():
             return _begin_gate(run, action, now)
         case _:
@@ -99,6 +103,20 @@ def _begin_gate(run: Run, action: BeginGate, now: float) -> Change:
     change = Change(replace(run, next_attempt=run.next_attempt + 1)).attempt(attempt, "gate-planned")
     row = replace(change.run.steps[action.step], phase=StepPhase.OPEN, started=now)
     return change.step(row, "step-begun")
+
+
+def _begin_lookup(run: Run, action: BeginLookUp) -> Change:
+    mark = lookup_slice(run.live[action.attempt])
+    before = [one for one in run.settled.get(action.step, ()) if one.slice == mark]
+    attempt = Attempt(
+        id=run.next_attempt,
+        step=action.step,
+        kind=AttemptKind.QUERY,
+        state=AttemptState.PLANNED,
+        slice=mark,
+        try_no=len(before) + 1,
+    )
+    return Change(replace(run, next_attempt=run.next_attempt + 1)).attempt(attempt, "lookup-planned")
 
 
 def _begin_query(run: Run, action: BeginQuery, now: float) -> Change:

@@ -46,8 +46,9 @@ from migrator.transforms import compile_column, compile_match
 
 #: the code of a row that the org did not look at
 UNPROCESSED = "UNPROCESSED"
-#: the prefix of files that hold outcomes; all other files of a sending step are its rows, one file a round
+#: the prefixes of files that hold outcomes, and of those that hold the rows of a round
 OUTCOMES = "outcomes/"
+ROWS = "rows/"
 #: in `StepRow.counts`: the rows that wait are to be prepared anew; and the round before which that began
 ANEW = "anew"
 ROUND_BASE = "round.base"
@@ -301,13 +302,13 @@ def compare(run: Run, step: VerifyStep) -> CompareJob:
 
 def rows_file(run: Run, step: str, round_: int) -> FileRef:
     """The rows that were cut in a round of a step."""
-    cut = [one for one in run.steps[step].files if not one.path.startswith(OUTCOMES)]
+    cut = [one for one in run.steps[step].files if one.path.startswith(ROWS)]
     return cut[round_ - 1]
 
 
 def rows_files(run: Run, step: str) -> tuple[FileRef, ...]:
     """The rows files of a step that say what was sent, the oldest first: those between were cut from them."""
-    cut = [one for one in run.steps[step].files if not one.path.startswith(OUTCOMES)]
+    cut = [one for one in run.steps[step].files if one.path.startswith(ROWS)]
     return (*cut[:1], *(one for one in cut[1:] if prepared_anew(one)))
 
 

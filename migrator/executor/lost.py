@@ -17,7 +17,7 @@ from migrator.executor.actions import (
     Upload,
 )
 from migrator.executor.change import Change
-from migrator.executor.ingest import quarantined, sent_anew, untouched
+from migrator.executor.ingest import doubted, sent_anew, untouched
 from migrator.executor.run import Run, Stop
 from migrator.model.run import AttemptKind, AttemptState
 from migrator.model.wire import Sent
@@ -61,7 +61,7 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float) -> Cha
         return sent_anew(change.free(attempt.id), attempt, now)
     if refused and isinstance(action, Harvest):
         why = f"the org refuses its results: {reply.code}"
-        return quarantined(change.free(attempt.id), attempt, why, now)
+        return doubted(change.free(attempt.id), attempt, why, now)
     if reply.status == 404 and isinstance(action, FetchPage):
         return change.attempt(
             replace(attempt, state=AttemptState.ABANDONED, note="its results are gone"), "abandoned"

@@ -7,7 +7,7 @@ from migrator.executor.actions import JobTold, PageStored, ResultsBroken
 from migrator.executor.change import Change, Facts
 from migrator.executor.run import Run, Stop
 from migrator.model.run import Attempt, AttemptState, Page, StepPhase
-from migrator.model.schedule import VerifyStep
+from migrator.model.schedule import LinkStep, LoadStep, VerifyStep
 from migrator.model.wire import JobState
 
 #: how many query jobs one step may need
@@ -51,7 +51,10 @@ def page_stored(run: Run, attempt: Attempt, reply: PageStored, now: float) -> Ch
     ended = replace(attempt, state=AttemptState.HARVESTED, rows=rows)
     change = change.attempt(ended, "query-read", rows=rows)
     row = run.steps[attempt.step]
-    if isinstance(run.schedule.step(attempt.step), VerifyStep):
+    step = run.schedule.step(attempt.step)
+    if isinstance(step, LoadStep | LinkStep):
+        return change  # a lookup of unknown rows
+    if isinstance(step, VerifyStep):
         return change.step(replace(row, total=rows))
     return change.step(replace(row, phase=StepPhase.DONE, total=rows, finished=now), "step-done", total=rows)
 

@@ -34,6 +34,7 @@ from migrator.executor.actions import (
     Poll,
     PrepareAgain,
     PrepareStep,
+    Reconciled,
     RecordsPaired,
     Reply,
     RequestLost,
@@ -50,6 +51,7 @@ from migrator.executor.change import Change, added, finished, held, repeated_ids
 from migrator.executor.gates import settle_gate
 from migrator.executor.jobs import ANEW
 from migrator.executor.lost import lost
+from migrator.executor.reconcile import reconciled
 from migrator.executor.rounds import rung
 from migrator.executor.run import Run, Stop, key_of
 from migrator.model.run import AttemptKind, Outcome, Slice, StepPhase, StepRow
@@ -80,6 +82,8 @@ def settle(
             return held(_settle_step(run, action, reply, now), action.step)
         case _:
             step = run.live[action.attempt].step
+            if isinstance(reply, Reconciled):
+                return held(reconciled(run, run.live[action.attempt], reply, now, chance), step)
             if isinstance(reply, RequestLost):
                 return held(lost(run, action, reply, now), step)
             if isinstance(reply, GateFound | GateMoved):

@@ -16,7 +16,7 @@ from migrator.data.jobs import Pages
 from migrator.data.later import Left, LeftJob
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor.ingest import WRITTEN_UNTIL
-from migrator.executor.jobs import OUTCOMES
+from migrator.executor.jobs import ROWS
 from migrator.executor.run import Goal, Policy, Run, from_ledger
 from migrator.model.run import AttemptState, FileRef, Outcome, RunRow, RunStatus, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, Schedule
@@ -185,7 +185,7 @@ def _left_job(run: Run, step: LoadStep) -> LeftJob:
 
 
 def _rows_files(run: Run, step: str) -> tuple[FileRef, ...]:
-    return tuple(one for one in run.steps[step].files if not one.path.startswith(OUTCOMES))
+    return tuple(one for one in run.steps[step].files if one.path.startswith(ROWS))
 
 
 def _taken(run: Run, step: LoadStep, left: Left, wish: UndoWish) -> Taken:

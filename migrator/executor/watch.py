@@ -20,7 +20,9 @@ def _step(run: Run, step: Step) -> StepProgress:
         total, done = _read(run, step)
     else:
         total = row.total
-        done = sum(row.tallies.values()) + sum(one.processed or 0 for one in live)
+        done = sum(row.tallies.values()) + sum(
+            one.processed or 0 for one in live if one.kind is not AttemptKind.QUERY
+        )
     failed = sum(count for one, count in row.tallies.items() if one in UNSUCCESSFUL)
     return StepProgress(
         id=step.id,

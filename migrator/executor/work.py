@@ -38,6 +38,8 @@ from migrator.executor.actions import (
     PrepareAgain,
     PrepareStep,
     ReadGate,
+    Reconcile,
+    Reconciled,
     RecordsPaired,
     Reply,
     RequestLost,
@@ -52,6 +54,7 @@ from migrator.executor.actions import (
 from migrator.executor.allowance import Allowance
 from migrator.executor.gates import gate_of
 from migrator.executor.gatework import close_gate, open_gate, read_gate
+from migrator.executor.reconcile import look_up, reconcile_job
 from migrator.executor.run import Run
 from migrator.executor.schema_watch import SchemaWatch
 from migrator.executor.serial import perform_serial
@@ -168,6 +171,9 @@ def _quarantined(engine: Engine, run: Run, step: str) -> tuple[FileRef, ...]:
 def _perform_attempt(tools: Tools, run: Run, action: AttemptAction, attempt: Attempt) -> Reply:
     if isinstance(action, GateAction):
         return _gate(tools.target, run, action, attempt)
+    if isinstance(action, Reconcile):
+        settled, sides = tools.engine.reconcile(reconcile_job(run, attempt))
+        return Reconciled(settled, sides)
     if attempt.kind is AttemptKind.BULK1_SERIAL:
         return perform_serial(tools.target, tools.engine, run, action, attempt)
     return _perform_job(tools, run, action, attempt)
@@ -241,6 +247,8 @@ def _org(tools: Tools, run: Run, attempt: Attempt) -> Org:
 
 def _create(tools: Tools, run: Run, attempt: Attempt) -> Reply:
     step = run.schedule.step(attempt.step)
+    if attempt.kind is AttemptKind.QUERY and isinstance(step, LoadStep | LinkStep):
+        return JobTold(tools.target.create_query(look_up(run, attempt).soql))
     match step:
         case ExtractStep() | VerifyStep():
             tools.watch.check(step)
@@ -286,15 +294,14 @@ def _abandon(org: Org, attempt: Attempt) -> JobTold:
 
 def _fetch(tools: Tools, run: Run, attempt: Attempt, action: FetchPage) -> Reply:
     step = run.schedule.step(attempt.step)
-    if not isinstance(step, ExtractStep | VerifyStep):
-        raise TypeError(f"{step.id} reads nothing")
+    columns = step.columns if isinstance(step, ExtractStep | VerifyStep) else look_up(run, attempt).columns
     org = _org(tools, run, attempt)
     with org.page(attempt.job_id, action.locator, PAGE_ROWS) as page:
         if page.rows is None:
             return ResultsBroken("the org does not say how many records the page has")
         path = f"{jobs.folder('extract', step.id)}/{attempt.id}-{action.seq:05d}.csv"
         file = tools.engine.workspace.publish(path, page, rows=page.rows)
-        tools.engine.check_page(file, step.columns, page.rows)
+        tools.engine.check_page(file, columns, page.rows)
         return PageStored(file, page.locator)
 
 

@@ -60,6 +60,7 @@ class AttemptState(StrEnum):
     CLOSING = "closing"
     CLOSED = "closed"
     TERMINAL = "terminal"
+    UNKNOWN = "unknown"
     SENDING = "sending"
     OPENING = "opening"
     OPEN = "open"

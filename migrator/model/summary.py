@@ -10,6 +10,7 @@ from migrator.errors import ExitCode
 from migrator.model.gates import Confirm, told
 from migrator.model.run import (
     Attempt,
+    AttemptKind,
     AttemptState,
     FileRef,
     LedgerState,
@@ -195,7 +196,7 @@ def _step_summary(
         tallies=row.tallies,
         waiting=row.waiting,
         faults=dict(sorted(faults.items(), key=lambda item: (-item[1], item[0]))),
-        jobs=sum(1 for one in attempts if one.job_id),
+        jobs=sum(1 for one in attempts if one.job_id and one.kind is not AttemptKind.QUERY),
         rounds=row.rounds,
         notes=row.notes,
         started=row.started,

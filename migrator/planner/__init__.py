@@ -12,7 +12,7 @@ from migrator.planner.forecast import PARALLELISM, TOP, Spread, forecasts, skew_
 from migrator.planner.forecast import wanted as spreads_wanted
 from migrator.planner.lanes import choose_lane
 from migrator.planner.lockset import strong
-from migrator.planner.queries import largest_soql, records_soql
+from migrator.planner.queries import largest_soql, records_soql, select_soql
 from migrator.planner.readable import FileColumns
 from migrator.planner.schedule import make_schedule
 from migrator.planner.undo import Taken, UndoneRun, restorable, undo_schedule
@@ -48,6 +48,7 @@ __all__ = [
     "parse_schedule",
     "records_soql",
     "restorable",
+    "select_soql",
     "skew_warnings",
     "spreads_wanted",
     "strong",

@@ -23,24 +23,27 @@ FOLLOWS: Final[Mapping[AttemptKind, Mapping[AttemptState, frozenset[AttemptState
         S.CREATED: frozenset({S.UPLOADING, S.ABANDONED}),
         # back to CREATED only when the upload certainly never left; in doubt the job is aborted; one that somebody
         # closed in the meantime is followed to its end like one that we closed
-        S.UPLOADING: frozenset({S.UPLOADED, S.CREATED, S.CLOSED, S.ABANDONED, S.QUARANTINED}),
-        S.UPLOADED: frozenset({S.CLOSING, S.ABANDONED, S.QUARANTINED}),
+        S.UPLOADING: frozenset({S.UPLOADED, S.CREATED, S.CLOSED, S.ABANDONED, S.UNKNOWN}),
+        S.UPLOADED: frozenset({S.CLOSING, S.ABANDONED, S.UNKNOWN}),
         # once closing was intended the rows may be on their way: never back, never abandoned
-        S.CLOSING: frozenset({S.CLOSED, S.QUARANTINED}),
-        S.CLOSED: frozenset({S.TERMINAL, S.QUARANTINED}),
+        S.CLOSING: frozenset({S.CLOSED, S.UNKNOWN}),
+        S.CLOSED: frozenset({S.TERMINAL, S.UNKNOWN}),
         # abandoned only when the org says finally that it processed nothing, and has no results to tell more
-        S.TERMINAL: frozenset({S.HARVESTED, S.QUARANTINED, S.ABANDONED}),
+        S.TERMINAL: frozenset({S.HARVESTED, S.UNKNOWN, S.ABANDONED}),
+        # looked up in the target: found, or safe to send again, or nobody can tell
+        S.UNKNOWN: frozenset({S.HARVESTED, S.QUARANTINED}),
     },
     AttemptKind.BULK1_SERIAL: {
         S.PLANNED: frozenset({S.CREATED, S.ABANDONED}),
         S.CREATED: frozenset({S.UPLOADING, S.ABANDONED}),
         # abandoned only when the closed job holds no batch; closed when it holds the one that was sent
-        S.UPLOADING: frozenset({S.UPLOADED, S.CREATED, S.CLOSED, S.ABANDONED, S.QUARANTINED}),
+        S.UPLOADING: frozenset({S.UPLOADED, S.CREATED, S.CLOSED, S.ABANDONED, S.UNKNOWN}),
         # the batch is being processed: never back, never abandoned
-        S.UPLOADED: frozenset({S.CLOSING, S.QUARANTINED}),
-        S.CLOSING: frozenset({S.CLOSED, S.QUARANTINED}),
-        S.CLOSED: frozenset({S.TERMINAL, S.QUARANTINED}),
-        S.TERMINAL: frozenset({S.HARVESTED, S.QUARANTINED}),
+        S.UPLOADED: frozenset({S.CLOSING, S.UNKNOWN}),
+        S.CLOSING: frozenset({S.CLOSED, S.UNKNOWN}),
+        S.CLOSED: frozenset({S.TERMINAL, S.UNKNOWN}),
+        S.TERMINAL: frozenset({S.HARVESTED, S.UNKNOWN}),
+        S.UNKNOWN: frozenset({S.HARVESTED, S.QUARANTINED}),
     },
     AttemptKind.REST: {
         S.PLANNED: frozenset({S.SENDING, S.ABANDONED}),

@@ -43,7 +43,7 @@ ENDS: dict[str, ExitCode] = {
     **dict.fromkeys(
         ("D02", "D03", "H21", "H32", "H37", "H40", "U06"), ExitCode.ROWS_FAILED
     ),  # refused for good
-    **dict.fromkeys(("H12", "H13", "H19", "U11"), ExitCode.BUDGET),  # quarantined: nobody can tell
+    "H19": ExitCode.BUDGET,  # half done and without results: nobody can tell, quarantined
     **dict.fromkeys(("H06", "H34"), ExitCode.REFUSED),
     **dict.fromkeys(("H04", "H11", "U05"), ExitCode.PAUSED),  # somebody has to do something about the org
     "H24": ExitCode.BUDGET,  # the storage is full

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from migrator.model.run import Attempt, AttemptKind, AttemptState
+from migrator.model.run import Attempt, AttemptKind, AttemptState, FileRef
 from migrator.state.transitions import FOLLOWS, IllegalWrite, check_transition
 
 S = AttemptState
@@ -20,17 +20,19 @@ BULK2 = {
     (S.UPLOADING, S.CREATED),
     (S.UPLOADING, S.CLOSED),
     (S.UPLOADING, S.ABANDONED),
-    (S.UPLOADING, S.QUARANTINED),
+    (S.UPLOADING, S.UNKNOWN),
     (S.UPLOADED, S.CLOSING),
     (S.UPLOADED, S.ABANDONED),
-    (S.UPLOADED, S.QUARANTINED),
+    (S.UPLOADED, S.UNKNOWN),
     (S.CLOSING, S.CLOSED),
-    (S.CLOSING, S.QUARANTINED),
+    (S.CLOSING, S.UNKNOWN),
     (S.CLOSED, S.TERMINAL),
-    (S.CLOSED, S.QUARANTINED),
+    (S.CLOSED, S.UNKNOWN),
     (S.TERMINAL, S.HARVESTED),
-    (S.TERMINAL, S.QUARANTINED),
+    (S.TERMINAL, S.UNKNOWN),
     (S.TERMINAL, S.ABANDONED),
+    (S.UNKNOWN, S.HARVESTED),
+    (S.UNKNOWN, S.QUARANTINED),
 }
 
 
@@ -51,6 +53,17 @@ def test_bulk2(before: AttemptState, after: AttemptState) -> None:
     expected = (before, after) in BULK2 or (before is after and not before.final)
     untouched = replace(an_attempt(before), job_state="Failed", processed=0)
     assert allowed(untouched, an_attempt(after)) == expected
+
+
+def test_only_outcomes_of_a_finished_attempt_may_be_revised() -> None:
+    old, new = (FileRef(f"outcomes/{name}", "", 1, 1) for name in ("old", "new"))
+    harvested = replace(an_attempt(S.HARVESTED), outcomes=old, rows=7, processed=7)
+    assert allowed(harvested, replace(harvested, outcomes=new))
+    assert allowed(replace(harvested, state=S.QUARANTINED), replace(harvested, outcomes=new))
+    assert not allowed(harvested, replace(harvested, outcomes=new, processed=6))
+    assert not allowed(harvested, replace(harvested, waiting=1))
+    assert not allowed(harvested, replace(harvested, outcomes=new, state=S.QUARANTINED))
+    assert not allowed(replace(harvested, state=S.ABANDONED), replace(harvested, outcomes=new))
 
 
 @pytest.mark.parametrize("kind", AttemptKind)
