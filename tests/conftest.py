@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.faults.catalogue import told
 from tests.postgres import NOT_RUN, Server, running_server
 
 # a busy machine is no bug
@@ -51,5 +52,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     reasons = sorted(
         {one.longrepr[2] for one in terminalreporter.stats.get("skipped", []) if NOT_RUN in str(one.longrepr)}
     )
+    if any("tests/faults/" in one.nodeid for one in terminalreporter.stats.get("passed", [])):
+        for line in told():
+            terminalreporter.write_line(f"fault catalogue: {line}")
     for reason in reasons:
         terminalreporter.section(reason.removeprefix("Skipped: "), yellow=True, bold=True)

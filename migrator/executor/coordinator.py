@@ -122,6 +122,11 @@ class Coordinator:
         self._fuse = outside.fuse
         self._chance = outside.chance
         self._told = float("-inf")
+        #: due times are on a clock that nobody sets: a wall clock that jumps makes nothing wait or hurry
+        self._began = outside.clock.now() - outside.clock.monotonic()
+
+    def _now(self) -> float:
+        return self._began + self._clock.monotonic()
 
     def drive(self) -> Run:
         """Go on until the goal is reached or nothing more can be done; the run as it stands then."""
@@ -165,9 +170,9 @@ class Coordinator:
 
     def _begin_actions(self) -> bool:
         room = max(1, self._workers.count) - len(self._run.busy)
-        actions = decide(self._run, self._clock.now(), room)
+        actions = decide(self._run, self._now(), room)
         for action in actions:
-            self._commit(intend(self._run, action, self._clock.now()), f"intent:{type(action).__name__}")
+            self._commit(intend(self._run, action, self._now()), f"intent:{type(action).__name__}")
             if not isinstance(action, Begin):
                 self._workers.begin(self._run, action)
         return bool(actions)
@@ -178,21 +183,19 @@ class Coordinator:
             if done is not None:
                 self._settle(done)
             return
-        due = next_due(self._run, self._clock.now())
+        due = next_due(self._run, self._now())
         stop = stalled(self._run) if due is None else None
         if stop is not None:
             self._commit(Change(self._run).stopped(stop), "stop")
             return
         if due is None:
             raise RuntimeError("nothing to do, nothing under way, and yet not over: " + str(self._run.goal))
-        self._clock.wait(
-            min(TICK, due - self._clock.now()) if self._workers.count else due - self._clock.now()
-        )
+        self._clock.wait(min(TICK, due - self._now()) if self._workers.count else due - self._now())
 
     def _settle(self, done: _Done) -> None:
         if isinstance(done.reply, BaseException):
             raise done.reply
-        change = settle(self._run, done.action, done.reply, self._clock.now(), self._chance())
+        change = settle(self._run, done.action, done.reply, self._now(), self._chance())
         self._commit(change, f"result:{type(done.action).__name__}")
 
     def _drain(self) -> None:
@@ -212,7 +215,7 @@ class Coordinator:
     def _mark(self, status: RunStatus) -> None:
         if self._run.goal is Goal.VERIFY or (self._run.goal is Goal.RESTORE and not self._run.all_done):
             return
-        finished = None if status is RunStatus.RUNNING else self._clock.now()
+        finished = None if status is RunStatus.RUNNING else self._now()
         row = replace(self._run.row, status=status, finished=finished)
         if row != self._run.row:
             run = replace(self._run, row=row)

@@ -29,6 +29,7 @@ class SerialWorld(World):
     """Jobs of which `content` is the only batch, and `closed` says that no batch can arrive any more."""
 
     lane = Lane.BULK1_SERIAL
+    endings = 4
 
     def perform(self, run: Run, action: StepAction | AttemptAction) -> Reply:
         """Do what the action asks, disturbed as the script chooses."""

@@ -68,6 +68,8 @@ class Job:
     closed: bool = False  # of Bulk API v1, where this is not a state of the work
     done: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    spoiled: bool = False  # it has two contents: the org will never close it
+    withheld: bool = False  # its results cannot be had
 
 
 @dataclass
@@ -75,6 +77,8 @@ class World:
     """The org, the files and the faults of one execution."""
 
     lane: ClassVar[Lane] = Lane.BULK2
+    #: how many ways there are for a job to end
+    endings: ClassVar[int] = 7
 
     script: Script
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -156,11 +160,12 @@ class World:
         if job.state is not JobState.OPEN or job.content is not None:
             return RequestLost(Sent.YES, 400, "INVALIDJOBSTATE", "not open, or a second upload")
         job.content = self.files[run.slices[(attempt.step, attempt.slice)].file.path]
+        job.spoiled = self.script.choose(2) == 1  # something on the way delivered it twice
         return UploadTaken()
 
     def _close(self, name: str) -> Reply:
         job = self.jobs[name]
-        if job.state is not JobState.OPEN:
+        if job.state is not JobState.OPEN or job.spoiled:
             return RequestLost(Sent.YES, 400, "INVALIDJOBSTATE", "not open")
         job.state = JobState.UPLOAD_COMPLETE
         if self.script.choose(2) == 0:
@@ -169,7 +174,10 @@ class World:
 
     def _confirm(self, name: str) -> Reply:
         job = self.jobs[name]
-        return self._close(name) if job.state is JobState.OPEN else self._told(name)
+        if job.state is not JobState.OPEN:
+            return self._told(name)
+        # open, and not to be closed: aborted, as `work` does it
+        return self._abort(name) if job.spoiled else self._close(name)
 
     def _abort(self, name: str) -> Reply:
         job = self.jobs[name]
@@ -184,11 +192,20 @@ class World:
         return self._told(name)
 
     def _work(self, job: Job) -> None:
-        """The org processes the job: wholly, with a row refused for now, or ended half-way by a fault or an admin."""
+        """The org processes the job: wholly, with a row refused for now, ended half-way by a fault or an admin, or before it began; of some that
+        ended badly the results cannot be had."""
         rows = job.content or ()
-        picked = self.script.choose(4)
-        job.state = {2: JobState.FAILED, 3: JobState.ABORTED}.get(picked, JobState.JOB_COMPLETE)
-        taken = rows[:1] if picked in {2, 3} else rows
+        picked = self.script.choose(self.endings)
+        ends = {
+            2: JobState.FAILED,
+            3: JobState.ABORTED,
+            4: JobState.FAILED,
+            5: JobState.ABORTED,
+            6: JobState.FAILED,
+        }
+        job.state = ends.get(picked, JobState.JOB_COMPLETE)
+        job.withheld = picked in {4, 5, 6}
+        taken = rows[:1] if picked in {2, 3, 6} else () if picked in {4, 5} else rows
         job.refused = taken[:1] if picked == 1 else ()
         job.done = tuple(row for row in taken if row not in job.refused)
         self.created.update(job.done)
@@ -206,6 +223,8 @@ class World:
         if picked == 2:
             return ResultsBroken("cut short")
         job = self.jobs[attempt.job_id]
+        if job.withheld or (job.state is JobState.ABORTED and job.spoiled):
+            return RequestLost(Sent.YES, 404, "NOT_FOUND", "it has no results")
         waiting = tuple(row for row in job.content or () if row not in job.done)
         path = f"outcomes/{attempt.slice}-{attempt.id}"
         return AttemptSettled(

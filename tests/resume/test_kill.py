@@ -69,22 +69,28 @@ def test_killed_at_more_named_points(outside: Outside) -> None:
     _killed_at(outside, MORE_POINTS)
 
 
-def _killed_at_random(outside: Outside, seed: int, kills: int) -> None:
+def _killed_at_random(outside: Outside, seed: int, kills: int, *, longest: float = 2.5) -> None:
     draw = random.Random(seed)  # noqa: S311 - the instants of the kills
     command: tuple[str, ...] = ("run", str(outside.folder / "plan.yaml"))
     for _ in range(kills):
-        outside.kill_after(draw.uniform(0.0, 2.5), *command)
+        outside.kill_after(draw.uniform(0.0, longest), *command)
         command = ("resume",)
     _ends_whole(outside)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_killed_at_random_instants(outside: Outside) -> None:
-    _killed_at_random(outside, 1, 2)
+    _killed_at_random(outside, 1, 17)  # and eight at named points: 25 kills
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range(2, 10))
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(2, 22))
 def test_killed_at_many_random_instants(outside: Outside, seed: int) -> None:
-    _killed_at_random(outside, seed, 8)
+    _killed_at_random(outside, seed, 24)  # 480 kills, and ten more named points and ten more below
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_killed_while_resuming_again_and_again(outside: Outside) -> None:
+    _killed_at_random(outside, 99, 10, longest=0.8)

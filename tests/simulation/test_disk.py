@@ -1,0 +1,143 @@
+"""A disk that loses what was not synced, that is full, or that fails at the n-th call: the run pauses, and what was acknowledged is there."""
+
+import errno
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from migrator.clock import VirtualClock
+from migrator.errors import ExitCode, MigratorError
+from migrator.executor import Result
+from migrator.model.run import RunRow, StepRow
+from migrator.state import open_ledger
+from migrator.state.sqlite import SqliteStore
+from tests.executor.orgs import Lab
+from tests.simulation.small import Fuse, go, judge, small_lab
+
+
+def a_run() -> RunRow:
+    return RunRow("r1", "p", "p.yaml", "d", "{}", "0.1.0", "66.0", "a", "b", "o1", "o2", "u", 1.0)
+
+
+def test_unsynced_bytes_of_the_log_dropped_or_torn(tmp_path: Path) -> None:
+    """After each commit the write-ahead log was synced; whatever came behind may be gone, zero or noise after a power cut."""
+    folder = tmp_path / "run"
+    kept: list[tuple[Path, int]] = []
+    with open_ledger(folder, VirtualClock(), create=a_run()) as ledger:
+        for number in range(6):
+            ledger.commit(
+                [StepRow(f"load:{number}", notes=("x" * 900 * number,))], [("begun", {"n": number})]
+            )
+            copy = tmp_path / f"after-{number}"
+            copy.mkdir(mode=0o700)
+            for path in folder.glob("ledger.sqlite*"):
+                shutil.copy(path, copy / path.name)
+            kept.append((copy, (folder / "ledger.sqlite-wal").stat().st_size))
+    looked = 0
+    for number in range(1, len(kept)):
+        copy, whole = kept[number]
+        synced = kept[number - 1][1]
+        content = (copy / "ledger.sqlite-wal").read_bytes()
+        for cut in {synced, synced + 1, synced + 24, (synced + whole) // 2, whole - 1, whole}:
+            for tail in (b"", b"\0" * (whole - cut), os.urandom(whole - cut)):
+                place = tmp_path / f"cut-{number}-{looked}"
+                shutil.copytree(copy, place)
+                (place / "ledger.sqlite-wal").write_bytes(content[:cut] + tail)
+                (place / "ledger.sqlite-shm").unlink(missing_ok=True)  # memory: gone with the power
+                with open_ledger(place, VirtualClock()) as ledger:
+                    told = len(ledger.events())
+                    assert told in {number, number + 1}, (number, cut)
+                    assert len(ledger.state().steps) == told, "half a commit"
+                    if cut == whole:
+                        assert told == number + 1
+                looked += 1
+    print(f"{looked} torn logs")
+
+
+Fail = Callable[[int], Exception]
+FAULTS: dict[str, tuple[int, str, Fail]] = {
+    "full": (sqlite3.SQLITE_FULL, "disk-full", lambda code: _sqlite("database or disk is full", code)),
+    "lost": (sqlite3.SQLITE_IOERR_WRITE, "state-read-only", lambda code: _sqlite("disk I/O error", code)),
+    "read-only": (
+        sqlite3.SQLITE_READONLY,
+        "state-read-only",
+        lambda code: _sqlite("readonly database", code),
+    ),
+}
+
+
+def _sqlite(text: str, code: int) -> sqlite3.OperationalError:
+    fault = sqlite3.OperationalError(text)
+    fault.sqlite_errorcode = code
+    return fault
+
+
+def paused(lab: Lab) -> tuple[str, Result | None]:
+    """Drive; with which word it paused, or how it ended."""
+    try:
+        result = go(lab, Fuse())
+    except MigratorError as fault:
+        return (fault.code if fault.exit_code is ExitCode.PAUSED else f"{fault.code} without a pause"), None
+    if result.stop is not None:
+        assert result.stop.exit_code is ExitCode.PAUSED, result.stop
+        return result.stop.code, None
+    return "", result
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_commit_at_any_point(tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, word, make = FAULTS[fault]
+    begin = SqliteStore._begin
+    left = [0]
+
+    def failing(store: SqliteStore) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise make(code)
+        begin(store)
+
+    monkeypatch.setattr(SqliteStore, "_begin", failing)
+    met = 0
+    for at in range(1, 60, 3 if fault == "full" else 7):
+        left[0] = 0
+        lab = small_lab(tmp_path / f"{fault}-{at}")
+        left[0] = at
+        said, result = paused(lab)
+        if result is not None:
+            break
+        assert said == word
+        met += 1
+        left[0] = 0
+        judge(lab, go(lab, Fuse()))
+    assert met >= 4
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_no_room_at_any_file(tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    left = [0]
+
+    def failing(descriptor: int, data: bytes) -> int:
+        left[0] -= 1
+        if left[0] == 0:
+            raise OSError(number, os.strerror(number))
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", failing)
+    met = 0
+    for at in range(1, 40, 2):
+        left[0] = 0
+        lab = small_lab(tmp_path / str(at))
+        left[0] = at
+        said, result = paused(lab)
+        if result is not None:
+            break
+        assert said in {"disk-full", "disk-lost"}
+        met += 1
+        left[0] = 0
+        judge(lab, go(lab, Fuse()))
+    assert met >= 3

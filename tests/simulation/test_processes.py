@@ -1,0 +1,123 @@
+"""What happens to processes and clocks: two interrupts, a bug in a worker, few open files, a wall clock that jumps."""
+
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from migrator.clock import VirtualClock
+from migrator.executor.work import perform
+from migrator.simulator import Fault, FaultKind
+from migrator.state import read_ledger
+from tests.cli.world import ROOT, SECRET, Told, World, make_world, until
+from tests.simulation.small import Fuse, go, judge, small_lab
+
+PLAN = """
+version: 1
+name: people
+source: {org: legacy}
+target: {org: merged}
+objects:
+  - object: Account
+    operation: insert
+    fields: {include: [Name]}
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Two simulated orgs behind HTTP, a hundred accounts in the first."""
+    monkeypatch.setenv("ORG_SECRET", SECRET)
+    made = make_world(tmp_path / "world")
+    made.seed(made.source, "Account", ["Id", "Name"], ([f"a{n}", f"Account {n}"] for n in range(100)))
+    made.plan(PLAN)
+    yield made
+    made.close()
+
+
+def ok(told: Told) -> None:
+    assert told.code == 0, told
+
+
+def test_two_interrupts_end_at_once(world: World) -> None:
+    # the answer to the upload does not come: an orderly stop would wait for it
+    world.target.plant(Fault(FaultKind.HOLE, path=".*/batches", method="PUT", seconds=30.0))
+    process = world.begin("run", world.folder / "plan.yaml")
+    until(lambda: any(path.endswith("/batches") for _, path in world.target.asked))
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    until(lambda: "stopping" in process.stderr.readline())  # type: ignore[union-attr]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=8)
+    assert process.returncode == 130
+    ok(world.call("resume"))
+    assert world.target.truth.count("Account") == 100
+
+
+def test_a_bug_in_a_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    left, value = [6], f"Canary-{77}"
+
+    def buggy(*given: object) -> object:
+        left[0] -= 1
+        if left[0] == 0:
+            raise ZeroDivisionError(value)
+        return perform(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("migrator.executor.runs.perform", buggy)
+    told = world.call("run", world.folder / "plan.yaml")
+    assert told.code == 70, told
+    assert "error[internal-error] ZeroDivisionError" in told.err
+    log = Path(told.err.partition("please attach ")[2].partition(" to an issue")[0])
+    text = log.read_text()
+    assert "buggy" in text, "it says where"
+    assert "Canary-77" not in text + told.err, "and no value"
+    log.unlink()
+    ok(world.call("resume"))
+    assert world.target.truth.count("Account") == 100
+
+
+def test_few_open_files(world: World) -> None:
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "migrator", *world.arguments("run", world.folder / "plan.yaml")],
+        preexec_fn=few,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    assert done.returncode in {0, 75}, done.stderr
+    if done.returncode:
+        ok(world.call("resume"))
+    assert world.target.truth.count("Account") == 100
+
+
+class Jumping(VirtualClock):
+    """A wall clock that somebody sets, an hour back and then a day ahead, while the other one goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def now(self) -> float:
+        self.asked += 1
+        shift = 0.0 if self.asked < 10 else -3_600.0 if self.asked < 20 else 86_400.0
+        return super().now() + shift
+
+
+def test_a_wall_clock_that_jumps(tmp_path: Path) -> None:
+    lab = small_lab(tmp_path / "lab")
+    clock = Jumping()
+    lab.clock = clock
+    began = clock.monotonic()
+    judge(lab, go(lab, Fuse()))
+    assert clock.asked > 20, "it jumped both ways"
+    assert clock.monotonic() - began < 600, "nothing waited for the clock to come round"
+    assert read_ledger(lab.folder).run.status.value == "complete"
