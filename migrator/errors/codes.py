@@ -79,6 +79,7 @@ CODES: dict[str, str] = {
     "nothing-to-retry": "The run has no row that failed or was blocked.",
     "nothing-to-send": "No field of an object is left to send.",
     "nothing-to-undo": "The run left nothing that could be taken back.",
+    "nulls-unused": "`nulls` is given in an insert, where there is nothing to keep or to clear.",
     "object-not-in-plan": "The plan has no entry of that name.",
     "object-not-supported": "The org does not let the sObject be used as the plan wants.",
     "org-does-not-answer": "Many requests in a row got no usable answer; the run is paused and can be resumed.",

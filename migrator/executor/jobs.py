@@ -114,6 +114,7 @@ def load(run: Run, step: LoadStep) -> LoadJob:
         max_slice_rows=step.max_slice_rows,
         max_slice_bytes=step.max_slice_bytes,
         canary_rows=step.canary.rows,
+        clear_nulls=step.clear_nulls,
     )
 
 

@@ -199,6 +199,8 @@ class ObjectPlan:
     match: Match | None = None
     budget: ErrorBudget = NO_BUDGET
     canary: Canary = NO_CANARY
+    #: whether a field without a value in the source is emptied in the target
+    clear_nulls: bool = False
     #: whether records are read before they are overwritten, so that an undo can put the values back
     before_images: bool = True
     #: how many records may be deleted at most; 0 in an entry that deletes nothing

@@ -156,6 +156,8 @@ class LoadStep:
     expected: int | None = None
     budget: ErrorBudget = NO_BUDGET
     canary: Canary = NO_CANARY
+    #: whether an update or upsert empties the fields that have no value in the source
+    clear_nulls: bool = False
     #: how many records a step that deletes may delete at most (0: no limit)
     max_deletes: int = 0
     #: of a step that takes a run back

@@ -19,10 +19,10 @@ from migrator.soql import ProblemKind, Query, SoqlError, conditions, lint_bulk
 #: what an entry that only matches has no use for
 _WRITING_KEYS = (
     *("operation", "external_id", "fields", "map", "relationships", "follow", "lane", "locks"),
-    *("error_budget", "on_budget_exceeded", "canary", "max_deletes", "before_images"),
+    *("error_budget", "on_budget_exceeded", "canary", "max_deletes", "before_images", "nulls"),
 )
 #: what an entry that only names records to delete has no use for
-_SENDING_KEYS = ("external_id", "fields", "relationships", "follow", "locks", "before_images")
+_SENDING_KEYS = ("external_id", "fields", "relationships", "follow", "locks", "before_images", "nulls")
 
 
 def cross_checks(plan: Plan, document: Document) -> None:
@@ -108,6 +108,7 @@ def _operation(one: ObjectPlan, document: Document) -> None:
     if entry.get("operation") != one.operation:
         return  # what was given is no operation, and has been told
     _deletes(one, entry, document)
+    _nulls(one, entry, document)
     if one.operation is Operation.UPSERT and "external_id" not in entry:
         document.refuse(
             "external-id-missing",
@@ -157,6 +158,16 @@ def _deletes(one: ObjectPlan, entry: Mapping[str, Any], document: Document) -> N
                 hint="map 'Id' only",
                 where=document.key_place((*one.path, "map", rule.target)),
             )
+
+
+def _nulls(one: ObjectPlan, entry: Mapping[str, Any], document: Document) -> None:
+    if one.operation is Operation.INSERT and "nulls" in entry:
+        document.refuse(
+            "nulls-unused",
+            "'nulls' has no meaning in an insert: a new record has nothing that could be kept",
+            hint="remove it",
+            where=document.key_place((*one.path, "nulls")),
+        )
 
 
 def _source_kind(one: ObjectPlan, plan: Plan, document: Document) -> None:

@@ -272,6 +272,8 @@ def _details(step: Step) -> Iterator[str]:
             yield soql
         case LoadStep():
             yield "sends " + ", ".join(sorted(_sent(step)))
+            if step.clear_nulls:
+                yield "empties fields that have no value in the source"
             if step.max_deletes:
                 yield f"deletes nothing at all when there are more than {step.max_deletes:,} rows"
             if step.follow:

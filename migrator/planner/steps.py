@@ -182,6 +182,7 @@ def _load(one: Resolved, wiring: Wiring) -> LoadStep:
         # a series of REST requests is small, and answered one by one
         canary=one.plan.canary if lane is Lane.BULK2 else NO_CANARY,
         max_deletes=one.plan.max_deletes,
+        clear_nulls=one.plan.clear_nulls and one.plan.operation in {Operation.UPDATE, Operation.UPSERT},
     )
 
 

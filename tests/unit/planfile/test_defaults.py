@@ -112,6 +112,7 @@ def test_saying_the_defaults_changes_nothing() -> None:
         "objects.locks.on_lock": ["regroup", "shrink", "serial_v1"],
         "objects.map": {},
         "objects.map.otherwise": "keep",
+        "objects.nulls": "keep",
         "objects.relationships": {},
         "objects.relationships.when_missing": "fail",
     }
