@@ -105,6 +105,7 @@ def _edit(org: OrgState, act: Act, now: float) -> None:
 
 def _reset(org: OrgState, act: Act, now: float) -> None:
     """The org as after a refresh: its records are gone, its jobs and sessions too; its id may be another."""
+    _abort(org, Act(ActKind.ABORT_JOBS), now)
     for table in org.store.tables():
         name = table.sobject.name
         if name in _LATER:

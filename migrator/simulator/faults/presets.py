@@ -267,7 +267,7 @@ _ROWS = {
         message="Region is required",
     ),
     "U07": _one("an administrator aborts all jobs", "abort_jobs", method="GET", path=_ANY_JOB, times=3),
-    "U11": _one("the sandbox is refreshed", "reset", method="GET", path=_ANY_JOB, nth=2),
+    "U11": _one("the sandbox is refreshed", "reset", after_rows=200),
 }
 
 CATALOGUE: Mapping[str, Preset] = MappingProxyType(_NETWORK | _ANSWERS | _JOB_FAULTS | _ROWS)
