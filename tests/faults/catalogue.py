@@ -140,16 +140,8 @@ ANSWERS = {
         "stops and says which version the run keeps",
         Script(End.STOPPED, (3, 3), "api-version-refused", drives=2),
     ),
-    "H12": Fault(
-        "a job is deleted by an administrator",
-        "its rows are in doubt",
-        Script(End.DOUBT, (4,), "rows-quarantined", drives=1),
-    ),
-    "H13": Fault(
-        "results are past seven days",
-        "their rows are in doubt",
-        Script(End.DOUBT, (4,), "rows-quarantined", drives=1),
-    ),
+    "H12": _whole("a job is deleted by an administrator", "its rows are looked up in the target"),
+    "H13": _whole("results are past seven days", "their rows are looked up in the target"),
     "H14": _whole("results are empty although counters are not", "fetched again"),
     "H15": _whole("counters move after the end", "asked until they are the same twice"),
     "H16": _whole("a job state of a later release", "not taken for an end"),
