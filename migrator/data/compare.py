@@ -35,6 +35,7 @@ def compare(session: Session, workspace: Workspace, job: CompareJob) -> Comparis
     session.run(
         "INSERT INTO differences SELECT source_key, target_id, '(record missing)', '', '' FROM records ANTI JOIN seen ON id = target_id"
     )
+    namesakes = _namesakes(session, workspace, job)
     path = session.folder / "report.csv"
     session.run(
         "COPY (SELECT for_people(source_key) AS source_key, target_id, field, for_people(sent) AS sent, for_people(found) AS found "
@@ -42,7 +43,28 @@ def compare(session: Session, workspace: Workspace, job: CompareJob) -> Comparis
     )
     (lines,) = session.one("SELECT count(*) FROM differences")
     report = workspace.adopt(f"compare/{folder_name(job.step)}.csv", path, lines)
-    return Comparison(rows, sampled, missing, rows - distinct + repeated, differing, report)
+    return Comparison(rows, sampled, missing, rows - distinct + repeated + namesakes, differing, report)
+
+
+def _namesakes(session: Session, workspace: Workspace, job: CompareJob) -> int:
+    """How many keys of loaded records another record of the target has as well; each of the loaded records goes into `differences`."""
+    names = {
+        name.casefold(): name for ref in job.readback.files[:1] for name in csv_header(workspace.path(ref))
+    }
+    name = names.get((job.key or "").casefold())
+    if name is None:
+        return 0
+    key = f"trim({ident(name)})" if job.key_case_sensitive else f"lower(trim({ident(name)}))"
+    session.run(
+        f'CREATE TEMP TABLE namesakes AS SELECT DISTINCT to18("Id") AS id, {key} AS key FROM readback WHERE {key} IN '
+        f"(SELECT {key} FROM readback WHERE {key} <> '' GROUP BY 1 HAVING count(DISTINCT to18(\"Id\")) > 1)"
+    )
+    session.run(
+        "INSERT INTO differences SELECT source_key, target_id, '(several records of one key)', '', '' "
+        "FROM records SEMI JOIN namesakes ON id = target_id"
+    )
+    (count,) = session.one("SELECT count(DISTINCT key) FROM namesakes SEMI JOIN records ON id = target_id")
+    return int(count)
 
 
 _NO_OUTCOMES = "(SELECT NULL::BIGINT AS \"row\", '' AS source_key, '' AS target_id, '' AS outcome, false AS final WHERE false)"

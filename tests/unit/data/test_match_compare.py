@@ -164,6 +164,21 @@ class TestCompare:
         assert (counts, differing) == ((3, 2, 1, 1), {})
         assert [row["field"] for row in bench.slice(report)] == ["(record missing)"]
 
+    @pytest.mark.parametrize(("case_sensitive", "doubled"), [(False, 1), (True, 0)])
+    def test_no_other_record_may_have_the_key_of_a_loaded_one(
+        self, bench: Bench, *, case_sensitive: bool, doubled: int
+    ) -> None:
+        load = bench.load(bench.pages(("Id", *COLUMNS), [["k0", "Name 0", "0.50", "2020-01-01"]]), COLUMNS)
+        outcomes = (bench.engine.settle(bench.answer(load, COLUMNS)).outcomes,)
+        found = bench.pages(
+            ("Id", *COLUMNS),
+            [[record_id(0), "Name 0", "0.5", "2020-01-01"], [record_id(9), "NAME 0 ", "", ""]],
+        )
+        job = CompareJob(
+            "verify", (load.rows,), outcomes, found, SENT, key="Name", key_case_sensitive=case_sensitive
+        )
+        assert bench.engine.compare(job).duplicated == doubled
+
     @pytest.mark.parametrize(("sample", "sampled"), [(0, 0), (2, 2), (100, 3), (None, 3)])
     def test_the_sample_is_as_asked_and_always_the_same(
         self, bench: Bench, sample: int | None, sampled: int
