@@ -393,4 +393,4 @@ def _next(result: Result, goal: Goal) -> str:
     if result.stop is not None:
         return "verify" if goal is Goal.VERIFY else "resume"
     moved = goal is Goal.LOAD and result.exit_code is not ExitCode.ROWS_FAILED
-    return "verify" if moved else "report"
+    return "verify" if moved and result.summary.verification else "report"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from migrator.clock import SystemClock
-from migrator.salesforce import ClientCredentials, ConnectionSettings, Secret, connect
+from migrator.salesforce import ClientCredentials, ConnectionSettings, Org, Secret, connect
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "simulator-secret"
@@ -109,8 +109,8 @@ class Outside:
         process.stdout.close()
         return process.wait()
 
-    def truth(self, alias: str) -> Truth:
-        """The rows of an org, each with its parent's name, and how often each is there."""
+    def org(self, alias: str) -> Org:
+        """A connection to an org, to look and to mend."""
         settings = ConnectionSettings(
             alias=alias,
             auth=ClientCredentials("migrator-simulator", Secret(SECRET)),
@@ -118,7 +118,11 @@ class Outside:
             api_version="66.0",
             simulator=True,
         )
-        with connect(settings, SystemClock()) as org:
+        return connect(settings, SystemClock())
+
+    def truth(self, alias: str) -> Truth:
+        """The rows of an org, each with its parent's name, and how often each is there."""
+        with self.org(alias) as org:
             found: Truth = {}
             for name, parent, sobject in QUESTIONS:
                 relationship, _, of = parent.partition(".")
