@@ -7,6 +7,7 @@ A field that was not sent (an empty cell) is the org's business and is not compa
 
 from migrator.data.jobs import CompareJob, Comparison, SentColumn
 from migrator.data.lookups import loaded
+from migrator.data.orphans import find_orphans
 from migrator.data.rows import cells, latest, sent_names
 from migrator.data.scan import scan
 from migrator.data.session import Session, csv_header, read_parquet
@@ -92,6 +93,8 @@ def _differences(session: Session, workspace: Workspace, job: CompareJob) -> dic
             _compare_field(session, "sent", column, answered[column.name.casefold()])
     for number, ref in enumerate(job.links):
         _compare_links(session, workspace, job, number, latest(workspace, ref), answered)
+    if job.orphans:
+        find_orphans(session, workspace, job, answered)
     return dict(session.rows("SELECT field, count(*) FROM differences GROUP BY field ORDER BY field"))
 
 

@@ -296,7 +296,8 @@ class CompareJob:
 
     `sent`: rows files of the load that count, the oldest first. `links`: those of each link step. `outcomes`: the load's outcome files; `link_outcomes`:
     the link steps' (a link that failed is not compared). `sample` rows are compared field by field (None: all, 0: none).
-    `key`: the external id that the load matched on; no two records may have the key of a loaded one.
+    `key`: the external id that the load matched on; no two records may have the key of a loaded one. `orphans`: whether records that lost their
+    parent are looked for, among all of them.
     """
 
     step: str
@@ -309,6 +310,7 @@ class CompareJob:
     sample: int | None = 10_000
     key: str | None = None
     key_case_sensitive: bool = False
+    orphans: bool = True
 
 
 @dataclass(frozen=True, slots=True)

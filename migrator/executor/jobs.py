@@ -298,6 +298,7 @@ def compare(run: Run, step: VerifyStep) -> CompareJob:
         links=tuple(rows_files(run, one.id) for one in links),
         link_outcomes=tuple(file for one in links for file in run.outcome_files(one.id)),
         sample=step.sample,
+        orphans=step.counts,
         key=external_id(loaded) if operation(loaded) is Operation.UPSERT else None,
         key_case_sensitive=isinstance(loaded, LoadStep) and loaded.external_id_case_sensitive,
     )

@@ -164,6 +164,16 @@ class TestCompare:
         assert (counts, differing) == ((3, 2, 1, 1), {})
         assert [row["field"] for row in bench.slice(report)] == ["(record missing)"]
 
+    @pytest.mark.parametrize("sample", [0, None])
+    def test_records_that_lost_their_parent_are_found_beyond_the_sample(
+        self, bench: Bench, sample: int | None
+    ) -> None:
+        alone = [*GOOD[1][:4], ""]
+        counts, differing, report = Loaded(bench).compare(GOOD[0], alone, GOOD[2], sample=sample)
+        assert (counts[2:], differing) == ((0, 0), {"ParentId (orphaned)": 1})
+        (found,) = bench.slice(report)
+        assert (found["source_key"], found["sent"]) == ("k1", record_id(0))
+
     @pytest.mark.parametrize(("case_sensitive", "doubled"), [(False, 1), (True, 0)])
     def test_no_other_record_may_have_the_key_of_a_loaded_one(
         self, bench: Bench, *, case_sensitive: bool, doubled: int
