@@ -59,7 +59,6 @@ class SqliteStore:
     def write(self, rows: Sequence[LedgerRow], events: Sequence[Event], before: Head, after: Head) -> None:
         self._check_place()
         with explained(self._path), transaction(self._connection):
-            self._begin()
             done = self._connection.execute(
                 "UPDATE ledger SET head = ?, events = ?, content = ? WHERE one = 1 AND epoch = ? AND head = ?",
                 (after.hash, after.events, after.content, self._epoch, before.hash),
@@ -73,9 +72,6 @@ class SqliteStore:
                 "INSERT INTO event (seq, at, kind, facts, hash) VALUES (?, ?, ?, ?, ?)",
                 [(one.seq, one.at, one.kind, dumps(one.facts), one.hash) for one in events],
             )
-
-    def _begin(self) -> None:
-        """A commit has begun: the seam at which tests let the disk fail."""
 
     def hold(self, scopes: Sequence[str]) -> None:
         self._locks.hold(scopes)

@@ -4,7 +4,8 @@ import errno
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,7 @@ from migrator.clock import VirtualClock
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor import Result
 from migrator.model.run import RunRow, StepRow
-from migrator.state import open_ledger
-from migrator.state.sqlite import SqliteStore
+from migrator.state import open_ledger, sqlite
 from tests.executor.orgs import Lab
 from tests.simulation.small import Fuse, go, judge, small_lab
 
@@ -91,16 +91,18 @@ def paused(lab: Lab) -> tuple[str, Result | None]:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_commit_at_any_point(tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     code, word, make = FAULTS[fault]
-    begin = SqliteStore._begin
+    begin = sqlite.transaction
     left = [0]
 
-    def failing(store: SqliteStore) -> None:
+    @contextmanager
+    def failing(connection: sqlite3.Connection) -> Iterator[None]:
         left[0] -= 1
-        if left[0] == 0:
-            raise make(code)
-        begin(store)
+        with begin(connection):
+            if left[0] == 0:
+                raise make(code)
+            yield
 
-    monkeypatch.setattr(SqliteStore, "_begin", failing)
+    monkeypatch.setattr(sqlite, "transaction", failing)
     met = 0
     for at in range(1, 60, 3 if fault == "full" else 7):
         left[0] = 0
