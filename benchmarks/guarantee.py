@@ -190,7 +190,7 @@ def resume_seconds(rows: int) -> float:
     """Seconds from the start of a resumed run to the first upload, all rows being prepared."""
     with tempfile.TemporaryDirectory() as name:
         lab = files_lab(Path(name) / "lab", rows, SystemClock())
-        _until(lab, "after:result:CreateJob")
+        _until(lab, "after:result:PrepareStep")
         began = time.perf_counter()
         _until(lab, "after:intent:Upload")
         return time.perf_counter() - began

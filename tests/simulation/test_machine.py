@@ -18,7 +18,7 @@ from tests.executor.orgs import Lab
 from tests.simulation.small import PLAN, ROWS, Crash, Fuse, go, judge, small_lab
 
 SETTING = PLAN.replace("operation: insert", "locks: {max_in_flight: 1}\n    operation: insert")
-MEANING = PLAN.replace("[Name, ParentId]", "[Name]")
+MEANING = PLAN.replace("    relationships:", "    map: {Description: Name}\n    relationships:")
 
 
 class Machine(RuleBasedStateMachine):
