@@ -160,9 +160,20 @@ class World:
     def arguments(self, command: str, *more: str | Path) -> list[str]:
         """The command line: the world's orgs file and state folder, where the command has them."""
         given = [command, *(str(one) for one in more)]
-        if command in {"plan", "run", "resume", "verify", "doctor"}:
+        if command in {"plan", "run", "resume", "verify", "retry", "undo", "doctor"}:
             given += ["--orgs", str(self.folder / "orgs.yaml")]
-        if command in {"run", "resume", "verify", "status", "report", "unlock", "doctor"}:
+        if command in {
+            "run",
+            "resume",
+            "verify",
+            "status",
+            "report",
+            "retry",
+            "resolve",
+            "undo",
+            "unlock",
+            "doctor",
+        }:
             given += ["--state-dir", str(self.state)]
         return given
 

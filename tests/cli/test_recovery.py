@@ -1,0 +1,67 @@
+"""What is done with a run afterwards, as a user types it: refusals that say what to do, and JSON for whoever asks for it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.world import World
+
+PLAN = """
+version: 1
+name: small
+source: {org: legacy}
+target: {org: merged}
+objects:
+  - object: Account
+    operation: upsert
+    external_id: Legacy_Id__c
+    fields: {include: [Name]}
+    map: {Legacy_Id__c: Id}
+  - object: Contact
+    operation: insert
+    fields: {include: [LastName, AccountId]}
+"""
+
+
+@pytest.fixture
+def done(world: World) -> World:
+    """The plan has run."""
+    world.seed(world.source, "Account", ["Id", "Name"], [[f"a{n}", f"Account {n}"] for n in range(5)])
+    ids = world.source.truth.created("Account")
+    world.seed(world.source, "Contact", ["LastName", "AccountId"], [[f"P{n}", ids[n % 5]] for n in range(20)])
+    told = world.call("run", world.plan(PLAN))
+    assert told.code == 0, told
+    return world
+
+
+def test_a_run_without_failures_has_nothing_to_retry_and_nothing_to_resolve(
+    done: World, tmp_path: Path
+) -> None:
+    told = done.call("retry")
+    assert (told.code, "[nothing-to-retry]" in told.err) == (2, True), told
+    told = done.call("resolve", "--assign", str(tmp_path / "none.csv"))
+    assert (told.code, "[assignment-refused]" in told.err) == (2, True), told
+    (tmp_path / "rows.csv").write_text(
+        "step,attempt,row,target_id\nload.Account,999,1,none\n", encoding="utf-8"
+    )
+    told = done.call("resolve", "--assign", str(tmp_path / "rows.csv"), "--yes")
+    assert (told.code, "[assignment-refused]" in told.err) == (2, True), told
+
+
+def test_an_undo_asks_first_and_the_run_never_goes_on_afterwards(done: World) -> None:
+    told = done.call("undo")
+    assert (told.code, "[not-confirmed]" in told.err) == (2, True), told
+    assert "created records are deleted" in told.out
+    told = done.call("undo", "--yes", "--json")
+    document = json.loads(told.out)
+    assert (told.code, document["exit_code"], document["stop"]) == (0, 0, None), told
+    assert {one["operation"] for one in document["steps"]} == {"delete"}
+    undone = next(
+        one
+        for one in done.state.iterdir()
+        if one.is_dir() and "-undo-" not in one.name and (one / "ledger.sqlite").exists()
+    )
+    told = done.call("resume", undone.name)
+    assert (told.code, "[run-undone]" in told.err) == (2, True), told
+    assert "undone" in done.call("status", undone.name).out
