@@ -313,7 +313,7 @@ class Multipart(World):
 
     def perform(self, run: Run, action: StepAction | AttemptAction) -> Reply:
         """Do what the action asks; what follows the creation has been done with it."""
-        if isinstance(action, CreateJob):
+        if isinstance(action, CreateJob) and run.live[action.attempt].slice >= 0:
             rows = self.files[run.slices[(STEP, run.live[action.attempt].slice)].file.path]
             return self._disturbed(lambda: self._create_with(rows), late=False)
         if isinstance(action, Upload):

@@ -237,7 +237,8 @@ class World:
 
     def _cut_again(self, run: Run, step: str) -> Reply:
         row = run.steps[step]
-        last = [one for one in run.settled[step] if run.slices[(step, one.slice)].round == row.rounds]
+        sent = (one for one in run.settled[step] if one.slice >= 0)
+        last = [one for one in sent if run.slices[(step, one.slice)].round == row.rounds]
         rows = tuple(each for one in last if one.outcomes for each in self.files[one.outcomes.path])
         no = max(number for _, number in run.slices) + 1
         cut = CutSlice(no=no, file=self.ref(f"slices/{no}", rows), group="")
