@@ -15,7 +15,7 @@ from migrator.data.faults import ResultsMismatch
 from migrator.data.jobs import SettleJob
 from migrator.data.rows import cells, sent_names
 from migrator.data.session import Session, csv_header, read_csv, read_parquet
-from migrator.data.sql import cell, fives, ident, no_id, text
+from migrator.data.sql import cell, ident, no_id, text, with_capitals
 from migrator.data.workspace import Workspace
 from migrator.model.run import FileRef
 
@@ -26,12 +26,11 @@ _SMALL = 65_536
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What the files have: rows by kind, different keys, ids of successes that are none, and different ids of successes."""
+    """What the files have: rows by kind, ids of successes that are none, and different ids of successes."""
 
     ok: int
     bad: int
     un: int
-    keys: int
     malformed: int
     ids: int
 
@@ -52,34 +51,39 @@ class _ResultFile:
 
 
 def correlate(session: Session, workspace: Workspace, job: SettleJob, finish: str) -> int:
-    """Makes `settled` by `finish`: SQL over `answered` (row, source_key, kind, id, created, error) that keeps `row` and `kind`.
+    """Makes `settled` by `finish`: SQL over `answered` (row, source_key, kind, id, created, error, key) that keeps `row`, `kind` and `key`,
+    and gives the ids of successes as `target_id`.
 
     Returns how many rows equal another one. Raises ResultsMismatch.
     """
     files = _result_files(workspace, job)
     source = f"(FROM {read_parquet([workspace.path(job.rows)])} WHERE slice = {job.slice})"
-    told = _read_answers(session, job, files, thorough=False)
-    equal = 0
-    if not (told.keys == told.rows and _quickly(session, job, source, told, finish)):
-        told = _read_answers(session, job, files, thorough=True)
-        equal = _thoroughly(session, job, source, told, finish)
+    if _quickly(session, job, source, files, finish):
+        return 0
+    told = _read_answers(session, job, files)
+    equal = _thoroughly(session, job, source, told, finish)
     check_ids(told.malformed, told.ok - told.ids)
     return equal
 
 
-def _quickly(session: Session, job: SettleJob, source: str, told: _Told, finish: str) -> bool:
-    """Pair by the quick key. False, and nothing is known, unless everything pairs up one to one.
+def _quickly(
+    session: Session, job: SettleJob, source: str, files: Sequence[_ResultFile], finish: str
+) -> bool:
+    """Pair by the quick key while the files are read. False, and nothing is known, unless everything pairs up one to one.
 
-    No answer's key repeats: when there are as many pairs as rows and as answers, each has one.
+    Every key stands in one pair then, and no row or answer is without one. Keys that repeat make many pairs: there is no need
+    for more than the files can have rows, which have a byte for each cell.
     """
-    pairs, rows, answers = _finish(
-        session,
-        f"SELECT {_ANSWERED} FROM {source} AS s FULL JOIN told AS t USING (key)",
-        finish,
+    most = sum(one.path.stat().st_size // len(one.header) + 1 for one in files)
+    answered = f"SELECT {_ANSWERED} FROM {source} AS s FULL JOIN ({_answers(job, files, thorough=False)}) AS t USING (key) LIMIT {most + 1}"
+    _read(session, f"CREATE OR REPLACE TEMP TABLE settled AS WITH answered AS ({answered}) {finish}")
+    pairs, rows, answers, different, *told = session.one(
+        f'SELECT count(*), count("row"), count(kind), count(DISTINCT key), {_figures(job, "target_id")} FROM {with_capitals("settled", "target_id")}'
     )
-    if not pairs == rows == answers:
+    found = _Told(*told)
+    if not pairs == rows == answers == different or found.malformed or found.ids != found.ok:
         return False
-    _check_counts(job, rows, told)
+    _check_counts(job, rows, found)
     return True
 
 
@@ -100,7 +104,8 @@ def _thoroughly(session: Session, job: SettleJob, source: str, told: _Told, fini
         f'SELECT {_ANSWERED} FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY "row") AS nth FROM sent) AS s '
         f"FULL JOIN (SELECT *, row_number() OVER (PARTITION BY key ORDER BY {order}) AS nth FROM told) AS t USING (key, nth)"
     )
-    pairs, rows, answers = _finish(session, answered, finish)
+    session.run(f"CREATE OR REPLACE TEMP TABLE settled AS WITH answered AS ({answered}) {finish}")
+    pairs, rows, answers = session.one('SELECT count(*), count("row"), count(kind) FROM settled')
     if pairs > rows or pairs > answers:
         raise ResultsMismatch(
             f"{pairs - answers} sent rows are in no result file, {pairs - rows} result rows were not sent"
@@ -109,30 +114,34 @@ def _thoroughly(session: Session, job: SettleJob, source: str, told: _Told, fini
     return int(equal)
 
 
-def _finish(session: Session, answered: str, finish: str) -> tuple[int, int, int]:
-    """Makes `settled`; how many there are, how many of them have a row, and an answer."""
-    session.run(f"CREATE OR REPLACE TEMP TABLE settled AS WITH answered AS ({answered}) {finish}")
-    pairs, rows, answers = session.one('SELECT count(*), count("row"), count(kind) FROM settled')
-    return pairs, rows, answers
-
-
-def _read_answers(session: Session, job: SettleJob, files: Sequence[_ResultFile], *, thorough: bool) -> _Told:
+def _read_answers(session: Session, job: SettleJob, files: Sequence[_ResultFile]) -> _Told:
     """Makes `told` (kind, id, second, key): the rows of the result files."""
+    _read(session, f"CREATE TEMP TABLE told AS {_answers(job, files, thorough=True)}")
+    return _Told(*session.one(f"SELECT {_figures(job, 'id')} FROM {with_capitals('told', 'id')}"))
+
+
+def _answers(job: SettleJob, files: Sequence[_ResultFile], *, thorough: bool) -> str:
     parts = [_result_rows(job, each, thorough=thorough) for each in _alike_files(files)]
-    relation = " UNION ALL ".join(parts) or _NO_ANSWERS
+    return " UNION ALL ".join(parts) or _NO_ANSWERS
+
+
+def _read(session: Session, sql: str) -> None:
+    """Run what reads result files. Raises ResultsMismatch."""
     try:
-        session.run(f"CREATE OR REPLACE TEMP TABLE told AS {relation}")
+        session.run(sql)
     except session.broken as fault:
         # the text of the fault quotes the record, which is a value and stays out of messages
         raise ResultsMismatch(
             "a result file has a record without the header's number of cells, or is not text"
         ) from fault
-    ok, bad, un, distinct, ids, malformed = session.one(
-        "SELECT count(*) FILTER (kind = 'ok'), count(*) FILTER (kind = 'bad'), count(*) FILTER (kind = 'un'), "
-        "count(DISTINCT key), count(DISTINCT id) FILTER (kind = 'ok'), "
-        f"count(*) FILTER (kind = 'ok' AND {no_id('id', job.key_prefix)}) FROM (SELECT *, {fives('id')} FROM told)"
+
+
+def _figures(job: SettleJob, identity: str) -> str:
+    """SQL of the figures of `_Told` over answers with that column of ids."""
+    return (
+        "count(*) FILTER (kind = 'ok'), count(*) FILTER (kind = 'bad'), count(*) FILTER (kind = 'un'), "
+        f"count(*) FILTER (kind = 'ok' AND {no_id(identity, job.key_prefix)}), count(DISTINCT {identity}) FILTER (kind = 'ok')"
     )
-    return _Told(ok, bad, un, keys=distinct, malformed=malformed, ids=ids)
 
 
 def _alike_files(files: Sequence[_ResultFile]) -> list[list[_ResultFile]]:
@@ -152,19 +161,19 @@ def _result_rows(job: SettleJob, files: Sequence[_ResultFile], *, thorough: bool
     own = [first.column(name) for name in _OWN[first.kind]] or ["NULL", "NULL"]
     raw = [first.column(column.name) for column in job.columns]
     source = read_csv([one.path for one in files], first.header, filename="#file")
-    own_columns = f'CASE "#file" {kind} END AS kind, {own[0]} AS told, {own[1]} AS second'
+    own_columns = f'CASE "#file" {kind} END AS kind, {own[0]} AS id, {own[1]} AS second'
     if thorough:
-        keyed = f"SELECT kind, told, second, {_thorough_key(job)} AS key FROM (SELECT {own_columns}, {_thorough_forms(job, raw)} FROM {source})"
+        keyed = f"SELECT kind, id, second, {_thorough_key(job)} AS key FROM (SELECT {own_columns}, {_thorough_forms(job, raw)} FROM {source})"
     else:
-        keyed = (
-            f"SELECT {own_columns}, {keys.quick_key(job.columns, raw, _key_field(job))} AS key FROM {source}"
-        )
-    return f"SELECT kind, to18(told) AS id, second, key FROM ({keyed})"
+        # ids that are not of 18 characters make no quick pairs
+        key = keys.quick_key(job.columns, raw, _key_field(job))
+        return f"SELECT {own_columns}, {key} AS key FROM {source}"
+    return f"SELECT kind, to18(id) AS id, second, key FROM ({keyed})"
 
 
 _NO_ANSWERS = "SELECT '' AS kind, '' AS id, '' AS second, NULL AS key WHERE false"
 #: `second`: whether the record was created, or the fault
-_ANSWERED = "s.\"row\", s.source_key, t.kind, coalesce(t.id, '') AS id, coalesce(lower(t.second) = 'true', false) AS created, CASE WHEN t.kind = 'bad' THEN coalesce(t.second, '') ELSE '' END AS error"
+_ANSWERED = "s.\"row\", s.source_key, t.kind, coalesce(t.id, '') AS id, coalesce(lower(t.second) = 'true', false) AS created, CASE WHEN t.kind = 'bad' THEN coalesce(t.second, '') ELSE '' END AS error, key"
 
 
 def _key_field(job: SettleJob) -> str | None:

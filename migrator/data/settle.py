@@ -14,7 +14,7 @@ from migrator.data.faults import ResultsMismatch
 from migrator.data.jobs import RestJob, Settled, SettleJob, WholeJob
 from migrator.data.prepare import SLICE_ORDER
 from migrator.data.session import Session, read_csv, read_parquet
-from migrator.data.sql import fives, no_id, text
+from migrator.data.sql import no_id, text, with_capitals
 from migrator.data.workspace import Workspace, folder_name
 from migrator.model.plan import Operation
 from migrator.model.run import Outcome
@@ -32,7 +32,7 @@ REPLY_COLUMNS = ("position", "id", "success", "created", "code", "message", "fie
 
 def settle(session: Session, workspace: Workspace, job: SettleJob) -> Settled:
     """The outcomes of a slice from the three result files of its job."""
-    equal = correlate(session, workspace, job, f"{_PARSED} {_outcomes(job)}")
+    equal = correlate(session, workspace, job, f"{_PARSED} {_outcomes(job, keep=', kind, key')}")
     same = f"{equal} rows equal another one in every sent field: which record is whose does not matter"
     return _publish(session, workspace, job, (same,) if equal else ())
 
@@ -44,7 +44,7 @@ _PARSED = f"""
   SELECT "row", source_key, kind, id, created, CASE WHEN kind = 'bad'
          THEN coalesce(nullif(fault.code, ''), nullif(regexp_extract(error, '^[A-Z][A-Z0-9_]+'), ''), 'UNKNOWN') ELSE '' END AS code,
          coalesce(nullif(fault.message, ''), CASE WHEN fault.code <> '' THEN '' ELSE error END, '') AS message,
-         trim(coalesce(fault.fields, '')) AS fields FROM parsed)"""
+         trim(coalesce(fault.fields, '')) AS fields, key FROM parsed)"""
 
 
 def settle_rest(session: Session, workspace: Workspace, job: RestJob) -> Settled:
@@ -67,7 +67,7 @@ def settle_rest(session: Session, workspace: Workspace, job: RestJob) -> Settled
         raise ResultsMismatch(f"{sent} rows were sent, {told} were answered, {matched} of them once")
     malformed, repeated = session.one(
         f"SELECT count(*) FILTER ({no_id('id', job.key_prefix)}), count(*) - count(DISTINCT id) "
-        f"FROM (SELECT *, {fives('id')} FROM answers WHERE success)"
+        f"FROM {with_capitals('answers', 'id')} WHERE success"
     )
     check_ids(malformed, repeated)
     session.run(
@@ -90,8 +90,8 @@ def settle_whole(session: Session, workspace: Workspace, job: WholeJob) -> Settl
     return _publish(session, workspace, job, ())
 
 
-def _outcomes(job: SettleJob | RestJob) -> str:
-    """SQL from `replies` to outcomes: what may be tried again waits, unless there is no other round."""
+def _outcomes(job: SettleJob | RestJob, *, keep: str = "") -> str:
+    """SQL from `replies` to outcomes: what may be tried again waits, unless there is no other round. `keep`: more columns of `replies`."""
     retryable = ", ".join(text(code) for code in sorted(job.retryable)) or "NULL"
     slow = f"contains(message, {text(CPU_LIMIT)})" if job.first_round else "false"
     waits = (
@@ -113,7 +113,7 @@ def _outcomes(job: SettleJob | RestJob) -> str:
     return (
         "SELECT \"row\", source_key, CASE WHEN kind = 'ok' THEN id ELSE '' END AS target_id, "
         f"CASE WHEN kind = 'ok' OR {gone} THEN {succeeded} WHEN {waits} THEN '' ELSE {text(Outcome.FAILED.value)} END AS outcome, "
-        f"CASE WHEN kind = 'un' THEN {text(UNPROCESSED)} ELSE code END AS code, message, fields, NOT {waits} AS final, kind FROM replies"
+        f"CASE WHEN kind = 'un' THEN {text(UNPROCESSED)} ELSE code END AS code, message, fields, NOT {waits} AS final{keep} FROM replies"
     )
 
 

@@ -27,36 +27,42 @@ def cell(name: str) -> str:
     return ident("c." + name)
 
 
-#: one bit for each of five characters, eight bits apart
-_FIVE = 0x01_01_01_01_01
+#: one bit for each of the fifteen characters that a checksum is about, eight bits apart
+_FIFTEEN = int("01" * 15, 16)
+#: five of them
+_FIVE = 0xFF_FF_FF_FF_FF
 
 
-def _five(value: str, group: int) -> str:
-    """Five characters of an id as one number of forty bits, NULL when it has none. Looking at them one by one costs ten times as much."""
-    return f"TRY_CAST(encode(nullif(substr({value}, {group * 5 + 1}, 5), ''))::BIT AS BIGINT)"
+def _letters(value: str) -> str:
+    """Fifteen characters of an id as one number, NULL when it has none. Looking at them one by one costs ten times as much."""
+    return f"TRY_CAST(encode(nullif(substr({value}, 1, 15), ''))::BIT AS HUGEINT)"
 
 
-def _checksum_char(number: str) -> str:
-    """One character for five: bit k is set where character k is an upper-case letter.
+def _capitals(letters: str) -> str:
+    """Bit k is set where character k is an upper-case letter: its byte has the bit 0x40 and lacks 0x20."""
+    return f"(({letters} >> 6) & xor({letters} >> 5, {_FIFTEEN}::HUGEINT) & {_FIFTEEN}::HUGEINT)"
 
-    A letter has the bit 0x40 of its byte, and an upper-case one lacks 0x20. Modulo 511, 256 is a half: so the five bits, from the last to the
-    first, weigh 16, 8, 4, 2 and 1.
+
+def _checksum(capitals: str) -> str:
+    """Three characters, one for five each.
+
+    Modulo 511, 256 is a half: so the five bits, from the last to the first, weigh 16, 8, 4, 2 and 1.
     """
-    upper = f"(({number} >> 6) & xor({number} >> 5, {_FIVE}) & {_FIVE})"
-    return f"substr('{_CHECKSUM}', 1 + ({upper} * 16) % 511, 1)"
+    fives = [f"({capitals} >> {shift}) & {_FIVE}" for shift in (80, 40, 0)]
+    chars = ", ".join(f"substr('{_CHECKSUM}', 1 + (({five})::BIGINT * 16) % 511, 1)" for five in fives)
+    return f"concat({chars})"
 
 
-def fives(value: str) -> str:
-    """SQL of the columns that `no_id` looks at."""
-    return ", ".join(f"{_five(value, group)} AS five{group}" for group in range(3))
+def with_capitals(relation: str, value: str) -> str:
+    """SQL of a relation with the column that `no_id` looks at. Its steps are columns, or they would be planned over and over."""
+    return f"(SELECT *, {_capitals('letters')} AS capitals FROM (SELECT *, {_letters(value)} AS letters FROM {relation}))"
 
 
 def no_id(value: str, prefix: str) -> str:
-    """SQL: the value is no 18-character record id of the sObject with that key prefix; its `fives` are columns beside it."""
-    checksum = ", ".join(_checksum_char(f"five{group}") for group in range(3))
+    """SQL: the value is no 18-character record id of the sObject with that key prefix; its `with_capitals` is beside it."""
     return (
         f"NOT coalesce(strlen({value}) = 18 AND starts_with({value}, {text(prefix)}) "
-        f"AND substr({value}, 16, 3) = concat({checksum}), false)"
+        f"AND substr({value}, 16, 3) = {_checksum('capitals')}, false)"
     )
 
 
@@ -68,7 +74,7 @@ _QUOTE = "contains(x, ',') OR contains(x, chr(10)) OR x < '!' OR ends_with(x, ' 
 MACROS = (
     # the 18-character form of what looks like a 15-character record id; anything else as it is
     f"""CREATE MACRO to18(x) AS CASE WHEN strlen(x) = 15 AND regexp_full_match(x, '[0-9A-Za-z]{{15}}')
-        THEN concat(x, {", ".join(_checksum_char(_five("x", group)) for group in range(3))}) ELSE x END""",
+        THEN concat(x, {_checksum(_capitals(_letters("x")))}) ELSE x END""",
     # one kind of line end inside values: Bulk API 2.0 jobs state theirs, and mixed ones fail the job
     """CREATE MACRO one_newline(x) AS CASE WHEN contains(x, chr(13))
         THEN replace(replace(x, chr(13) || chr(10), chr(10)), chr(13), chr(10)) ELSE x END""",
