@@ -6,7 +6,7 @@ What comes out: the rows file (what is sent, with its slice), the outcomes of ro
 the order (group, source key).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from migrator.data.again import judge_taken_keys, stage_again
@@ -16,8 +16,9 @@ from migrator.data.later import AgainJob, UndoJob
 from migrator.data.locking import lock_column
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY
 from migrator.data.packing import Limits
-from migrator.data.rows import PACKING, header, latest, line_column, packing_text, sent_names, write_lines
+from migrator.data.rows import PACKING, header, latest, line_column, packing_text, sent_names
 from migrator.data.session import Session, read_parquet
+from migrator.data.slicing import Size, slice_files
 from migrator.data.sql import text
 from migrator.data.stage import Staged, stage_link, stage_load
 from migrator.data.undo import stage_undo
@@ -259,31 +260,14 @@ def _write(
     made = session.write_parquet(
         f"{rest} ORDER BY slice, {SLICE_ORDER}", "rows.parquet", metadata={PACKING: packing_text(packing)}
     )
-    sent = read_parquet([made])
-    sizes = session.rows(f"SELECT slice, count(*) FROM {sent} GROUP BY slice ORDER BY slice")
-    slices = tuple(_slice_files(session, workspace, sent, names, target.folder, sizes, packing))
+    sizes = [
+        Size(*one)
+        for one in session.rows(
+            f"SELECT slice, count(*), sum(bytes)::BIGINT FROM {read_parquet([made])} GROUP BY slice ORDER BY slice"
+        )
+    ]
+    files = slice_files(session, workspace, made, names, f"slices/{target.folder}", sizes)
+    slices = tuple(CutSlice(no, ref, *packing.get(no, ("", 0))) for no, ref in files)
     relpath = f"rows/{target.folder}/{target.name}.parquet"
-    ref = workspace.adopt(relpath, made, sum(rows for _, rows in sizes))
+    ref = workspace.adopt(relpath, made, sum(one.rows for one in sizes))
     return ref, slices, [divided.how] if divided.how else []
-
-
-def _slice_files(
-    session: Session,
-    workspace: Workspace,
-    sent: str,
-    names: Sequence[str],
-    folder: str,
-    sizes: Sequence[tuple[int, int]],
-    packing: Mapping[int, tuple[str, int]],
-) -> Iterator[CutSlice]:
-    """Each slice on its own: the rows file is sorted by slice, so little more than its rows is read."""
-    made = {no: session.folder / f"{no}.csv" for no, _ in sizes}
-    session.run_all(
-        [
-            write_lines(f"{sent} WHERE slice = {no}", names, path, order=SLICE_ORDER)
-            for no, path in made.items()
-        ]
-    )
-    for no, rows in sizes:
-        ref = workspace.adopt(f"slices/{folder}/{no}.csv", made[no], rows)
-        yield CutSlice(no, ref, *packing.get(no, ("", 0)))

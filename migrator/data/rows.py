@@ -52,16 +52,13 @@ def latest(workspace: Workspace, refs: Sequence[FileRef]) -> str:
     return f'(SELECT * EXCLUDE ("#gen") FROM ({parts}) QUALIFY {newest})'
 
 
-def write_lines(relation: str, names: Sequence[str], path: Path, *, order: str) -> str:
-    """SQL that writes lines as a CSV file with its header; they are quoted by our own rules already."""
-    return (
-        f"COPY (SELECT {line_column(names)} AS {ident(header(names))} FROM {relation} ORDER BY {order}) "
-        f"TO {text(str(path))} ({_AS_THEY_ARE})"
-    )
+def write_lines(relation: str, names: Sequence[str], path: Path) -> str:
+    """SQL that writes lines to a file, without a header; they are quoted by our own rules already."""
+    return f"COPY (SELECT {line_column(names)} FROM {relation}) TO {text(str(path))} ({_AS_THEY_ARE}, HEADER false)"
 
 
 #: no quoting, and no line is NULL
-_AS_THEY_ARE = "FORMAT csv, HEADER true, QUOTE '', ESCAPE '', NULLSTR ''"
+_AS_THEY_ARE = "FORMAT csv, QUOTE '', ESCAPE '', NULLSTR ''"
 
 
 def cells(session: Session, relation: str, names: Sequence[str]) -> str:
@@ -70,7 +67,7 @@ def cells(session: Session, relation: str, names: Sequence[str]) -> str:
     columns = ["#row", *names]
     session.run(
         f"COPY (SELECT concat_ws(',', \"row\", {line_column(names)}) AS {ident(header(columns))} FROM {relation}) "
-        f"TO {text(str(path))} ({_AS_THEY_ARE})"
+        f"TO {text(str(path))} ({_AS_THEY_ARE}, HEADER true)"
     )
     sent = "".join(f", {ident(name)} AS {cell(name)}" for name in names)
     return f'(SELECT "#row"::BIGINT AS "row"{sent} FROM {read_csv([path], columns)})'

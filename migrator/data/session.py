@@ -5,18 +5,21 @@
 
 import csv
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
 from migrator.data.sql import MACROS, ident, text
 from migrator.data.workspace import Workspace, disk_faults
 from migrator.errors import ExitCode, MigratorError
+
+_T = TypeVar("_T")
 
 #: read buffer of one CSV file: it must hold the longest record, 400,000 characters (Bulk API 2.0 limits), in UTF-8 and quoted
 _LINE_BYTES = 2_097_152
@@ -25,6 +28,9 @@ _BUFFER_BYTES = 2 * _LINE_BYTES
 _HEADER_BYTES = 1 << 20
 #: and nearly always much shorter
 _MOST_HEADERS = 1 << 14
+#: the optimizer takes a CSV scan for a few rows and would build its hash table of all of them, so joins stand as written; the other one
+#: takes longer over the counts of a slice than counting does
+_NOT_WANTED = "join_order,build_side_probe_side,distinct_aggregate_rewrite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +63,21 @@ class Session:
 
     def run_all(self, statements: Sequence[str]) -> None:
         """Execute statements that do not depend on each other, nor on temporary objects, as many at once as there are threads."""
-        with ThreadPoolExecutor(self.threads) as pool:
-            for done in [pool.submit(self._run_apart, sql) for sql in statements]:
-                done.result()
+        self.do_all([partial(self._run_apart, sql) for sql in statements])
 
-    def _run_apart(self, sql: str) -> None:
+    def do_all(self, tasks: Sequence[Callable[[], _T]]) -> list[_T]:
+        """Do what does not depend on each other, as many at once as there are threads."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            return [done.result() for done in [pool.submit(task) for task in tasks]]
+
+    def run_in_order(self, sql: str) -> None:
+        """Execute a statement that needs no temporary objects; its rows keep the order of the file that they come from."""
+        self._run_apart("SET SESSION preserve_insertion_order = true", sql)
+
+    def _run_apart(self, *statements: str) -> None:
         with self.connection.cursor() as connection:
-            connection.execute(sql)
+            for sql in statements:
+                connection.execute(sql)
 
     def write_parquet(self, sql: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Path:
         """The result of a query as a parquet file in the scratch folder. `metadata`: texts that the file carries."""
@@ -128,8 +142,7 @@ class Database:
                 self._root.execute("SET GLOBAL TimeZone = 'UTC'")
                 # files are immutable, and a slice is read from a file of many
                 self._root.execute("SET GLOBAL parquet_metadata_cache = true")
-                # the optimizer takes a CSV scan for a few rows and would build its hash table of all of them: joins stand as written
-                self._root.execute("SET GLOBAL disabled_optimizers = 'join_order,build_side_probe_side'")
+                self._root.execute(f"SET GLOBAL disabled_optimizers = '{_NOT_WANTED}'")
                 for macro in MACROS:
                     self._root.execute(macro)
             return self._root.cursor()

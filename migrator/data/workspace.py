@@ -63,24 +63,32 @@ class Workspace:
 
     def publish(self, relpath: str, chunks: Iterable[bytes], rows: int) -> FileRef:
         """Write a file; it is either there whole, under its name, or not at all."""
+        digest, size = hashlib.sha256(), 0
         with self.scratch() as folder:
             made = folder / "file"
             with disk_faults(self.root), _create(made) as descriptor:
                 for chunk in chunks:
                     _write_all(descriptor, chunk)
-            return self.adopt(relpath, made, rows)
+                    digest.update(chunk)
+                    size += len(chunk)
+            return self._place(FileRef(relpath, digest.hexdigest(), size, rows), made)
 
     def adopt(self, relpath: str, made: Path, rows: int) -> FileRef:
         """Publish a file that was made in a scratch folder."""
-        final = self._inside(relpath)
+        with disk_faults(self.root):
+            digest, size = _digest(made)
+        return self._place(FileRef(relpath, digest, size, rows), made)
+
+    def _place(self, ref: FileRef, made: Path) -> FileRef:
+        """Give a whole file its name, for good."""
+        final = self._inside(ref.path)
         with disk_faults(self.root):
             self._folder(final.parent)
             made.chmod(0o600)
-            digest, size = _digest(made)
             _sync(made)
             made.replace(final)
             _sync(final.parent)
-        return FileRef(relpath, digest, size, rows)
+        return ref
 
     def verify(self, ref: FileRef) -> Path:
         """The path of a file that is what its reference says.
