@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from migrator.errors import ExitCode
 from migrator.executor.budget import judge, judge_run
+from migrator.executor.dispatch import in_order
 from migrator.executor.run import Key, Run, Stop, released, with_attempt, with_step
 from migrator.model.run import Attempt, LedgerRow, Outcome, Slice, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep
@@ -35,7 +36,7 @@ class Change:
         run = replace(
             self.run,
             slices={**self.run.slices, **{(one.step, one.no): one for one in slices}},
-            queue={**self.run.queue, step: (*self.run.queue.get(step, ()), *(one.no for one in slices))},
+            queue={**self.run.queue, step: (*self.run.queue.get(step, ()), *in_order(slices))},
         )
         return Change(run, (*self.rows, *slices), self.events)
 

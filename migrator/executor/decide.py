@@ -34,6 +34,7 @@ from migrator.executor.actions import (
     Upload,
 )
 from migrator.executor.budget import NOT_SENT, canary_under_way
+from migrator.executor.dispatch import startable
 from migrator.executor.gates import all_passed, next_of_gate
 from migrator.executor.jobs import ANEW, sending
 from migrator.executor.reconcile import lookup_actions, unknown_of
@@ -122,9 +123,15 @@ def _candidates(run: Run, now: float) -> Iterator[Action]:
                 yield from lookup_actions(run, attempt)
             else:
                 yield next_action(run, attempt)
+    begun: set[str] = set()
     for step in run.wanted_steps:
         if step.id not in run.busy and _ready(run, step) and run.due.get(step.id, now) <= now:
-            yield from _step_actions(run, step)
+            for action in _step_actions(run, step):
+                if isinstance(action, BeginSlice):
+                    if begun & run.apart.get(step.id, frozenset()):
+                        break
+                    begun.add(step.id)
+                yield action
 
 
 def next_action(run: Run, attempt: Attempt) -> AttemptAction:
@@ -194,6 +201,14 @@ def _step_actions(run: Run, step: Step) -> Iterator[Action]:
                 yield BeginQuery(step.id)
 
 
+def _sending(run: Run, step: str) -> bool:
+    """Whether slices of the step are on their way; those that a held step keeps back, or whose job is over, lock nothing."""
+    return any(
+        one.state is not AttemptState.UNKNOWN and not (run.trips and _held(run, one.id))
+        for one in run.live_of(step)
+    )
+
+
 def _sending_actions(run: Run, row: StepRow) -> Iterator[Action]:
     if row.total is None:
         yield PrepareStep(row.step)
@@ -209,19 +224,12 @@ def _sending_actions(run: Run, row: StepRow) -> Iterator[Action]:
     if run.ended(row.step):
         yield CheckOutcomes(row.step)
         return
+    if any(_sending(run, other) for other in run.apart.get(row.step, ())):
+        return
     canary = canary_under_way(row, run.settled.get(row.step, ())) if row.counts else None
     if canary is not None:
         yield from (BeginSlice(row.step, no) for no in queue if no == canary)
         return
-    # two slices of one mega-parent would wait for each other's locks: one at a time
-    held = {run.slices[(row.step, one.slice)].group for one in live} - {""}
     room = rung(run, step, row.rounds).in_flight - len(live)
-    for no in queue:
-        if room <= 0:
-            return
-        group = run.slices[(row.step, no)].group
-        if group and group in held:
-            continue
-        held |= {group} - {""}
-        room -= 1
+    for no in startable(run.slices, row.step, queue, [one.slice for one in live], room):
         yield BeginSlice(row.step, no)

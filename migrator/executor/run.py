@@ -20,6 +20,7 @@ from migrator.executor.actions import (
     StepAction,
 )
 from migrator.executor.budget import Trip, trips
+from migrator.executor.dispatch import in_order
 from migrator.model.run import (
     Attempt,
     AttemptKind,
@@ -33,6 +34,7 @@ from migrator.model.run import (
     StepRow,
 )
 from migrator.model.schedule import Schedule, Step, VerifyStep
+from migrator.planner import shared_locks
 
 #: what an action is busy with: an attempt's id, or a step's
 Key = int | str
@@ -117,6 +119,8 @@ class Run:
     next_attempt: int
     #: which steps each step waits for
     before: Mapping[str, tuple[str, ...]]
+    #: steps that lock records of one sObject: slices of two of them are never on their way at the same time
+    apart: Mapping[str, frozenset[str]] = field(default_factory=dict)
     busy: Mapping[Key, StepAction | AttemptAction] = field(default_factory=dict)
     due: Mapping[Key, float] = field(default_factory=dict)
     #: polls, or fruitless requests, in a row
@@ -228,9 +232,18 @@ def from_ledger(state: LedgerState, schedule: Schedule, goal: Goal, policy: Poli
         queue=_queue(state, live, settled),
         pages=pages,
         before=_before(schedule),
+        apart=_apart(schedule),
         next_attempt=max((one.id for one in state.attempts), default=0) + 1,
         trips={one.step: one for one in trips(schedule, steps, settled)},
     )
+
+
+def _apart(schedule: Schedule) -> dict[str, frozenset[str]]:
+    apart: dict[str, frozenset[str]] = {}
+    for shared in shared_locks(schedule):
+        for step in shared.steps:
+            apart[step] = apart.get(step, frozenset()) | (frozenset(shared.steps) - {step})
+    return apart
 
 
 def _before(schedule: Schedule) -> dict[str, tuple[str, ...]]:
@@ -249,11 +262,11 @@ def _queue(
         for one in attempts
         if one.state is not AttemptState.ABANDONED
     } | {(one.step, one.slice) for one in live.values()}
-    queue: dict[str, tuple[int, ...]] = {}
+    waiting: dict[str, list[Slice]] = {}
     for one in sorted(state.slices, key=lambda each: (each.step, each.no)):
         if (one.step, one.no) not in done:
-            queue[one.step] = (*queue.get(one.step, ()), one.no)
-    return queue
+            waiting.setdefault(one.step, []).append(one)
+    return {step: in_order(slices) for step, slices in waiting.items()}
 
 
 def with_step(run: Run, row: StepRow) -> Run:

@@ -169,7 +169,7 @@ def _prepared(change: Change, action: StepAction, reply: StepPrepared, now: floa
         raise UnexpectedReply(f"{action.step} is not a step that sends")
     lane = rung(run, step, row.rounds + 1).lane
     slices = tuple(
-        Slice(step=row.step, no=cut.no, round=row.rounds + 1, file=cut.file, lane=lane, group=cut.group)
+        Slice(row.step, cut.no, row.rounds + 1, cut.file, lane, cut.group, cut.wave)
         for cut in prepared.slices
     )
     row = replace(

@@ -161,8 +161,10 @@ class Slice:
     round: int
     file: FileRef
     lane: Lane
-    #: the value of the lock key when one parent fills the slice alone, else empty
+    #: slices of one group (the rows of a hot record, of a tile, …) are a chain: one is under way at a time; empty: of none
     group: str = ""
+    #: a slice begins when all of its round that are of an earlier wave are through
+    wave: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,11 @@ class Attempt:
     waiting: int = 0
     #: row faults by status code
     faults: Mapping[str, int] = field(default_factory=dict)
+    #: rows that met a lock
+    locked: int = 0
+    #: how long the org worked at the job, and how often it put a batch back into its queue, when it was told
+    processing_ms: int = 0
+    retries: int = 0
     #: server time (epoch seconds) at the job's creation, when it was told
     created_at: float | None = None
     note: str = ""

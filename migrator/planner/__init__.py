@@ -3,6 +3,7 @@
 **Invariant:** pure. Nothing here asks an org or reads a file, and equal input gives equal bytes.
 """
 
+from migrator.planner.apart import SharedLock, shared_locks
 from migrator.planner.codec import dump_schedule, parse_schedule
 from migrator.planner.drift import Drift, Harm, drift, used_schema, uses
 from migrator.planner.ends import Needs, check_ends, count_queries, needs
@@ -25,6 +26,7 @@ __all__ = [
     "FileColumns",
     "Harm",
     "Needs",
+    "SharedLock",
     "Spread",
     "Taken",
     "UndoneRun",
@@ -49,6 +51,7 @@ __all__ = [
     "records_soql",
     "restorable",
     "select_soql",
+    "shared_locks",
     "skew_warnings",
     "spreads_wanted",
     "strong",

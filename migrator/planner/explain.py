@@ -22,6 +22,7 @@ from migrator.model.schedule import (
     Step,
     VerifyStep,
 )
+from migrator.planner.apart import shared_locks
 from migrator.planner.codec import to_json
 from migrator.planner.estimate import slices, step_cost
 from migrator.planner.lockset import strong
@@ -80,6 +81,7 @@ def explain_json(schedule: Schedule, diagnostics: Sequence[Diagnostic] = ()) -> 
             "seconds": schedule.estimate.seconds,
         },
         "forecasts": [to_json(one) for one in schedule.forecasts],
+        "sent_apart": [{"sobject": one.sobject, "steps": list(one.steps)} for one in shared_locks(schedule)],
         "diagnostics": [
             {
                 "severity": one.severity.value,
@@ -120,8 +122,12 @@ def _lines(schedule: Schedule, diagnostics: Sequence[Diagnostic]) -> Iterator[st
     if schedule.decisions:
         yield from ("", "Decisions")
         yield from (f"  - {one}" for one in schedule.decisions)
-    if schedule.forecasts:
+    together = shared_locks(schedule)
+    if schedule.forecasts or together:
         yield from ("", "Locks")
+        for shared in together:
+            steps = " and ".join((", ".join(shared.steps[:-1]), shared.steps[-1]))
+            yield f"  {steps} lock {shared.sobject} records: only one of them sends at a time"
         for one in schedule.forecasts:
             yield from (f"  {line}" for line in _forecast(one))
     used = {_guarantee(step) for step in schedule.steps} - {None}

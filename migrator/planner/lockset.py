@@ -17,6 +17,8 @@ from migrator.model.schema import FieldSchema, SObjectSchema
 
 #: a key of at least this weight decides which rows travel together
 STRONG: Final = 0.7
+#: why the lock of a master is taken
+MASTER: Final = "master-detail"
 _MASTER: Final = 1.0
 _PAIR: Final = 1.0
 _RESTRICTED: Final = 0.7
@@ -81,7 +83,7 @@ def _judged(sobject: str, field: FieldSchema, weights: Mapping[str, float]) -> L
     if field.name in weights:
         return _key(field, weights[field.name], "the plan says so")
     if field.master_detail:
-        return _key(field, _MASTER, "master-detail")
+        return _key(field, _MASTER, MASTER)
     if field.name in PAIRS.get(sobject, ()):
         return _key(field, _PAIR, "standard pair")
     if field.restricted_delete or field.cascade_delete:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 #: "MIGR": tells our files from other SQLite files
 APPLICATION_ID: Final = 0x4D494752
 #: PostgreSQL: where the tables are
@@ -70,6 +70,8 @@ def _named(columns: Sequence[str] | Mapping[str, str]) -> str:
 _TEXT: Final = "TEXT NOT NULL"
 _COUNT: Final = "INTEGER NOT NULL"
 _TIME: Final = "REAL"
+#: a count that older versions did not have
+_MORE: Final = "INTEGER NOT NULL DEFAULT 0"
 
 RELATIONS: Final = (
     Relation(
@@ -106,7 +108,7 @@ RELATIONS: Final = (
     Relation(
         "slice",
         {"step": _TEXT, "no": _COUNT},
-        {"round": _COUNT, "file": _TEXT, "lane": _TEXT, "group": _TEXT},
+        {"round": _COUNT, "file": _TEXT, "lane": _TEXT, "group": _TEXT, "wave": _MORE},
         refers=(("step", "step"),),
     ),
     Relation(
@@ -125,6 +127,7 @@ RELATIONS: Final = (
             "tallies": _TEXT,
             "waiting": _COUNT,
             "faults": _TEXT,
+            **dict.fromkeys(("locked", "processing_ms", "retries"), _MORE),
             "created_at": _TIME,
             "note": _TEXT,
         },
@@ -174,11 +177,27 @@ POSTGRES: Final = (
     "CREATE INDEX lease_token ON lease (token)",
 )
 
+_OF_VERSION_3: Final = (
+    ("slice", "wave"),
+    ("attempt", "locked"),
+    ("attempt", "processing_ms"),
+    ("attempt", "retries"),
+)
 #: version → statements that lead to the next one; PostgreSQL came with version 2
 MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {
     1: [
         "ALTER TABLE ledger ADD COLUMN content TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE run ADD COLUMN identity_json TEXT NOT NULL DEFAULT ''",
     ],
+    2: [f"ALTER TABLE {table} ADD COLUMN {name} {_MORE}" for table, name in _OF_VERSION_3],
 }
-POSTGRES_MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}
+POSTGRES_MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {
+    2: [
+        *(
+            f"ALTER TABLE {table} ADD COLUMN {name} BIGINT NOT NULL DEFAULT 0"
+            for table, name in _OF_VERSION_3
+        ),
+        # rows have other columns now: their sum is made anew at the next commit
+        "UPDATE ledger SET content = ''",
+    ],
+}

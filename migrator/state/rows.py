@@ -183,6 +183,7 @@ SLICE: Final = Table(
         "file": _FILE,
         "lane": _enum(Lane),
         "group": _AS_IS,
+        "wave": _AS_IS,
     },
 )
 ATTEMPT: Final = Table(
@@ -206,6 +207,9 @@ ATTEMPT: Final = Table(
         "tallies": _by_name(Outcome),
         "waiting": _AS_IS,
         "faults": _by_name(str),
+        "locked": _AS_IS,
+        "processing_ms": _AS_IS,
+        "retries": _AS_IS,
         "created_at": _AS_IS,
         "note": _AS_IS,
     },

@@ -68,3 +68,71 @@ def test_rows_of_one_parent_in_one_job_meet_none(lab: Lab) -> None:
     seconds, refused = load(lab, "group_by: AccountId, max_in_flight: 15")
     assert refused == 0
     assert seconds < CONTACTS * 0.03 / 2
+
+
+JUNCTION = """
+version: 1
+name: junction
+source: {files: data}
+target: {org: merged}
+objects:
+  - object: Campaign
+    operation: insert
+  - object: Lead
+    operation: insert
+  - object: CampaignMember
+    operation: insert
+    canary: off
+    locks: {keys: [CampaignId, LeadId], max_in_flight: 15}
+"""
+CAMPAIGNS, LEADS, MEMBERS = 12, 300, 1_500
+
+
+def test_rows_of_two_parents_never_travel_beside_rows_of_either(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    choose = random.Random(5)  # noqa: S311 - deterministic on purpose
+    pairs = choose.sample([(c, one) for c in range(CAMPAIGNS) for one in range(LEADS)], MEMBERS)
+    written: dict[str, list[tuple[str, ...]]] = {
+        "Campaign": [("Id", "Name"), *((f"c{n}", f"C{n}") for n in range(CAMPAIGNS))],
+        "Lead": [("Id", "LastName", "Company"), *((f"l{n}", f"L{n}", "X") for n in range(LEADS))],
+        "CampaignMember": [
+            ("Id", "CampaignId", "LeadId"),
+            *((f"m{n}", f"c{c}", f"l{one}") for n, (c, one) in enumerate(pairs)),
+        ],
+    }
+    for name, rows in written.items():
+        with (data / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+    settings = OrgSettings(sobject_seconds={"CampaignMember": 0.03}, batch_parallelism=15)
+    lab = make_lab(tmp_path, "name: Junction\nobjects: {}\n", settings)
+    lab.begin(JUNCTION, max_slice_rows=200)
+    widest = 0
+
+    def look(point: str) -> None:
+        """Read what is under way as anybody could: from the ledger and the slices' own bytes."""
+        nonlocal widest
+        if point != "after:intent:CreateJob":
+            return
+        state = read_ledger(lab.folder)
+        files = {(one.step, one.no): one.file.path for one in state.slices}
+        seen: set[str] = set()
+        live = [one for one in state.attempts if one.step == "load.CampaignMember" and not one.state.final]
+        for attempt in live:
+            with (lab.folder / files[(attempt.step, attempt.slice)]).open(
+                encoding="utf-8", newline=""
+            ) as file:
+                rows = list(csv.DictReader(file))
+            keys = {row[field] for row in rows for field in ("CampaignId", "LeadId")}
+            assert seen.isdisjoint(keys), "two slices under way lock one record"
+            seen |= keys
+        widest = max(widest, len(live))
+
+    start = lab.clock.now()
+    result = lab.drive(fuse=look)
+    assert result.exit_code is ExitCode.OK, result.stop
+    state = read_ledger(lab.folder)
+    assert state.steps["load.CampaignMember"].tallies == {Outcome.CREATED: MEMBERS}
+    assert state.steps["load.CampaignMember"].rounds == 1, "no row met a lock"
+    assert widest > 2
+    assert lab.clock.now() - start < MEMBERS * 0.03 / 2

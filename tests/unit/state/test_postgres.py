@@ -169,6 +169,23 @@ def test_a_newer_format_is_refused(folder: Path, postgres: Server) -> None:
     assert list_runs(folder.parent)[0].fault is not None
 
 
+def test_older_tables_are_brought_up_to_date_when_a_run_is_opened(folder: Path, postgres: Server) -> None:
+    with open_ledger(folder, VirtualClock()) as ledger:
+        ledger.commit([planned(1)], [("planned", {})])
+    ask(postgres, "ALTER TABLE migrator.slice DROP COLUMN wave")
+    for column in ("locked", "processing_ms", "retries"):
+        ask(postgres, f"ALTER TABLE migrator.attempt DROP COLUMN {column}")
+    ask(postgres, "UPDATE migrator.format SET version = 2")
+    with pytest.raises(MigratorError) as caught:
+        read_ledger(folder)
+    assert caught.value.code == "state-too-old", "looking changes nothing"
+    with open_ledger(folder, VirtualClock()) as ledger:
+        before = ledger.state()
+        ledger.commit([StepRow("load:9")], [("more", {})])
+    assert [one.locked for one in before.attempts if one.step == "load:A"] == [0]
+    assert len(read_ledger(folder).steps) == len(before.steps) + 1
+
+
 def test_a_lease_runs_out_by_the_time_of_the_database_and_its_epoch_rises(
     folder: Path, postgres: Server
 ) -> None:

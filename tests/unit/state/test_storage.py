@@ -108,6 +108,9 @@ def made_by_version_1(folder: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("ALTER TABLE ledger DROP COLUMN content")
         connection.execute("ALTER TABLE run DROP COLUMN identity_json")
+        connection.execute("ALTER TABLE slice DROP COLUMN wave")
+        for column in ("locked", "processing_ms", "retries"):
+            connection.execute(f"ALTER TABLE attempt DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 1")
 
 
@@ -133,14 +136,14 @@ def test_an_older_format_is_brought_up_to_date_when_it_is_opened(folder: Path) -
 def test_a_migration_that_fails_leaves_the_file_as_it_was(folder: Path) -> None:
     path = folder / LEDGER_NAME
     whole = path.read_bytes()
-    broken = {2: ["ALTER TABLE run ADD COLUMN x TEXT"], 3: ["ALTER TABLE nowhere ADD COLUMN y TEXT"]}
+    broken = {3: ["ALTER TABLE run ADD COLUMN x TEXT"], 4: ["ALTER TABLE nowhere ADD COLUMN y TEXT"]}
     with closing(open_for_writing(path)) as connection:
         with pytest.raises(MigratorError) as caught:
-            version_of(connection, path, current=4, may_migrate=False)
+            version_of(connection, path, current=5, may_migrate=False)
         assert caught.value.code == "state-too-old"
-        assert version_of(connection, path, current=4) == 2
+        assert version_of(connection, path, current=5) == 3
         with pytest.raises(sqlite3.OperationalError):
-            migrate(connection, path, 2, migrations=broken, current=4)
+            migrate(connection, path, 3, migrations=broken, current=5)
     assert path.read_bytes() == whole
     assert sorted(one.name for one in folder.iterdir()) == ["ledger.lock", LEDGER_NAME]
 
