@@ -9,12 +9,16 @@ from dataclasses import replace
 
 from migrator.errors import ExitCode
 from migrator.executor.actions import AttemptSettled, JobTold, ResultsBroken
-from migrator.executor.budget import MAX_LOST_JOBS, lost_jobs
+from migrator.executor.budget import CANARY, MAX_LOST_JOBS, lost_jobs
 from migrator.executor.change import Change, added, finished
 from migrator.executor.reconcile import unknown
+from migrator.executor.concurrency import after, kept, window_of
+from migrator.executor.rounds import ceiling, locked_rows
 from migrator.executor.run import Run, Stop
-from migrator.model.run import Attempt, AttemptKind, AttemptState, Outcome
+from migrator.model.run import Attempt, AttemptKind, AttemptState, Outcome, StepRow
+from migrator.model.schedule import LinkStep, LoadStep
 from migrator.model.wire import JobState
+from migrator.planner import strong
 
 #: job faults that the next job would meet again: the plan or the org must change first (Bulk API guide, "Errors")
 HOPELESS = frozenset({"InvalidBatch", "ClientInputError", "InvalidJob", "FeatureNotEnabled", "InvalidUser"})
@@ -78,7 +82,7 @@ def fenced(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
 
 def closed(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     """The close arrived (or somebody ended the job): whatever happened, the results will tell."""
-    change = Change(run).free(attempt.id, due=now + run.policy.poll_delay(0))
+    change = Change(run).free(attempt.id, due=now + run.policy.poll_delay(0, _expected(run, attempt)))
     if reply.gone:
         why = "its job is gone: what happened to its rows cannot be told"
         return doubted(change, attempt, why, now)
@@ -88,6 +92,11 @@ def closed(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     return change.attempt(known, "closed", job=attempt.job_id)
 
 
+def _expected(run: Run, attempt: Attempt) -> float:
+    """How long the job will probably take, by what the step's rows took lately; 0: not known."""
+    return window_of(run.steps[attempt.step].counts).seconds(attempt.rows)
+
+
 def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     """How the job stands: wait on, or its end with counters that have come to rest."""
     job = reply.job
@@ -95,12 +104,18 @@ def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
         why = "its job is gone: what happened to its rows cannot be told"
         return doubted(Change(run).free(attempt.id), attempt, why, now)
     told = replace(
-        attempt, job_state=job.state.value, processed=job.processed, failed=job.failed, note=job.error
+        attempt,
+        job_state=job.state.value,
+        processed=job.processed,
+        failed=job.failed,
+        note=job.error,
+        processing_ms=job.processing_ms,
+        retries=job.retries,
     )
     polls = run.tries.get(attempt.id, 0)
     if not job.state.terminal:
         waiting = replace(run, live={**run.live, attempt.id: told})
-        due = now + run.policy.poll_delay(polls)
+        due = now + run.policy.poll_delay(polls + 1, _expected(run, attempt))
         return Change(waiting).free(attempt.id, due=due, tries=polls + 1)
     full = job.state is JobState.JOB_COMPLETE and job.processed == attempt.rows
     twice = (attempt.job_state, attempt.processed, attempt.failed) == (
@@ -132,13 +147,14 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, cha
         tallies=found.tallies,
         waiting=found.waiting,
         faults=found.faults,
+        locked=locked_rows(found.faults),
     )
     row = run.steps[attempt.step]
     row = replace(
         row,
         tallies=added(row.tallies, found.tallies),
         waiting=row.waiting + found.waiting,
-        counts=_written_until(row.counts, now + (reply.skew or 0.0)),
+        counts=_written_until(_with_window(run, row, ended), now + (reply.skew or 0.0)),
     )
     facts = {"waiting": found.waiting, **{outcome.value: count for outcome, count in found.tallies.items()}}
     change = Change(run).attempt(ended, "harvested", **facts).step(row).free(attempt.id)
@@ -151,6 +167,23 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, cha
         due = now + run.policy.next_round_delay(row.rounds, chance)
         change = replace(change, run=replace(change.run, due={**change.run.due, attempt.step: due}))
     return finished(change, attempt.step, now)
+
+
+def _with_window(run: Run, row: StepRow, ended: Attempt) -> dict[str, int]:
+    """The step's counts with how many slices may be under way from now on."""
+    step = run.schedule.step(row.step)
+    if not isinstance(step, LoadStep | LinkStep):
+        return dict(row.counts)
+    # a canary is enough where slices lock nothing in common: by their keys, or because nothing is locked
+    apart = isinstance(step, LoadStep) and (not step.lock_keys or bool(strong(step.lock_keys)))
+    window = after(
+        window_of(row.counts),
+        ended,
+        ceiling=ceiling(step, run.policy),
+        next_attempt=run.next_attempt,
+        opens=apart and row.counts.get(CANARY) == ended.slice,
+    )
+    return kept(row.counts, window)
 
 
 def _hopeless(attempt: Attempt) -> bool:

@@ -8,11 +8,13 @@ and a parallel one never work on one step's rows at once.
 **Invariant:** pure; what a round is depends on the ledger's rows alone, so a resumed run goes on upon the same rung.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from migrator.executor.concurrency import window_of
 from migrator.executor.run import Policy, Run
 from migrator.model.plan import OnLock
+from migrator.model.run import Attempt
 from migrator.model.schedule import Lane, LinkStep, LoadStep
 from migrator.salesforce import MAX_BATCH_BYTES, MAX_BATCH_ROWS
 
@@ -20,8 +22,15 @@ from migrator.salesforce import MAX_BATCH_BYTES, MAX_BATCH_ROWS
 LOCK_FAULTS = frozenset({"UNABLE_TO_LOCK_ROW", "LOCK_CONTENTION", "CONCURRENT_UPDATE"})
 #: rows of a shrunk slice: a fifth of a Salesforce batch, so one lock miss costs less and is over sooner
 SHRUNK_ROWS = 2_000
+#: rows of a slice after rounds in which batches took too long: 10,000 as planned, then these
+SMALLER_ROWS = (5_000, 2_000)
 #: rows of one Salesforce transaction (Bulk API guide, "Bulk API Limits"): nothing else can be in such a batch's way
 TRANSACTION_ROWS = 200
+
+
+def locked_rows(faults: Mapping[str, int]) -> int:
+    """How many rows met a lock, by their faults."""
+    return sum(faults.get(code, 0) for code in LOCK_FAULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,8 @@ class Rung:
 
 def rung(run: Run, step: LoadStep | LinkStep, round_: int) -> Rung:
     """The rung of a round, from the locks that the rounds before it met."""
-    as_planned = _as_planned(step, run.policy)
+    put_back = sum(any(one.retries for one in _of_round(run, step.id, n)) for n in range(1, round_))
+    as_planned = _as_planned(run, step, put_back)
     times = sum(_met_locks(run, step.id, before) for before in range(1, round_))
     if not times or not _met_locks(run, step.id, round_ - 1):
         return as_planned
@@ -44,9 +54,19 @@ def rung(run: Run, step: LoadStep | LinkStep, round_: int) -> Rung:
     return ladder[min(times, len(ladder)) - 1] if ladder else as_planned
 
 
-def _as_planned(step: LoadStep | LinkStep, policy: Policy) -> Rung:
-    in_flight = 1 if step.lane is Lane.BULK1_SERIAL else step.max_in_flight or policy.in_flight
-    return Rung(step.lane, step.max_slice_rows, step.max_slice_bytes, in_flight)
+def ceiling(step: LoadStep | LinkStep, policy: Policy) -> int:
+    """How many slices of the step may be under way at once, however well it goes."""
+    return 1 if step.lane is Lane.BULK1_SERIAL else step.max_in_flight or policy.in_flight
+
+
+def _as_planned(run: Run, step: LoadStep | LinkStep, put_back: int) -> Rung:
+    """As the plan has it; smaller after rounds in which the org put batches back into its queue, as it does with those that take too long."""
+    in_flight = min(window_of(run.steps[step.id].counts).size, ceiling(step, run.policy))
+    rows = step.max_slice_rows
+    if put_back and step.lane is Lane.BULK2:
+        smaller = SMALLER_ROWS[min(put_back, len(SMALLER_ROWS)) - 1]
+        rows = min(rows or smaller, smaller)
+    return Rung(step.lane, rows, step.max_slice_bytes, in_flight)
 
 
 def _ladder(measures: Sequence[OnLock], as_planned: Rung) -> list[Rung]:
@@ -69,8 +89,9 @@ def serial(rows: int) -> Rung:
 
 
 def _met_locks(run: Run, step: str, round_: int) -> bool:
-    return any(
-        LOCK_FAULTS & set(one.faults)
-        for one in run.settled.get(step, ())
-        if one.slice >= 0 and run.slices[(step, one.slice)].round == round_
-    )
+    return any(one.locked for one in _of_round(run, step, round_))
+
+
+def _of_round(run: Run, step: str, round_: int) -> Iterator[Attempt]:
+    settled = run.settled.get(step, ())
+    return (one for one in settled if one.slice >= 0 and run.slices[(step, one.slice)].round == round_)

@@ -34,7 +34,7 @@ from migrator.model.run import (
     StepRow,
 )
 from migrator.model.schedule import Schedule, Step, VerifyStep
-from migrator.planner import shared_locks
+from migrator.planner import PARALLELISM, shared_locks
 
 #: what an action is busy with: an attempt's id, or a step's
 Key = int | str
@@ -52,8 +52,8 @@ class Goal(StrEnum):
 class Policy:
     """The numbers by which a run is steered; times in seconds."""
 
-    #: how many attempts of one step are on their way at once
-    in_flight: int = 4
+    #: how many attempts of one step are on their way at once at most, where the plan does not say; an org works at about so many batches at once
+    in_flight: int = PARALLELISM
     #: rounds of re-sending rows with a fault that may pass (guarantee: at most 6 tries a row)
     max_rounds: int = 6
     #: pause before the second round; doubled each round, at most `max_round_delay`
@@ -71,9 +71,15 @@ class Policy:
     #: how many jobs one slice may need because uploads were cut
     max_tries: int = 20
 
-    def poll_delay(self, polls: int) -> float:
-        """How long to wait before the next poll, after `polls` of them."""
-        return float(min(self.poll_max, self.poll_first * self.poll_factor**polls))
+    def poll_delay(self, polls: int, expected: float = 0.0) -> float:
+        """How long to wait before the next poll, after `polls` of them; `expected`: how long the job will probably take (0: not known).
+
+        Where that is known the first poll comes shortly before the end, and those after it in steps of a twentieth, ever larger ones.
+        """
+        if expected <= self.poll_first:
+            return float(min(self.poll_max, self.poll_first * self.poll_factor**polls))
+        delay = expected * (0.95 if polls == 0 else 0.05 * 1.25 ** (polls - 1))
+        return float(min(self.poll_max, max(self.poll_first, delay)))
 
     def lost_delay(self, lost: int) -> float:
         """How long to wait after `lost` fruitless requests in a row."""
