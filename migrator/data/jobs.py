@@ -135,7 +135,7 @@ class RetryJob:
 
     A row that is final in any of `settled` is never cut again; so a slice whose fate is unknown needs an outcome file too
     (`Engine.settle_whole`), or rows that once waited would be sent a second time. `round` counts from 2.
-    `locks`: as in the first round.
+    `locks`: as in the first round; `group_by`: the sent field by which they are grouped in its place.
     """
 
     step: str
@@ -143,6 +143,7 @@ class RetryJob:
     rows: tuple[FileRef, ...]
     settled: tuple[FileRef, ...]
     locks: LockKeys | None = None
+    group_by: str | None = None
     max_slice_rows: int = 0
     max_slice_bytes: int = 100_000_000
     first_no: int = 1
@@ -208,6 +209,14 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True)
+class LockSigns:
+    """How to tell that a row met a lock: status codes, and parts of messages (lower case) of faults whose code does not tell."""
+
+    codes: frozenset[str] = frozenset()
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SettleJob:
     """Match the three result files of an ingest job with the slice it was given.
 
@@ -230,6 +239,7 @@ class SettleJob:
     external_id: str | None = None
     key_prefix: str = ""
     retryable: frozenset[str] = frozenset()
+    locks: LockSigns = LockSigns()
     first_round: bool = False
     last_round: bool = False
 
@@ -259,6 +269,8 @@ class RestJob:
     replies: FileRef
     key_prefix: str = ""
     retryable: frozenset[str] = frozenset()
+    locks: LockSigns = LockSigns()
+    columns: tuple[SentColumn, ...] = ()
     first_round: bool = False
     last_round: bool = False
 
@@ -280,7 +292,8 @@ class WholeJob:
 class Settled:
     """`outcomes`: parquet (row, source_key, target_id, outcome, code, message, fields, final), one row for each row of the slice.
 
-    `tallies` counts the final ones; `waiting` the others (retryable or unprocessed); `faults` all row faults by code.
+    `tallies` counts the final ones; `waiting` the others (retryable or unprocessed); `faults` all row faults by code. `locked`: rows that met
+    a lock; `lock_keys`: of the records that the faults name, how many each field looks up, and by key prefix those that no field does.
     """
 
     outcomes: FileRef
@@ -288,6 +301,8 @@ class Settled:
     waiting: int = 0
     faults: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    locked: int = 0
+    lock_keys: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from migrator.data.later import AgainJob, UndoJob
 from migrator.data.locking import lock_column
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY
 from migrator.data.packing import Limits
-from migrator.data.rows import PACKING, header, latest, line_column, packing_text, sent_names
+from migrator.data.rows import PACKING, cells, header, latest, line_column, packing_text, sent_names
 from migrator.data.session import Session, read_parquet
 from migrator.data.slicing import Size, slice_files
-from migrator.data.sql import text
+from migrator.data.sql import cell, text
 from migrator.data.stage import Staged, stage_link, stage_load
 from migrator.data.undo import stage_undo
 from migrator.data.workspace import Workspace, folder_name
@@ -142,10 +142,21 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
     session.run(
         f'CREATE TEMP VIEW sendable AS SELECT * EXCLUDE (slice) FROM {source} AS r SEMI JOIN waiting ON waiting."row" = r."row"'
     )
+    if job.group_by is not None:
+        _regroup(session, names, job.group_by)
     limits = _limits(job, names)
     target = _Round(folder_name(job.step), str(job.round), job.first_no)
     rows, slices, notes = _write(session, workspace, names, target, limits, job.locks)
     return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices, notes=tuple(notes))
+
+
+def _regroup(session: Session, names: Sequence[str], group_by: str) -> None:
+    """Group the rows by another field than they were, by what is sent of it."""
+    session.run(f"CREATE TEMP TABLE regrouped AS FROM {cells(session, 'sendable', names)}")
+    session.run("ALTER VIEW sendable RENAME TO ungrouped")
+    session.run(
+        f'CREATE TEMP VIEW sendable AS SELECT u.* REPLACE (g.{cell(group_by)} AS grp) FROM ungrouped AS u JOIN regrouped AS g USING ("row")'
+    )
 
 
 def _limits(job: LoadJob | LinkJob | RetryJob | UndoJob, names: Sequence[str]) -> Limits:

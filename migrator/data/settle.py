@@ -12,6 +12,7 @@ from dataclasses import replace
 from migrator.data.correlate import check_ids, correlate
 from migrator.data.faults import ResultsMismatch
 from migrator.data.jobs import RestJob, Settled, SettleJob, WholeJob
+from migrator.data.locked import locked_keys, locked_rows, met_lock
 from migrator.data.prepare import SLICE_ORDER
 from migrator.data.session import Session, read_csv, read_parquet
 from migrator.data.sql import no_id, text, with_capitals
@@ -97,7 +98,7 @@ def _outcomes(job: SettleJob | RestJob, *, keep: str = "") -> str:
     waits = (
         "false"
         if job.last_round
-        else f"(kind = 'un' OR (kind = 'bad' AND (coalesce(code IN ({retryable}), false) OR {slow})))"
+        else f"(kind = 'un' OR (kind = 'bad' AND (coalesce(code IN ({retryable}), false) OR {met_lock(job.locks)} OR {slow})))"
     )
     succeeded = {
         Operation.INSERT: text(Outcome.CREATED.value),
@@ -120,7 +121,13 @@ def _outcomes(job: SettleJob | RestJob, *, keep: str = "") -> str:
 def _publish(
     session: Session, workspace: Workspace, job: SettleJob | RestJob | WholeJob, notes: Sequence[str]
 ) -> Settled:
-    return replace(publish(session, workspace, job.step, f"{job.slice}-{job.attempt}"), notes=tuple(notes))
+    found = replace(publish(session, workspace, job.step, f"{job.slice}-{job.attempt}"), notes=tuple(notes))
+    locked = 0 if isinstance(job, WholeJob) else locked_rows(session, job.locks)
+    if not locked or isinstance(job, WholeJob):
+        return found
+    source = f"(FROM {read_parquet([workspace.path(job.rows)])} WHERE slice = {job.slice})"
+    keys = locked_keys(session, source, job.columns, job.locks, job.key_prefix) if job.columns else {}
+    return replace(found, locked=locked, lock_keys=keys)
 
 
 def publish(

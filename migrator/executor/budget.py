@@ -115,7 +115,7 @@ def _canary(step: LoadStep, row: StepRow, attempts: Iterable[Attempt]) -> str:
         # what may pass is tried again and judged when its tries are over
         final = [item for item in one.faults.items() if item[0] not in RETRYABLE_FAULTS]
         code, count = max(final, key=lambda item: item[1], default=("", 0))
-        if count > step.canary.max_same_code * one.rows:
+        if count > step.canary.max_same_code * one.rows and one.locked < count:
             return f"{count:,} of the {one.rows:,} rows of the canary were refused with {code}"
     return ""
 

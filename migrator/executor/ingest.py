@@ -13,7 +13,8 @@ from migrator.executor.budget import CANARY, MAX_LOST_JOBS, lost_jobs
 from migrator.executor.change import Change, added, finished
 from migrator.executor.reconcile import unknown
 from migrator.executor.concurrency import after, kept, window_of
-from migrator.executor.rounds import ceiling, locked_rows
+from migrator.executor.learned import note, with_locks
+from migrator.executor.rounds import ceiling
 from migrator.executor.run import Run, Stop
 from migrator.model.run import Attempt, AttemptKind, AttemptState, Outcome, StepRow
 from migrator.model.schedule import LinkStep, LoadStep
@@ -147,7 +148,7 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, cha
         tallies=found.tallies,
         waiting=found.waiting,
         faults=found.faults,
-        locked=locked_rows(found.faults),
+        locked=found.locked,
     )
     row = run.steps[attempt.step]
     row = replace(
@@ -156,6 +157,10 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, cha
         waiting=row.waiting + found.waiting,
         counts=_written_until(_with_window(run, row, ended), now + (reply.skew or 0.0)),
     )
+    step = run.schedule.step(attempt.step)
+    if found.lock_keys and isinstance(step, LoadStep | LinkStep):
+        told = with_locks(row.counts, found.lock_keys)
+        row = replace(row, counts=told, notes=(*row.notes, *note(step, row.counts, told)))
     facts = {"waiting": found.waiting, **{outcome.value: count for outcome, count in found.tallies.items()}}
     change = Change(run).attempt(ended, "harvested", **facts).step(row).free(attempt.id)
     if _hopeless(attempt):

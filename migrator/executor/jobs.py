@@ -13,6 +13,7 @@ from migrator.data.jobs import (
     LinkJob,
     LoadJob,
     LockKeys,
+    LockSigns,
     MatchJob,
     Pages,
     Reply,
@@ -25,6 +26,7 @@ from migrator.data.jobs import (
     WholeJob,
 )
 from migrator.data.later import AgainJob, UndoJob
+from migrator.executor.learned import learned
 from migrator.executor.rounds import rung
 from migrator.executor.run import Run
 from migrator.model.plan import Operation
@@ -41,11 +43,12 @@ from migrator.model.schedule import (
     VerifyStep,
 )
 from migrator.planner import PARALLELISM, strong
-from migrator.salesforce import RETRYABLE_FAULTS, RowReply
+from migrator.salesforce import LOCK_FAULTS, LOCK_TEXTS, RETRYABLE_FAULTS, RowReply
 from migrator.transforms import compile_column, compile_match
 
 #: the code of a row that the org did not look at
 UNPROCESSED = "UNPROCESSED"
+LOCK_SIGNS = LockSigns(LOCK_FAULTS, LOCK_TEXTS)
 #: the prefixes of files that hold outcomes, and of those that hold the rows of a round
 OUTCOMES = "outcomes/"
 ROWS = "rows/"
@@ -195,6 +198,7 @@ def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...])
             *quarantined,
         ),
         locks=lock_keys(step) if isinstance(step, LoadStep) else None,
+        group_by=learned(step, row.counts),
         max_slice_rows=how.max_rows,
         max_slice_bytes=how.max_bytes,
         first_no=max((no for name, no in run.slices if name == step.id), default=0) + 1,
@@ -234,6 +238,7 @@ def settle(run: Run, attempt: Attempt, results: Mapping[str, FileRef]) -> Settle
         external_id=_match_key(step),
         key_prefix=step.key_prefix,
         retryable=RETRYABLE_FAULTS,
+        locks=LOCK_SIGNS,
         first_round=_round(run, slice_) == 1,
         last_round=_round(run, slice_) >= run.policy.max_rounds,
     )
@@ -252,6 +257,8 @@ def settle_rest(run: Run, attempt: Attempt, replies: FileRef) -> RestJob:
         replies=replies,
         key_prefix=step.key_prefix,
         retryable=RETRYABLE_FAULTS | {UNPROCESSED},
+        locks=LOCK_SIGNS,
+        columns=sent_columns(step),
         first_round=_round(run, slice_) == 1,
         last_round=_round(run, slice_) >= run.policy.max_rounds,
     )

@@ -8,29 +8,23 @@ and a parallel one never work on one step's rows at once.
 **Invariant:** pure; what a round is depends on the ledger's rows alone, so a resumed run goes on upon the same rung.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from migrator.executor.concurrency import window_of
+from migrator.executor.learned import learned, unknown
 from migrator.executor.run import Policy, Run
 from migrator.model.plan import OnLock
 from migrator.model.run import Attempt
 from migrator.model.schedule import Lane, LinkStep, LoadStep
 from migrator.salesforce import MAX_BATCH_BYTES, MAX_BATCH_ROWS
 
-#: faults that say that somebody else held a lock (SOAP API guide, "StatusCode"; Bulk API guide, "Errors")
-LOCK_FAULTS = frozenset({"UNABLE_TO_LOCK_ROW", "LOCK_CONTENTION", "CONCURRENT_UPDATE"})
 #: rows of a shrunk slice: a fifth of a Salesforce batch, so one lock miss costs less and is over sooner
 SHRUNK_ROWS = 2_000
 #: rows of a slice after rounds in which batches took too long: 10,000 as planned, then these
 SMALLER_ROWS = (5_000, 2_000)
 #: rows of one Salesforce transaction (Bulk API guide, "Bulk API Limits"): nothing else can be in such a batch's way
 TRANSACTION_ROWS = 200
-
-
-def locked_rows(faults: Mapping[str, int]) -> int:
-    """How many rows met a lock, by their faults."""
-    return sum(faults.get(code, 0) for code in LOCK_FAULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +40,7 @@ class Rung:
 def rung(run: Run, step: LoadStep | LinkStep, round_: int) -> Rung:
     """The rung of a round, from the locks that the rounds before it met."""
     put_back = sum(any(one.retries for one in _of_round(run, step.id, n)) for n in range(1, round_))
-    as_planned = _as_planned(run, step, put_back)
+    as_planned = _as_planned(run, step, put_back, again=round_ > 1)
     times = sum(_met_locks(run, step.id, before) for before in range(1, round_))
     if not times or not _met_locks(run, step.id, round_ - 1):
         return as_planned
@@ -59,10 +53,15 @@ def ceiling(step: LoadStep | LinkStep, policy: Policy) -> int:
     return 1 if step.lane is Lane.BULK1_SERIAL else step.max_in_flight or policy.in_flight
 
 
-def _as_planned(run: Run, step: LoadStep | LinkStep, put_back: int) -> Rung:
+def _as_planned(run: Run, step: LoadStep | LinkStep, put_back: int, *, again: bool) -> Rung:
     """As the plan has it; smaller after rounds in which the org put batches back into its queue, as it does with those that take too long."""
-    in_flight = min(window_of(run.steps[step.id].counts).size, ceiling(step, run.policy))
+    counts = run.steps[step.id].counts
+    in_flight = min(window_of(counts).size, ceiling(step, run.policy))
     rows = step.max_slice_rows
+    if again and unknown(step, counts):
+        in_flight = 1
+    if again and learned(step, counts):
+        rows = rows or MAX_BATCH_ROWS
     if put_back and step.lane is Lane.BULK2:
         smaller = SMALLER_ROWS[min(put_back, len(SMALLER_ROWS)) - 1]
         rows = min(rows or smaller, smaller)

@@ -74,11 +74,11 @@ class Policy:
     def poll_delay(self, polls: int, expected: float = 0.0) -> float:
         """How long to wait before the next poll, after `polls` of them; `expected`: how long the job will probably take (0: not known).
 
-        Where that is known the first poll comes shortly before the end, and those after it in steps of a twentieth, ever larger ones.
+        Where that is known the first poll comes shortly before the end, and those after it in small steps that grow.
         """
         if expected <= self.poll_first:
             return float(min(self.poll_max, self.poll_first * self.poll_factor**polls))
-        delay = expected * (0.95 if polls == 0 else 0.05 * 1.25 ** (polls - 1))
+        delay = expected * (0.97 if polls == 0 else 0.03 * 1.3 ** (polls - 1))
         return float(min(self.poll_max, max(self.poll_first, delay)))
 
     def lost_delay(self, lost: int) -> float:

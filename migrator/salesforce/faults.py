@@ -23,6 +23,13 @@ RETRYABLE_FAULTS: Final = frozenset(
 )
 
 
+#: Somebody else held a lock (SOAP API guide, "StatusCode"; Bulk API guide, "Errors").
+LOCK_FAULTS: Final = frozenset({"CONCURRENT_UPDATE", "LOCK_CONTENTION", "UNABLE_TO_LOCK_ROW"})
+#: The same of setup objects and the org's lock on group membership, said with a code that says nothing, such as UNKNOWN_EXCEPTION
+#: (Designing Record Access for Enterprise Scale, "Group Membership Locking"). Part of the message, in any case.
+LOCK_TEXTS: Final = ("could not acquire lock", "group membership operation already in progress")
+
+
 def retryable(code: str) -> bool:
     """Whether a row refused with that status code may be sent again unchanged."""
     return code in RETRYABLE_FAULTS

@@ -1,0 +1,118 @@
+"""What the org's faults say about locks decides how the next rounds travel; one round later nothing fails for what was learned."""
+
+import csv
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from migrator.errors import ExitCode
+from migrator.model.run import AttemptKind, LedgerState, Outcome
+from migrator.simulator import LockSettings, LookupLocks, OrgSettings, RowFault, Rows
+from migrator.state import read_ledger
+from tests.executor.orgs import Lab, make_lab
+
+SCHEMA = """
+name: Learned
+objects:
+  Region__c: {fields: {}}
+  Site__c:
+    fields:
+      Region__c: {type: master_detail, to: Region__c}
+  Visit__c:
+    fields:
+      Site__c: {type: master_detail, to: Site__c}
+      Guide__c: {type: lookup, to: Region__c}
+"""
+PLAN = """
+version: 1
+name: learned
+source: {{files: data}}
+target: {{org: merged}}
+objects:
+  - {{object: Region__c, operation: insert}}
+  - {{object: Site__c, operation: insert}}
+  - object: Visit__c
+    operation: insert
+    canary: off
+    locks: {{{locks}}}
+"""
+REGIONS, SITES, VISITS = 6, 60, 1_200
+
+
+def write(folder: Path, name: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def make(tmp_path: Path, lookups: LookupLocks, *, guided: bool = True) -> Lab:
+    data = tmp_path / "data"
+    data.mkdir()
+    choose = random.Random(9)  # noqa: S311 - deterministic on purpose
+    write(data, "Region__c", ("Id", "Name"), [(f"r{n}", "R") for n in range(REGIONS)])
+    write(data, "Site__c", ("Id", "Region__c"), [(f"s{n}", f"r{n % REGIONS}") for n in range(SITES)])
+    visits = [
+        (f"v{n}", f"s{choose.randrange(SITES)}", f"r{choose.randrange(REGIONS)}" if guided else "")
+        for n in range(VISITS)
+    ]
+    write(data, "Visit__c", ("Id", "Site__c", "Guide__c"), visits)
+    settings = OrgSettings(
+        sobject_seconds={"Visit__c": 0.1}, batch_parallelism=15, locks=LockSettings(lookups=lookups)
+    )
+    return make_lab(tmp_path, SCHEMA, settings)
+
+
+def rounds(state: LedgerState) -> dict[int, tuple[int, int]]:
+    """By round: rows sent, and rows that met locks."""
+    round_of = {(one.step, one.no): one.round for one in state.slices}
+    found: dict[int, tuple[int, int]] = {}
+    for one in state.attempts:
+        if one.step == "load.Visit__c":
+            rows, locked = found.get(round_of[(one.step, one.slice)], (0, 0))
+            found[round_of[(one.step, one.slice)]] = (rows + one.rows, locked + one.locked)
+    return found
+
+
+def driven(lab: Lab, locks: str) -> LedgerState:
+    lab.begin(PLAN.format(locks=locks), max_slice_rows=200)
+    result = lab.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    state = read_ledger(lab.folder)
+    assert state.steps["load.Visit__c"].tallies == {Outcome.CREATED: VISITS}
+    assert len(lab.target.truth.created("Visit__c")) == VISITS
+    return state
+
+
+def test_a_field_that_turns_out_to_lock_groups_the_rows_from_then_on(tmp_path: Path) -> None:
+    # the plan believes that nothing locks, and the org locks all that is looked up
+    state = driven(
+        make(tmp_path, LookupLocks.ALWAYS), "weights: {Site__c: 0, Guide__c: 0}, on_lock: [regroup]"
+    )
+    row = state.steps["load.Visit__c"]
+    assert row.counts["lock.Guide__c"] > 0
+    assert any("Guide__c looks up: further rounds keep" in one for one in row.notes)
+    told = rounds(state)
+    assert told[1][1] > 0
+    assert sum(locked for number, (_, locked) in told.items() if number > 1) == 0, told
+
+
+def test_records_that_no_row_looks_up_are_fought_for_by_one_slice_at_a_time(tmp_path: Path) -> None:
+    # rows are kept together by their sites, and what is above a site is locked with it
+    state = driven(make(tmp_path, LookupLocks.NEVER, guided=False), "keys: [Site__c], on_lock: [regroup]")
+    row = state.steps["load.Visit__c"]
+    told = rounds(state)
+    assert told[1][1] > 0
+    assert sum(locked for number, (_, locked) in told.items() if number > 1) == 0, told
+    assert any("which no row looks up: further rounds send one slice at a time" in one for one in row.notes)
+    assert all(len(key.removeprefix("lock.")) == 3 for key in row.counts if key.startswith("lock."))
+
+
+def test_a_lock_on_group_membership_is_a_lock(tmp_path: Path) -> None:
+    lab = make(tmp_path, LookupLocks.NEVER)
+    lab.begin(PLAN.format(locks="on_lock: [serial_v1]"), max_slice_rows=600)
+    said = "group membership operation already in progress"
+    fault = RowFault(Rows("Visit__c"), "UNKNOWN_EXCEPTION", said, times=1, whole_transaction=True)
+    lab.target.plant(fault)
+    result = lab.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    kinds = [one.kind for one in read_ledger(lab.folder).attempts if one.step == "load.Visit__c"]
+    assert AttemptKind.BULK1_SERIAL in kinds
