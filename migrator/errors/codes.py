@@ -54,6 +54,7 @@ CODES: dict[str, str] = {
     "gate-open": "What a gate changed in the target is not put back yet; a person has to see to it.",
     "gate-unanswered": "A gate waits for a person to confirm it; the run pauses and can be resumed.",
     "gate-unavailable": "The target does not have what a gate needs; nothing was sent.",
+    "header-without-effect": "The plan asks the org for something that the sObject does not have.",
     "host-not-allowed": "The org's URL is not https, or its host is not one of Salesforce's and not listed in the settings.",
     "instance-moved": "The org answers with a redirect; its address has changed.",
     "internal-error": "A bug of ours; the log named in the message is redacted and fit for an issue.",

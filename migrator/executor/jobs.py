@@ -29,7 +29,7 @@ from migrator.data.later import AgainJob, UndoJob
 from migrator.executor.learned import learned
 from migrator.executor.rounds import rung
 from migrator.executor.run import Run
-from migrator.model.plan import Operation
+from migrator.model.plan import Headers, Operation
 from migrator.model.run import Attempt, FileRef, Outcome, Slice
 from migrator.model.schedule import (
     ColumnSpec,
@@ -65,6 +65,7 @@ class RestTarget:
     operation: str
     external_id: str | None
     types: Mapping[str, str]
+    headers: Headers
 
 
 def folder(kind: str, step: str) -> str:
@@ -272,7 +273,7 @@ def external_id(step: LoadStep | LinkStep) -> str | None:
 def rest_target(step: LoadStep | LinkStep) -> RestTarget:
     """How the rows of the step go over REST."""
     types = {one.name: one.type for one in sent_columns(step)}
-    return RestTarget(step.sobject, operation(step).wire, external_id(step), types)
+    return RestTarget(step.sobject, operation(step).wire, external_id(step), types, step.headers)
 
 
 def replies(answers: Sequence[RowReply]) -> list[Reply]:

@@ -42,7 +42,8 @@ def perform_serial(org: Org, engine: Engine, run: Run, action: AttemptAction, at
         case CreateJob():
             step = jobs.sending(run.schedule.step(attempt.step))
             operation, external_id = jobs.operation(step).wire, jobs.external_id(step)
-            return JobTold(bulk1.create(step.sobject, operation, external_id))
+            rule = step.headers.assignment_rule
+            return JobTold(bulk1.create(step.sobject, operation, external_id, assignment_rule=rule))
         case Upload():
             bulk1.add_batch(attempt.job_id, engine.workspace.verify(_slice(run, attempt)))
             return UploadTaken()

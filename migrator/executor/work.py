@@ -254,7 +254,12 @@ def _create(tools: Tools, run: Run, attempt: Attempt) -> Reply:
             tools.watch.check(step)
             return JobTold(_org(tools, run, attempt).create_query(step.soql))
         case LoadStep():
-            return JobTold(tools.target.create_ingest(step.sobject, step.operation.wire, step.external_id))
+            rule = step.headers.assignment_rule
+            return JobTold(
+                tools.target.create_ingest(
+                    step.sobject, step.operation.wire, step.external_id, assignment_rule=rule
+                )
+            )
         case LinkStep():
             return JobTold(tools.target.create_ingest(step.sobject, "update", None))
         case MatchStep() | GateStep():
@@ -329,7 +334,9 @@ def _send(tools: Tools, run: Run, attempt: Attempt) -> Reply:
         if record is not None:
             records.append(record)
         if records and (record is None or len(records) == REST_ROWS):
-            answers += tools.target.send_rows(to.sobject, to.operation, to.external_id, records, to.types)
+            answers += tools.target.send_rows(
+                to.sobject, to.operation, to.external_id, records, to.types, to.headers
+            )
             records = []
     kept = engine.write_replies(attempt.step, attempt.slice, attempt.id, jobs.replies(answers))
     return AttemptSettled(engine.settle_rest(jobs.settle_rest(run, attempt, kept)))

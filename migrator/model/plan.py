@@ -176,6 +176,20 @@ class Locks:
 
 
 @dataclass(frozen=True, slots=True)
+class Headers:
+    """What the org is asked to do, or not to do, beside writing. `assignment_rule`: the id of one; empty: none is applied.
+
+    `allow_duplicates`: duplicate rules that only alert are overruled.
+    """
+
+    assignment_rule: str = ""
+    allow_duplicates: bool = False
+
+
+NO_HEADERS = Headers()
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectPlan:
     """One entry of `objects`. `name` is unique in the plan (the sObject's name unless given)."""
 
@@ -205,6 +219,7 @@ class ObjectPlan:
     before_images: bool = True
     #: how many records may be deleted at most; 0 in an entry that deletes nothing
     max_deletes: int = 0
+    headers: Headers = NO_HEADERS
 
     @property
     def path(self) -> DocumentPath:

@@ -8,7 +8,16 @@ from enum import StrEnum
 
 from migrator.model.budget import NO_BUDGET, NO_CANARY, Canary, ErrorBudget
 from migrator.model.gates import Gate
-from migrator.model.plan import FieldRule, Match, OnLock, Operation, RelationshipRule, WhenMissing
+from migrator.model.plan import (
+    NO_HEADERS,
+    FieldRule,
+    Headers,
+    Match,
+    OnLock,
+    Operation,
+    RelationshipRule,
+    WhenMissing,
+)
 
 
 class Lane(StrEnum):
@@ -160,6 +169,7 @@ class LoadStep:
     clear_nulls: bool = False
     #: how many records a step that deletes may delete at most (0: no limit)
     max_deletes: int = 0
+    headers: Headers = NO_HEADERS
     #: of a step that takes a run back
     undoes: TakeBack | None = None
 
@@ -182,6 +192,7 @@ class LinkStep:
     max_slice_bytes: int = 100_000_000
     expected: int | None = None
     budget: ErrorBudget = NO_BUDGET
+    headers: Headers = NO_HEADERS
 
 
 @dataclass(frozen=True, slots=True)

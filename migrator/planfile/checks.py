@@ -19,10 +19,10 @@ from migrator.soql import ProblemKind, Query, SoqlError, conditions, lint_bulk
 #: what an entry that only matches has no use for
 _WRITING_KEYS = (
     *("operation", "external_id", "fields", "map", "relationships", "follow", "lane", "locks"),
-    *("error_budget", "on_budget_exceeded", "canary", "max_deletes", "before_images", "nulls"),
+    *("error_budget", "on_budget_exceeded", "canary", "max_deletes", "before_images", "nulls", "headers"),
 )
 #: what an entry that only names records to delete has no use for
-_SENDING_KEYS = ("external_id", "fields", "relationships", "follow", "locks", "before_images", "nulls")
+_SENDING_KEYS = ("external_id", "fields", "relationships", "follow", "locks", "before_images", "nulls", "headers")
 
 
 def cross_checks(plan: Plan, document: Document) -> None:

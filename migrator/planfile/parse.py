@@ -22,6 +22,7 @@ from migrator.model.plan import (
     FieldRule,
     FieldSelection,
     FilesEnd,
+    Headers,
     LaneChoice,
     Locks,
     Match,
@@ -48,6 +49,7 @@ DEFAULT_LANE = "auto"
 DEFAULT_UNAVAILABLE = "required"
 DEFAULT_ON_LOCK = ("regroup", "shrink", "serial_v1")
 DEFAULT_IN_FLIGHT = "auto"
+DEFAULT_ASSIGNMENT = "off"
 DEFAULT_MAX_FAILED = "1%"
 DEFAULT_MAX_QUARANTINED = 0
 DEFAULT_MIN_SAMPLE = 1_000
@@ -140,6 +142,14 @@ def _locks(value: Mapping[str, Any]) -> Locks:
         weights={name: float(one) for name, one in sorted((value.get("weights") or {}).items())},
         on_lock=tuple(map(OnLock, _present(value.get("on_lock", DEFAULT_ON_LOCK)))),
         max_in_flight=None if in_flight == DEFAULT_IN_FLIGHT else int(in_flight),
+    )
+
+
+def _headers(value: Mapping[str, Any]) -> Headers:
+    rule = _word(value.get("assignment_rule", DEFAULT_ASSIGNMENT))
+    return Headers(
+        assignment_rule="" if rule == DEFAULT_ASSIGNMENT else rule,
+        allow_duplicates=bool(value.get("allow_duplicates", False)),
     )
 
 
@@ -237,6 +247,7 @@ class _Parser:
             clear_nulls=value.get("nulls", DEFAULT_NULLS) == "clear",
             before_images=self._said(value, "before_images", DEFAULT_BEFORE_IMAGES) == "keep",
             max_deletes=int(value.get("max_deletes", 0)),
+            headers=_headers(value.get("headers") or {}),
         )
 
     def _rule(self, target: str, rule: str | Mapping[str, Any], path: DocumentPath) -> FieldRule:

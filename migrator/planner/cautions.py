@@ -23,10 +23,23 @@ _KINDS = {
 }
 
 
+#: sObjects with assignment rules (Bulk API guide, "Create a Job": `assignmentRuleId`)
+_ASSIGNED = ("Case", "Lead")
+
+
 def caution(
     one: ObjectPlan, target: SObjectSchema, source: Readable, chosen: Chosen, found: Findings
 ) -> None:
     """Warn about the fields that travel."""
+    if one.headers.assignment_rule and target.name not in _ASSIGNED:
+        found.warning(
+            "header-without-effect",
+            f"{one.name} asks for an assignment rule, and only {listed(_ASSIGNED)} have them",
+            one,
+            "headers",
+            "assignment_rule",
+            hint="remove it",
+        )
     once = create_only(one, target, chosen)
     if once:
         found.warning(

@@ -14,6 +14,7 @@ from migrator.model.schedule import (
     Forecast,
     GateStep,
     Guarantee,
+    Lane,
     LinkStep,
     LoadStep,
     MatchStep,
@@ -272,6 +273,15 @@ def _what(step: Step) -> str:
             return f"compare {step.sobject}"
 
 
+def _headers(step: LoadStep) -> Iterator[str]:
+    if step.headers.assignment_rule:
+        yield f"assignment rule {step.headers.assignment_rule} gives new records their owners"
+    if step.headers.allow_duplicates:
+        over_rest = step.lane is Lane.REST
+        without = "" if over_rest else ", but Bulk API cannot be told so: they fail rows in this step"
+        yield f"duplicate rules that only alert are overruled{without}"
+
+
 def _details(step: Step) -> Iterator[str]:
     match step:
         case ExtractStep(soql=soql) if soql:
@@ -282,6 +292,7 @@ def _details(step: Step) -> Iterator[str]:
                 yield "empties fields that have no value in the source"
             if step.max_deletes:
                 yield f"deletes nothing at all when there are more than {step.max_deletes:,} rows"
+            yield from _headers(step)
             if step.follow:
                 yield f"only rows whose {step.follow} is selected by this plan"
             if step.group_by:

@@ -183,6 +183,7 @@ def _load(one: Resolved, wiring: Wiring) -> LoadStep:
         canary=one.plan.canary if lane is Lane.BULK2 else NO_CANARY,
         max_deletes=one.plan.max_deletes,
         clear_nulls=one.plan.clear_nulls and one.plan.operation in {Operation.UPDATE, Operation.UPSERT},
+        headers=one.plan.headers,
     )
 
 
@@ -209,6 +210,7 @@ def _link(one: Resolved, linked: tuple[LookupSpec, ...], wiring: Wiring) -> Link
         max_slice_bytes=slice_bytes(lane),
         expected=rows,
         budget=one.plan.budget,
+        headers=replace(one.plan.headers, assignment_rule=""),
     )
 
 

@@ -39,9 +39,11 @@ class Bulk1:
         self._session = session
         self._jobs = f"/services/async/{api_version}/job"
 
-    def create(self, sobject: str, operation: str, external_id: str | None = None) -> JobInfo:
+    def create(
+        self, sobject: str, operation: str, external_id: str | None = None, *, assignment_rule: str = ""
+    ) -> JobInfo:
         """An open serial job without batches."""
-        return self._post(self._jobs, job_form(sobject, operation, external_id), parse_job)
+        return self._post(self._jobs, job_form(sobject, operation, external_id, assignment_rule), parse_job)
 
     def add_batch(self, job_id: str, path: Path) -> JobInfo:
         """The job's only batch. It is processed from now on, whether the job is closed or not."""

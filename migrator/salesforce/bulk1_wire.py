@@ -41,12 +41,15 @@ _BATCH_STATES: Final[Mapping[str, JobState]] = {
 _FAULT: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*):(.*):([^:]*)--\s*", re.DOTALL)
 
 
-def job_form(sobject: str, operation: str, external_id: str | None) -> bytes:
+def job_form(sobject: str, operation: str, external_id: str | None, assignment_rule: str = "") -> bytes:
     """A job to create: serial, CSV. The order of the elements matters to Salesforce."""
     parts = [("operation", operation), ("object", sobject)]
     if external_id:
         parts.append(("externalIdFieldName", external_id))
-    return _form([*parts, ("concurrencyMode", "Serial"), ("contentType", "CSV")])
+    parts.append(("concurrencyMode", "Serial"))
+    if assignment_rule:
+        parts.append(("assignmentRuleId", assignment_rule))
+    return _form([*parts, ("contentType", "CSV")])
 
 
 def state_form(state: str) -> bytes:

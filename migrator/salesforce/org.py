@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self, TypeVar
 from urllib.parse import quote
 
+from migrator.model.plan import NO_HEADERS, Headers
 from migrator.model.schema import OrgSchema, SObjectSchema, sobject_from_describe
 from migrator.model.wire import JobInfo, JobState, Limits, OrgIdentity
 from migrator.salesforce.answers import broken_answer
@@ -49,6 +50,8 @@ _RESULT_PATHS: Final[Mapping[str, str]] = {
 _COLLECTION_METHODS: Final[Mapping[str, str]] = {"insert": "POST", "update": "PATCH", "upsert": "PATCH"}
 #: assignment rules would take records from the owners that the plan gives them
 _NO_ASSIGNMENT: Final = {"Sforce-Auto-Assign": "FALSE"}
+#: REST API guide, "Duplicate Rule Header": alerts are overruled, blocks are not
+_ALLOW_DUPLICATES: Final = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
 _ORGANIZATION: Final = "SELECT Id, Name, OrganizationType, IsSandbox FROM Organization"
 
 
@@ -151,11 +154,15 @@ class Org:
 
     # -- Bulk API 2.0 ingest
 
-    def create_ingest(self, sobject: str, operation: str, external_id: str | None = None) -> JobInfo:
+    def create_ingest(
+        self, sobject: str, operation: str, external_id: str | None = None, *, assignment_rule: str = ""
+    ) -> JobInfo:
         """An open ingest job without content. Never multipart: such a job would start at once."""
         form = {"object": sobject, "operation": operation, "contentType": "CSV", "lineEnding": "LF"}
         if external_id:
             form["externalIdFieldName"] = external_id
+        if assignment_rule:
+            form["assignmentRuleId"] = assignment_rule
         return self._write("POST", self._ingest(), form, parse_job_info)
 
     def upload(self, job_id: str, path: Path) -> None:
@@ -233,10 +240,12 @@ class Org:
         external_id: str | None,
         records: Sequence[Mapping[str, str | None]],
         types: Mapping[str, str],
+        asked: Headers = NO_HEADERS,
     ) -> tuple[RowReply, ...]:
         """Send at most 200 rows of text cells, each on its own (`allOrNone: false`); answered in their order.
 
-        `types` gives the field types that decide numbers and booleans; `#N/A` sends null, an empty cell nothing.
+        `types` gives the field types that decide numbers and booleans; `#N/A` sends null, an empty cell nothing. `asked`: what
+        the org is to do beside.
         """
         if not 0 < len(records) <= MAX_COLLECTION_ROWS:
             raise ValueError(f"1 to {MAX_COLLECTION_ROWS} records go in one request, not {len(records)}")
@@ -249,6 +258,10 @@ class Org:
             path,
             form,
             lambda body: parse_row_replies(body, len(records)),
+            headers={
+                **({"Sforce-Auto-Assign": asked.assignment_rule} if asked.assignment_rule else {}),
+                **(_ALLOW_DUPLICATES if asked.allow_duplicates else {}),
+            },
         )
 
     def delete_record(self, sobject: str, record_id: str) -> None:
@@ -266,11 +279,17 @@ class Org:
         call = Call("GET", path, params or {})
         return self._parsed(call, self._session.call(call), parse)
 
-    def _write(self, method: str, path: str, form: Mapping[str, Any], parse: Callable[[Any], T]) -> T:
+    def _write(
+        self,
+        method: str,
+        path: str,
+        form: Mapping[str, Any],
+        parse: Callable[[Any], T],
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
         content = json.dumps(form, ensure_ascii=False, allow_nan=False).encode()
-        call = Call(
-            method, path, headers={"Content-Type": f"{JSON};charset=UTF-8", **_NO_ASSIGNMENT}, content=content
-        )
+        told = {"Content-Type": f"{JSON};charset=UTF-8", **_NO_ASSIGNMENT, **(headers or {})}
+        call = Call(method, path, headers=told, content=content)
         return self._parsed(call, self._session.call(call), parse)
 
     def _set_state(self, path: str, state: JobState) -> JobInfo:
