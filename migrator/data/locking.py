@@ -18,6 +18,8 @@ from migrator.data.sql import text
 SPARE = 20
 #: the unit of those rows
 BETWEEN = "between"
+#: between the stripes in a tile's name: one of each key's, or two of those that both keys have in common
+TILE, TWO_OF_A_KIND = "/", "&"
 #: tiles are made by so many keys at most: each multiplies their number
 _TILED_KEYS = 3
 #: values of a lock key with at least this part of a stripe's rows are given a stripe one by one
@@ -31,6 +33,15 @@ class Units:
     apart: str
     wave_of: Callable[[str], int]
     how: str
+
+
+def stripes(group: str) -> frozenset[str]:
+    """What a tile's slices lock, by its name: slices of two tiles lock no record in common when these have nothing in common. Empty: no tile."""
+    if TWO_OF_A_KIND in group:
+        return frozenset(group.split(TWO_OF_A_KIND))
+    if TILE in group:
+        return frozenset(f"{place}:{one}" for place, one in enumerate(group.split(TILE)))
+    return frozenset()
 
 
 def lock_column(index: int) -> str:
@@ -115,6 +126,8 @@ def _tiles(
         if shared and len(columns) > 2
         else clusters.stripes_wanted(rows, len(columns), parallelism, slice_rows)
     )
+    # where one record's rows are a large part of all, more stripes than the others can fill beside it are only more jobs
+    wanted = min(wanted, max(1, rows // max(1, _largest(session, relation, columns)) + 2))
     joins, stripe = [], []
     for n, column in enumerate(columns):
         placed = _big_values(session, relation, columns if shared else [column], rows, wanted)
@@ -125,15 +138,25 @@ def _tiles(
     tile = stripe
     if shared and len(columns) > 1:
         tile = [f"least({', '.join(stripe)})", f"greatest({', '.join(stripe)})"]
-    name = ", '.', ".join(tile)
+    mark = TWO_OF_A_KIND if shared else TILE
+    name = f", {text(mark)}, ".join(tile)
     session.run(
         f'CREATE TEMP TABLE lock_units AS SELECT r."row", concat({name}) AS unit FROM {relation} AS r {" ".join(joins)}'
     )
     return Units(
         "true",
-        lambda unit: clusters.wave([int(one) for one in unit.split(".")], wanted, shared=shared),
+        lambda unit: clusters.wave([int(one) for one in unit.split(mark)], wanted, shared=shared),
         f"rows are cut into tiles by {len(columns)} lock keys in {wanted} stripes, so that no two tiles of a wave lock the same record",
     )
+
+
+def _largest(session: Session, relation: str, columns: Sequence[str]) -> int:
+    """The most rows that lock one record by one key."""
+    counts = " UNION ALL ".join(
+        f"SELECT count(*) AS n FROM {relation} WHERE {one} IS NOT NULL GROUP BY {one}" for one in columns
+    )
+    (largest,) = session.one(f"SELECT coalesce(max(n), 0)::BIGINT FROM ({counts})")
+    return int(largest)
 
 
 def _share_records(session: Session, relation: str, columns: Sequence[str]) -> bool:

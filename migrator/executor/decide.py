@@ -5,7 +5,7 @@ A first run and a resumed one come through the same function: what an attempt's 
 **Invariant:** pure; the same run, time and room give the same actions in the same order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from migrator.errors import ExitCode
 from migrator.executor.actions import (
@@ -123,15 +123,24 @@ def _candidates(run: Run, now: float) -> Iterator[Action]:
                 yield from lookup_actions(run, attempt)
             else:
                 yield next_action(run, attempt)
-    begun: set[str] = set()
+    yield from _not_side_by_side(run, _of_steps(run, now))
+
+
+def _of_steps(run: Run, now: float) -> Iterator[Action]:
     for step in run.wanted_steps:
         if step.id not in run.busy and _ready(run, step) and run.due.get(step.id, now) <= now:
-            for action in _step_actions(run, step):
-                if isinstance(action, BeginSlice):
-                    if begun & run.apart.get(step.id, frozenset()):
-                        break
-                    begun.add(step.id)
-                yield action
+            yield from _step_actions(run, step)
+
+
+def _not_side_by_side(run: Run, actions: Iterable[Action]) -> Iterator[Action]:
+    """The actions without slices of steps that lock what slices of an earlier one among them do."""
+    begun: set[str] = set()
+    for action in actions:
+        if isinstance(action, BeginSlice):
+            if begun & run.apart.get(action.step, frozenset()):
+                continue
+            begun.add(action.step)
+        yield action
 
 
 def next_action(run: Run, attempt: Attempt) -> AttemptAction:

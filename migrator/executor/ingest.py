@@ -11,9 +11,9 @@ from migrator.errors import ExitCode
 from migrator.executor.actions import AttemptSettled, JobTold, ResultsBroken
 from migrator.executor.budget import CANARY, MAX_LOST_JOBS, lost_jobs
 from migrator.executor.change import Change, added, finished
-from migrator.executor.reconcile import unknown
 from migrator.executor.concurrency import after, kept, window_of
 from migrator.executor.learned import note, with_locks
+from migrator.executor.reconcile import unknown
 from migrator.executor.rounds import ceiling
 from migrator.executor.run import Run, Stop
 from migrator.model.run import Attempt, AttemptKind, AttemptState, Outcome, StepRow

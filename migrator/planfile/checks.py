@@ -22,7 +22,16 @@ _WRITING_KEYS = (
     *("error_budget", "on_budget_exceeded", "canary", "max_deletes", "before_images", "nulls", "headers"),
 )
 #: what an entry that only names records to delete has no use for
-_SENDING_KEYS = ("external_id", "fields", "relationships", "follow", "locks", "before_images", "nulls", "headers")
+_SENDING_KEYS = (
+    "external_id",
+    "fields",
+    "relationships",
+    "follow",
+    "locks",
+    "before_images",
+    "nulls",
+    "headers",
+)
 
 
 def cross_checks(plan: Plan, document: Document) -> None:
