@@ -79,7 +79,7 @@ class Policy:
         if expected <= self.poll_first:
             return float(min(self.poll_max, self.poll_first * self.poll_factor**polls))
         delay = expected * (0.97 if polls == 0 else 0.03 * 1.3 ** (polls - 1))
-        return float(min(self.poll_max, max(self.poll_first, delay)))
+        return float(min(self.poll_max, max(self.poll_first / 2, delay)))
 
     def lost_delay(self, lost: int) -> float:
         """How long to wait after `lost` fruitless requests in a row."""
