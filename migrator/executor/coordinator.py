@@ -21,7 +21,9 @@ from migrator.executor.gates import ends_open
 from migrator.executor.intend import intend
 from migrator.executor.run import Goal, Run, Stop
 from migrator.executor.settle import settle
+from migrator.executor.throttle import LOOK_EVERY
 from migrator.model.run import RunStatus
+from migrator.model.throttle import NO_THROTTLE
 from migrator.state import Ledger
 
 Perform = Callable[[Run, StepAction | AttemptAction], Reply]
@@ -107,6 +109,8 @@ class Outside:
     fuse: Callable[[str], None]
     #: numbers from 0 to 1 that spread out what is tried again
     chance: Callable[[], float]
+    #: why no slice may begin now; empty: it may. Asked every `LOOK_EVERY` seconds
+    held_back: Callable[[], str]
 
 
 class Coordinator:
@@ -122,6 +126,8 @@ class Coordinator:
         self._fuse = outside.fuse
         self._chance = outside.chance
         self._told = float("-inf")
+        self._held_back = outside.held_back
+        self._looked = float("-inf")
         #: due times are on a clock that nobody sets: a wall clock that jumps makes nothing wait or hurry
         self._began = outside.clock.now() - outside.clock.monotonic()
 
@@ -168,7 +174,15 @@ class Coordinator:
             self._told = now
             self._observe(self._run)
 
+    def _look(self) -> None:
+        """See whether something holds the run back, from time to time."""
+        now = self._clock.monotonic()
+        if self._run.schedule.throttle != NO_THROTTLE and now - self._looked >= LOOK_EVERY:
+            self._looked = now
+            self._run = replace(self._run, held_back=self._held_back())
+
     def _begin_actions(self) -> bool:
+        self._look()
         room = max(1, self._workers.count) - len(self._run.busy)
         actions = decide(self._run, self._now(), room)
         for action in actions:

@@ -40,6 +40,7 @@ from migrator.executor.jobs import ANEW, sending
 from migrator.executor.reconcile import lookup_actions, unknown_of
 from migrator.executor.rounds import rung
 from migrator.executor.run import Goal, Key, Run, Stop
+from migrator.executor.throttle import LOOK_EVERY
 from migrator.model.run import Attempt, AttemptKind, AttemptState, StepPhase, StepRow
 from migrator.model.schedule import ExtractStep, GateStep, LinkStep, LoadStep, MatchStep, Step, VerifyStep
 
@@ -74,6 +75,8 @@ def decide(run: Run, now: float, room: int) -> list[Action]:
     for action in _candidates(run, now):
         if len(chosen) >= room:
             break
+        if run.held_back and isinstance(action, BeginSlice):
+            continue
         if isinstance(action, DATA_ACTIONS):
             if data_room <= 0:
                 continue
@@ -88,7 +91,10 @@ def next_due(run: Run, now: float) -> float | None:
     What is due already but cannot begin (a next round while slices are under way) is not waited for: that would spin.
     """
     waited = (at for key, at in run.due.items() if key not in run.busy and at > now and not _held(run, key))
-    return min(waited, default=None)
+    first = min(waited, default=None)
+    if run.held_back and any(run.queue.values()):
+        return now + LOOK_EVERY if first is None else min(first, now + LOOK_EVERY)
+    return first
 
 
 def stalled(run: Run) -> Stop | None:

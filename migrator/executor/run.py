@@ -132,6 +132,8 @@ class Run:
     #: polls, or fruitless requests, in a row
     tries: Mapping[Key, int] = field(default_factory=dict)
     stop: Stop | None = None
+    #: why no slice may begin now; empty: it may
+    held_back: str = ""
     #: why steps are held, by step; empty name: the run itself
     trips: Mapping[str, Trip] = field(default_factory=dict)
 

@@ -25,6 +25,7 @@ from migrator.executor.preflight import check_clock, check_neighbours, find_neig
 from migrator.executor.progress import Progress
 from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
 from migrator.executor.schema_watch import SchemaWatch
+from migrator.executor.throttle import held_back
 from migrator.executor.watch import watch as progress_of
 from migrator.executor.work import Tools, perform
 from migrator.model.plan import Plan
@@ -239,7 +240,11 @@ class Drive:
         def tell(at: Run) -> None:
             observe(progress_of(at, self._clock.monotonic() - began, self._ends.requests - requests))
 
-        outside = Outside(self._clock, tell, self._interrupted, self._fuse, self._chance)
+        def held() -> str:
+            plan_folder = Path(run.row.plan_path).parent
+            return held_back(run.schedule.throttle, self._clock.now(), self._ends.target, plan_folder)
+
+        outside = Outside(self._clock, tell, self._interrupted, self._fuse, self._chance, held)
         try:
             ended = Coordinator(run, ledger, workers, outside).drive()
         finally:

@@ -2,7 +2,7 @@
 
 from migrator.executor.progress import Progress, StepProgress
 from migrator.executor.run import Run
-from migrator.model.run import AttemptKind
+from migrator.model.run import AttemptKind, StepRow
 from migrator.model.schedule import ExtractStep, Step, VerifyStep
 from migrator.model.summary import UNSUCCESSFUL
 
@@ -33,8 +33,14 @@ def _step(run: Run, step: Step) -> StepProgress:
         done=done,
         failed=failed,
         lane="+".join(lanes),
-        note=f"{row.waiting} rows wait for another try" if row.waiting else "",
+        note=_note(run, row),
     )
+
+
+def _note(run: Run, row: StepRow) -> str:
+    if run.held_back and run.queue.get(row.step):
+        return f"held back: {run.held_back}"
+    return f"{row.waiting} rows wait for another try" if row.waiting else ""
 
 
 def _read(run: Run, step: ExtractStep | VerifyStep) -> tuple[int | None, int]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from migrator.errors import Where
 from migrator.model.budget import NO_BUDGET, NO_CANARY, Canary, ErrorBudget
 from migrator.model.gates import Gate
+from migrator.model.throttle import NO_THROTTLE, Throttle
 
 #: where a value stands in the document, e.g. `("objects", 2, "external_id")`
 DocumentPath = tuple[str | int, ...]
@@ -251,6 +252,7 @@ class Plan:
     verify: VerifyRule = VerifyRule()
     #: for all rows of the run together
     run_budget: ErrorBudget = NO_BUDGET
+    throttle: Throttle = NO_THROTTLE
     #: in this order before anything is sent; put back in the reverse order
     gates: tuple[Gate, ...] = ()
     digest: str = ""

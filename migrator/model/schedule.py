@@ -18,6 +18,7 @@ from migrator.model.plan import (
     RelationshipRule,
     WhenMissing,
 )
+from migrator.model.throttle import NO_THROTTLE, Throttle
 
 
 class Lane(StrEnum):
@@ -297,6 +298,8 @@ class Schedule:
     forecasts: tuple[Forecast, ...] = ()
     #: for all rows of the run together
     run_budget: ErrorBudget = NO_BUDGET
+    #: what holds slices back
+    throttle: Throttle = NO_THROTTLE
 
     def step(self, step_id: str) -> Step:
         """The step of that id. Raises KeyError when there is none."""

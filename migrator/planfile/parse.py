@@ -36,6 +36,7 @@ from migrator.model.plan import (
     VerifyRule,
     WhenMissing,
 )
+from migrator.model.throttle import Throttle
 from migrator.planfile.document import Document
 
 DEFAULT_DELIMITER = ","
@@ -88,6 +89,7 @@ def parse_plan(value: Mapping[str, Any], document: Document, variables: Mapping[
         variables=dict(sorted(variables.items())),
         verify=_verify(value.get("verify") or {}),
         run_budget=_run_budget(value.get("run_budget")),
+        throttle=_throttle(value.get("throttle") or {}),
         gates=tuple(_gate(one) for one in value.get("before") or () if one),
         places=document.places,
     )
@@ -162,6 +164,15 @@ def _run_budget(value: Mapping[str, Any] | None) -> ErrorBudget:
         max_quarantined=_allowance(value.get("max_quarantined")),
         min_sample=int(value.get("min_sample", DEFAULT_MIN_SAMPLE)),
         on_exceeded=OnExceeded.STOP_RUN,
+    )
+
+
+def _throttle(value: Mapping[str, Any]) -> Throttle:
+    return Throttle(
+        window=tuple(int(one[:2]) * 60 + int(one[3:]) for one in value.get("window", "").split("-") if one),
+        file=value.get("file", ""),
+        soql=value.get("soql", ""),
+        api_requests=_share(value["api_requests"]) if "api_requests" in value else 0.0,
     )
 
 

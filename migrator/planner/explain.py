@@ -23,6 +23,7 @@ from migrator.model.schedule import (
     Step,
     VerifyStep,
 )
+from migrator.model.throttle import told as told_throttle
 from migrator.planner.apart import shared_locks
 from migrator.planner.codec import to_json
 from migrator.planner.estimate import slices, step_cost
@@ -169,6 +170,7 @@ def _stops(schedule: Schedule) -> Iterator[str]:
     for line, steps in kinds.items():
         yield f"{', '.join(steps)}: {line}"
     yield from (f"the whole run: {line}" for line in _policy(schedule.run_budget, Canary()))
+    yield from (f"no slice begins {line}" for line in told_throttle(schedule.throttle))
 
 
 def _policy(budget: ErrorBudget, canary: Canary) -> Iterator[str]:

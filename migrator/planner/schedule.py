@@ -76,6 +76,7 @@ def make_schedule(
         decisions=tuple(_decisions(objects, broken)),
         estimate=estimate(ordered),
         run_budget=plan.run_budget,
+        throttle=plan.throttle,
     )
     return schedule, diagnostics
 

@@ -41,6 +41,7 @@ SECTIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("`objects[].relationships.<field>`", DEFINITIONS["relationship"]),
     ("`objects[].locks`", DEFINITIONS["object"]["properties"]["locks"]),
     ("`objects[].headers`", DEFINITIONS["object"]["properties"]["headers"]),
+    ("`throttle`", SCHEMA["properties"]["throttle"]),
     ("`error_budget`", DEFINITIONS["error_budget"]),
     ("`canary`", DEFINITIONS["canary"]["anyOf"][1] | {"description": DEFINITIONS["canary"]["description"]}),
     ("`defaults`", SCHEMA["properties"]["defaults"]),
