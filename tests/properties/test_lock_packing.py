@@ -219,7 +219,8 @@ def test_tiles_of_one_sobject_share_no_record_in_a_wave(stripes: int) -> None:
 
 def test_stripes_are_as_many_as_are_worth_a_job() -> None:
     assert stripes_wanted(10_000_000, 2, 15, 10_000) == 15
-    assert stripes_wanted(300_000, 2, 15, 10_000) == 12
+    assert stripes_wanted(300_000, 2, 15, 10_000) == 15
+    assert stripes_wanted(200_000, 2, 15, 10_000) == 12
     assert stripes_wanted(1_000, 2, 15, 10_000) == 1
     assert balanced({"x": 50, "y": 30, "z": 30}, 0, 2) == {"x": 0, "y": 1, "z": 1}
 
