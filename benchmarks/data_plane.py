@@ -29,6 +29,8 @@ from migrator.model.run import FileRef
 
 PAGE_ROWS = 100_000
 SLICE_ROWS = 10_000
+#: as many slices are settled at once as in a run without --workers
+WORKERS = 4
 SENT = (
     "FirstName",
     "LastName",
@@ -206,8 +208,7 @@ def ours_settle(root: Path) -> dict[str, Any]:
         )
         return sum(done.tallies.values())
 
-    # as in a run: settling is the work of two threads
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         settled = sum(pool.map(settle, told["slices"], *zip(*told["results"], strict=True)))
     return {"settled": settled}
 

@@ -63,11 +63,11 @@ class Session:
 
     def run_all(self, statements: Sequence[str]) -> None:
         """Execute statements that do not depend on each other, nor on temporary objects, as many at once as there are threads."""
-        self.do_all([partial(self._run_apart, sql) for sql in statements])
+        self.do_all([partial(self._run_apart, sql) for sql in statements], at_once=self.threads)
 
-    def do_all(self, tasks: Sequence[Callable[[], _T]]) -> list[_T]:
-        """Do what does not depend on each other, as many at once as there are threads."""
-        with ThreadPoolExecutor(self.threads) as pool:
+    def do_all(self, tasks: Sequence[Callable[[], _T]], *, at_once: int) -> list[_T]:
+        """Do what does not depend on each other."""
+        with ThreadPoolExecutor(at_once) as pool:
             return [done.result() for done in [pool.submit(task) for task in tasks]]
 
     def run_in_order(self, sql: str) -> None:

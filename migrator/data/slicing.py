@@ -19,7 +19,9 @@ from migrator.data.workspace import Workspace
 from migrator.errors import MigratorError
 from migrator.model.run import FileRef
 
-#: about how long a file of the lines of several slices is; there is one for each thread at a time
+#: as many at once for each thread, since each waits for the disk now and then
+_WAITING = 2
+#: about how long a file of the lines of several slices is
 _TOGETHER = 32 << 20
 _CHUNK = 1 << 20
 
@@ -43,7 +45,7 @@ def slice_files(
 ) -> list[tuple[int, FileRef]]:
     """The files, by number, of the slices of a rows file that is in order. `sizes` are by number, too."""
     tasks = [partial(_cut, session, workspace, made, names, folder, run) for run in _runs(sizes)]
-    return list(chain.from_iterable(session.do_all(tasks)))
+    return list(chain.from_iterable(session.do_all(tasks, at_once=session.threads * _WAITING)))
 
 
 def _runs(sizes: Sequence[Size]) -> Iterator[list[Size]]:
@@ -74,15 +76,11 @@ def _cut(
         )
     top = [f"{header(names)}\n".encode()]
     with lines.open("rb", buffering=0) as file:
-        found = [
-            (
-                one.no,
-                workspace.publish(f"{folder}/{one.no}.csv", chain(top, _take(file, one.bytes)), one.rows),
-            )
-            for one in run
-        ]
+        refs = workspace.publish_all(
+            folder, ((f"{one.no}.csv", chain(top, _take(file, one.bytes)), one.rows) for one in run)
+        )
     lines.unlink()
-    return found
+    return [(one.no, ref) for one, ref in zip(run, refs, strict=True)]
 
 
 def _take(file: BinaryIO, size: int) -> Iterator[bytes]:

@@ -63,6 +63,17 @@ class Workspace:
 
     def publish(self, relpath: str, chunks: Iterable[bytes], rows: int) -> FileRef:
         """Write a file; it is either there whole, under its name, or not at all."""
+        ref = self._write(relpath, chunks, rows)
+        self._keep_names(self._inside(relpath).parent)
+        return ref
+
+    def publish_all(self, folder: str, files: Iterable[tuple[str, Iterable[bytes], int]]) -> list[FileRef]:
+        """Write files (name, bytes, rows) into one folder, one after the other: their names are made durable together."""
+        refs = [self._write(f"{folder}/{name}", chunks, rows) for name, chunks, rows in files]
+        self._keep_names(self._inside(folder))
+        return refs
+
+    def _write(self, relpath: str, chunks: Iterable[bytes], rows: int) -> FileRef:
         digest, size = hashlib.sha256(), 0
         with self.scratch() as folder:
             made = folder / "file"
@@ -77,18 +88,23 @@ class Workspace:
         """Publish a file that was made in a scratch folder."""
         with disk_faults(self.root):
             digest, size = _digest(made)
-        return self._place(FileRef(relpath, digest, size, rows), made)
+        ref = self._place(FileRef(relpath, digest, size, rows), made)
+        self._keep_names(self._inside(relpath).parent)
+        return ref
 
     def _place(self, ref: FileRef, made: Path) -> FileRef:
-        """Give a whole file its name, for good."""
+        """Give a whole file its name; `_keep_names` makes it durable."""
         final = self._inside(ref.path)
         with disk_faults(self.root):
             self._folder(final.parent)
             made.chmod(0o600)
             _sync(made)
             made.replace(final)
-            _sync(final.parent)
         return ref
+
+    def _keep_names(self, folder: Path) -> None:
+        with disk_faults(self.root):
+            _sync(folder)
 
     def verify(self, ref: FileRef) -> Path:
         """The path of a file that is what its reference says.

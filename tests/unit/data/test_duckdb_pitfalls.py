@@ -10,7 +10,7 @@ import pytest
 
 from migrator.data import PageBroken
 from migrator.data.jobs import Pages
-from migrator.data.session import csv_header, read_csv
+from migrator.data.session import csv_header, read_csv, read_parquet
 from migrator.errors import ExitCode, MigratorError
 from migrator.model.run import FileRef
 from tests.unit.data.bench import Bench, record_id
@@ -133,6 +133,24 @@ def test_more_memory_than_allowed_is_a_pause(bench: Bench) -> None:
             "CREATE TEMP TABLE t AS SELECT string_agg(i::VARCHAR || repeat('x', 100)) AS s FROM range(10000000) AS t(i)"
         )
     assert (caught.value.code, caught.value.exit_code) == ("memory-limit", ExitCode.PAUSED)
+
+
+def test_rows_keep_the_order_of_their_file_where_slices_are_cut_from_it(bench: Bench, tmp_path: Path) -> None:
+    """Elsewhere they need not, and with several threads they do not."""
+    made = tmp_path / "lines.csv"
+    with bench.engine._session() as session:
+        assert session.one("SELECT current_setting('preserve_insertion_order')") == (False,)
+        path = session.write_parquet(
+            "SELECT i // 50000 AS slice, i, repeat(chr(65 + (i % 26)::INTEGER), (i % 199)::INTEGER) AS more "
+            "FROM range(600000) AS t(i) ORDER BY i",
+            "rows.parquet",
+        )
+        session.run_in_order(
+            f"COPY (SELECT i, more FROM {read_parquet([path])} WHERE slice BETWEEN 2 AND 9) TO '{made}' (FORMAT csv, HEADER false)"
+        )
+        assert session.one("SELECT current_setting('preserve_insertion_order')") == (False,)
+    with made.open(encoding="utf-8", newline="") as file:
+        assert [int(row[0]) for row in csv.reader(file)] == list(range(100_000, 500_000))
 
 
 def test_nothing_half_made_is_left(bench: Bench) -> None:
