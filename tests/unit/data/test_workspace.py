@@ -95,6 +95,10 @@ def test_every_publication_is_synced_before_it_is_named(
     monkeypatch.setattr(Path, "replace", replace)
     workspace.publish("a/second.csv", [b"x"], 1)
     assert calls == ["sync file", "rename", "sync folder"]
+    calls.clear()
+    refs = workspace.publish_all("a", [("third.csv", [b"x", b"y"], 1), ("fourth.csv", [b"z"], 1)])
+    assert calls == ["sync file", "rename"] * 2 + ["sync folder"]
+    assert [workspace.verify(ref).read_bytes() for ref in refs] == [b"xy", b"z"]
 
 
 def test_sweep_removes_what_a_killed_process_left(tmp_path: Path) -> None:
