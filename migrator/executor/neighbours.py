@@ -48,10 +48,12 @@ def neighbours(
     )
     closed = [one for one in unknown if one.state not in {JobState.OPEN, JobState.ABORTED}]
     since = run.started - CLOCKS
+    # orgs tell a job's time in whole seconds: one of the second in which the run began may be its own
+    began = float(int(run.started))
     return Neighbours(
         orphans=tuple(one for one in unknown if one.state is JobState.OPEN and (one.created or 0.0) >= since),
-        foreign=tuple(one for one in closed if max(now - DAY, 0.0) <= (one.created or 0.0) < run.started),
-        behind=tuple(one for one in closed if (one.created or 0.0) >= run.started),
+        foreign=tuple(one for one in closed if max(now - DAY, 0.0) <= (one.created or 0.0) < began),
+        behind=tuple(one for one in closed if (one.created or 0.0) >= began),
     )
 
 
