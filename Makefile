@@ -27,11 +27,11 @@ demo: $(STAMP)  ## Move a whole org to another, between two simulated orgs
 
 test: $(STAMP)  ## Lint, types, architecture and all tests but the long sweeps
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow" -n 4 --dist loadgroup
 
 test-all: $(STAMP)  ## Everything, the long sweeps too
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 test-clients: $(STAMP) $(CLIENTS) .venv-clients/npm/.installed  ## Other people's Salesforce clients against the simulator; installs them first
 	$(BIN)/python -m pytest tests/conformance/clients --timeout 600
