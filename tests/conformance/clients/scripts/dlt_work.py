@@ -6,6 +6,7 @@ A second run asks for what changed since the first; moments come as milliseconds
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -45,7 +46,11 @@ def source(sf: Salesforce) -> list[Any]:
 def main() -> None:
     sf = Salesforce(instance_url=os.environ["ORG_HTTPS"], session_id=os.environ["ORG_TOKEN"], version="59.0")
     pipeline = dlt.pipeline(
-        "salesforce", destination=dlt.destinations.duckdb("read.duckdb"), dataset_name="org"
+        "salesforce",
+        # beside the rows: for root, dlt remembers pipelines in a folder of the whole machine
+        pipelines_dir=str(Path.cwd() / "pipelines"),
+        destination=dlt.destinations.duckdb("read.duckdb"),
+        dataset_name="org",
     )
     told = []
     for _ in range(2):
