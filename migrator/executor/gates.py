@@ -21,7 +21,7 @@ from migrator.executor.actions import (
 )
 from migrator.executor.change import Change
 from migrator.executor.run import Goal, Run, Stop
-from migrator.model.gates import Confirm, DeferSharing, Gate, WhenUnavailable, told
+from migrator.model.gates import Confirm, DeferSharing, Gate, WhenUnavailable
 from migrator.model.run import Attempt, AttemptKind, AttemptState, StepPhase
 from migrator.model.schedule import GateStep
 
@@ -192,13 +192,3 @@ def settle_gate(run: Run, action: AttemptAction, reply: GateFound | GateMoved, n
             return closed(run, attempt, reply, now)
         case _:
             raise TypeError(f"{type(action).__name__} got {type(reply).__name__}")
-
-
-def obligation(gate: Gate) -> bool:
-    """Whether opening it changes the org, so that it has to be put back."""
-    return not isinstance(gate, Confirm)
-
-
-def described(run: Run, attempt: Attempt) -> str:
-    """The gate in a few words."""
-    return told(gate_of(run, attempt))

@@ -42,7 +42,6 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float) -> Cha
     if reply.code == "sign-in-failed":
         stop = Stop("signed-out", reply.what, "sign in again, then resume", ExitCode.PAUSED)
         return _never_left(change, action, reply).free(attempt.id).stopped(stop)
-    # Bulk API v1 says with a 400 that the session has ended; it has been renewed by now
     if reply.status == 409 and isinstance(action, Harvest | FetchPage):
         what = f"{attempt.step}: the org refuses results to API version {run.row.api_version}: {reply.what}"
         stop = Stop(
@@ -52,6 +51,7 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float) -> Cha
             ExitCode.REFUSED,
         )
         return change.free(attempt.id).stopped(stop)
+    # Bulk API v1 says with a 400 that the session has ended; it has been renewed by now
     refused = reply.status in REFUSALS and reply.code != "session-expired"
     if refused and isinstance(action, CreateJob | SendRows | GateAction):
         hint = reply.hint or "mend what the org complains of, then resume; nothing is lost"
