@@ -27,6 +27,8 @@ HOPELESS = frozenset({"InvalidBatch", "ClientInputError", "InvalidJob", "Feature
 RECOUNT_DELAY = 5.0
 #: the same for a job that has processed every row: only how many of them failed could still move
 FULL_RECOUNT_DELAY = 0.25
+#: row faults of an upsert that finds several records (SOAP API guide, "StatusCode"; over REST, status 300)
+SEVERAL_FOUND = frozenset({"DUPLICATE_EXTERNAL_ID", "MULTIPLE_CHOICES"})
 #: in `StepRow.counts`
 WRITTEN_UNTIL = "written.until"
 
@@ -161,6 +163,8 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, cha
     if found.lock_keys and isinstance(step, LoadStep | LinkStep):
         told = with_locks(row.counts, found.lock_keys)
         row = replace(row, counts=told, notes=(*row.notes, *note(step, row.counts, told)))
+    if isinstance(step, LoadStep):
+        row = replace(row, notes=tuple(dict.fromkeys((*row.notes, *_ambiguous(step, found.faults)))))
     facts = {"waiting": found.waiting, **{outcome.value: count for outcome, count in found.tallies.items()}}
     change = Change(run).attempt(ended, "harvested", **facts).step(row).free(attempt.id)
     if _hopeless(attempt):
@@ -172,6 +176,15 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, cha
         due = now + run.policy.next_round_delay(row.rounds, chance)
         change = replace(change, run=replace(change.run, due={**change.run.due, attempt.step: due}))
     return finished(change, attempt.step, now)
+
+
+def _ambiguous(step: LoadStep, faults: Mapping[str, int]) -> tuple[str, ...]:
+    """A word on a key that turns out not to tell which record a row means."""
+    if step.external_id is None or not SEVERAL_FOUND & faults.keys():
+        return ()
+    told = " or ".join(sorted(SEVERAL_FOUND & faults.keys()))
+    what = f"{step.external_id} is not unique in the target: rows that several records have the value of fail with {told}"
+    return (f"{what}; merge those records, mark the field Unique, then `migrator retry`",)
 
 
 def _with_window(run: Run, row: StepRow, ended: Attempt) -> dict[str, int]:

@@ -3,7 +3,7 @@
 **Invariant:** performs exactly what was asked, once; whether to do it again is `decide`'s question. Nothing here writes the ledger.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, assert_never
@@ -55,6 +55,7 @@ from migrator.executor.allowance import Allowance
 from migrator.executor.gates import gate_of
 from migrator.executor.gatework import close_gate, open_gate, read_gate
 from migrator.executor.reconcile import look_up, reconcile_job
+from migrator.executor.rest import send_slice
 from migrator.executor.run import Run
 from migrator.executor.schema_watch import SchemaWatch
 from migrator.executor.serial import perform_serial
@@ -70,13 +71,11 @@ from migrator.model.schedule import (
     VerifyStep,
 )
 from migrator.model.wire import JobInfo, JobState, Sent
-from migrator.salesforce import Org, RequestFailed, RowReply
+from migrator.salesforce import Org, RequestFailed
 
 ResultKind = Literal["successful", "failed", "unprocessed"]
 #: rows of one page of a query result: small enough to hold, large enough that few requests are needed
 PAGE_ROWS = 100_000
-#: records of one sObject Collections request (REST API guide, "sObject Collections": at most 200)
-REST_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +202,7 @@ def _perform_job(tools: Tools, run: Run, action: AttemptAction, attempt: Attempt
         case FetchPage():
             return _fetch(tools, run, attempt, action)
         case SendRows():
-            return _send(tools, run, attempt)
+            return send_slice(tools.target, tools.engine, run, attempt)
         case _:
             raise TypeError(f"{type(action).__name__} does not fit {attempt.kind.value}")
 
@@ -322,24 +321,6 @@ def _result(tools: Tools, attempt: Attempt, kind: ResultKind) -> FileRef:
     path = f"{jobs.folder('results', attempt.step)}/{attempt.slice:05d}-{attempt.id}-{kind}.csv"
     with tools.target.results(attempt.job_id, kind) as download:
         return tools.engine.workspace.publish(path, download, rows=0)
-
-
-def _send(tools: Tools, run: Run, attempt: Attempt) -> Reply:
-    engine = tools.engine
-    slice_ = run.slices[(attempt.step, attempt.slice)]
-    to = jobs.rest_target(jobs.sending(run.schedule.step(attempt.step)))
-    answers: list[RowReply] = []
-    records: list[Mapping[str, str | None]] = []
-    for record in (*engine.read_slice(slice_.file), None):
-        if record is not None:
-            records.append(record)
-        if records and (record is None or len(records) == REST_ROWS):
-            answers += tools.target.send_rows(
-                to.sobject, to.operation, to.external_id, records, to.types, to.headers
-            )
-            records = []
-    kept = engine.write_replies(attempt.step, attempt.slice, attempt.id, jobs.replies(answers))
-    return AttemptSettled(engine.settle_rest(jobs.settle_rest(run, attempt, kept)))
 
 
 def _freeze(tools: Tools, step: ExtractStep, nth: int) -> Reply:

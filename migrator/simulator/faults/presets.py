@@ -121,7 +121,7 @@ _ANSWERS = {
         code=300,
         body='["/services/data/v66.0/sobjects/Account/001000000000001AAA","/services/data/v66.0/sobjects/Account/001000000000002AAA"]',
         method="PATCH",
-        path=r".*/sobjects/[^/]+/[^/]+/[^/]+",
+        path=r".*/(composite/sobjects/[^/]+/[^/]+|sobjects/[^/]+/[^/]+/[^/]+)",
     ),
     "H11": _one(
         "results cannot be had with this API version",
