@@ -83,6 +83,8 @@ CODES: dict[str, str] = {
     "nulls-unused": "`nulls` is given in an insert, where there is nothing to keep or to clear.",
     "object-not-in-plan": "The plan has no entry of that name.",
     "object-not-supported": "The org does not let the sObject be used as the plan wants.",
+    "on-existing-unguarded": "An upsert is to leave existing records alone, and its key is not unique.",
+    "on-existing-unused": "`on_existing` is given where nothing matches on a key.",
     "org-does-not-answer": "Many requests in a row got no usable answer; the run is paused and can be resumed.",
     "org-mismatch": "The target org is not the one that the plan expects.",
     "org-refused": "The org refused a request that will be refused again until somebody changes something.",

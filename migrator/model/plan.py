@@ -200,6 +200,8 @@ class ObjectPlan:
     source_object: str
     position: int
     external_id: str | None = None
+    #: whether an upsert only makes records: a row whose key is in the target already fails
+    refuse_existing: bool = False
     where: str | None = None
     file: str | None = None
     #: the source columns that identify a row: `Id` from an org; for a file without one, the row's number when empty

@@ -20,6 +20,7 @@ from migrator.soql import ProblemKind, Query, SoqlError, conditions, lint_bulk
 _WRITING_KEYS = (
     *("operation", "external_id", "fields", "map", "relationships", "follow", "lane", "locks"),
     *("error_budget", "on_budget_exceeded", "canary", "max_deletes", "before_images", "nulls", "headers"),
+    "on_existing",
 )
 #: what an entry that only names records to delete has no use for
 _SENDING_KEYS = (
@@ -30,6 +31,7 @@ _SENDING_KEYS = (
     "locks",
     "before_images",
     "nulls",
+    "on_existing",
     "headers",
 )
 
@@ -118,6 +120,7 @@ def _operation(one: ObjectPlan, document: Document) -> None:
         return  # what was given is no operation, and has been told
     _deletes(one, entry, document)
     _nulls(one, entry, document)
+    _on_existing(one, entry, document)
     if one.operation is Operation.UPSERT and "external_id" not in entry:
         document.refuse(
             "external-id-missing",
@@ -167,6 +170,16 @@ def _deletes(one: ObjectPlan, entry: Mapping[str, Any], document: Document) -> N
                 hint="map 'Id' only",
                 where=document.key_place((*one.path, "map", rule.target)),
             )
+
+
+def _on_existing(one: ObjectPlan, entry: Mapping[str, Any], document: Document) -> None:
+    if one.operation in {Operation.INSERT, Operation.UPDATE} and "on_existing" in entry:
+        document.refuse(
+            "on-existing-unused",
+            f"'on_existing' has no meaning in an {one.operation}: it says what an upsert does with records that are there",
+            hint="remove it",
+            where=document.key_place((*one.path, "on_existing")),
+        )
 
 
 def _nulls(one: ObjectPlan, entry: Mapping[str, Any], document: Document) -> None:

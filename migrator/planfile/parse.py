@@ -57,6 +57,7 @@ DEFAULT_MIN_SAMPLE = 1_000
 DEFAULT_ON_EXCEEDED = "stop_object"
 DEFAULT_CANARY_ROWS = 200
 DEFAULT_BEFORE_IMAGES = "keep"
+DEFAULT_ON_EXISTING = "update"
 DEFAULT_NULLS = "keep"
 DEFAULT_CANARY_FAILED = "20%"
 DEFAULT_CANARY_SAME = "50%"
@@ -255,6 +256,7 @@ class _Parser:
                 self._said(value, "on_budget_exceeded", DEFAULT_ON_EXCEEDED),
             ),
             canary=_canary(self._said(value, "canary", {})),
+            refuse_existing=value.get("on_existing", DEFAULT_ON_EXISTING) == "fail",
             clear_nulls=value.get("nulls", DEFAULT_NULLS) == "clear",
             before_images=self._said(value, "before_images", DEFAULT_BEFORE_IMAGES) == "keep",
             max_deletes=int(value.get("max_deletes", 0)),

@@ -12,7 +12,7 @@ from migrator.planner.findings import Findings, did_you_mean, listed
 def guarantee_of(
     one: ObjectPlan, target: SObjectSchema, sent: set[str], found: Findings
 ) -> tuple[str | None, Guarantee]:
-    """The external id of an upsert, and the class of the step."""
+    """The external id of an upsert (none where it is sent as an insert), and the class of the step."""
     match one.operation:
         case Operation.UPSERT:
             return _upsert(one, target, sent, found)
@@ -26,6 +26,8 @@ def guarantee_of(
                     hint=f"give the target record's id: `map: {{Id: {{from: …}}}}`{instead}",
                 )
             return None, Guarantee.DELETE if one.operation.deletes else Guarantee.UPDATE
+        case _ if one.refuse_existing:
+            return _upsert(one, target, sent, found)
         case _:
             return None, Guarantee.INSERT
 
@@ -57,6 +59,8 @@ def _upsert(
         hint = f"map it, e.g. `map: {{{field.name}: {{from: Id}}}}`"
         what = f"{one.name} upserts by {field.name} and does not send it"
         found.error("external-id-not-sent", what, one, *place, hint=hint)
+    if one.refuse_existing:
+        return _made_only(one, target, field, found)
     if field.unique or field.name == "Id":
         return field.name, Guarantee.UPSERT
     found.warning(
@@ -67,6 +71,21 @@ def _upsert(
         hint="mark it Unique; until then the step is guarded like an insert and travels by Bulk API 2.0",
     )
     return field.name, Guarantee.INSERT
+
+
+def _made_only(
+    one: ObjectPlan, target: SObjectSchema, field: FieldSchema, found: Findings
+) -> tuple[str | None, Guarantee]:
+    """The class of an upsert that is sent as an insert, so that the org refuses a key that it has already."""
+    if not field.unique:
+        found.error(
+            "on-existing-unguarded",
+            f"{target.name}.{field.name} is not unique in the target org, which would take a second record with one key",
+            one,
+            "on_existing",
+            hint="mark the field Unique, or leave `on_existing` at `update`",
+        )
+    return None, Guarantee.INSERT
 
 
 def _is_key(field: FieldSchema) -> bool:

@@ -1,6 +1,6 @@
 """One plan object against the schemas of both ends: what it reads, sends, and looks up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrator.model.plan import FilesEnd, Match, ObjectPlan, Operation, Plan, WhenMissing
 from migrator.model.schedule import ColumnSpec, Guarantee, LookupSpec
@@ -60,6 +60,9 @@ class Ends:
 
 def resolve_object(one: ObjectPlan, ends: Ends, found: Findings) -> Resolved | None:
     """The object against both ends, or None when it cannot be planned; everything wrong is in `found`."""
+    if one.refuse_existing:
+        # a new record or none: what the org's uniqueness does to a second insert
+        one = replace(one, operation=Operation.INSERT)
     target = _target(one, ends.target, found)
     source = _source(one, ends, found)
     if target is None or source is None:
@@ -241,8 +244,15 @@ def _written(
         group_by,
         linkable=linkable,
         once=bool(create_only(one, target, chosen)),
-        decisions=tuple(decisions),
+        decisions=(*decisions, *_made_only(one)),
     )
+
+
+def _made_only(one: ObjectPlan) -> tuple[str, ...]:
+    """A word for those who asked for an upsert and see an insert."""
+    if not one.refuse_existing:
+        return ()
+    return (f"{one.name} is inserted: a row whose {one.external_id} the target has already fails",)
 
 
 def _relationship(

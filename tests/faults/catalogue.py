@@ -60,6 +60,7 @@ REVIEWED = "tests/cli/test_reviewed.py::"
 COMMANDS = "tests/cli/test_commands.py::"
 DATA = "tests/cli/test_data.py::"
 SWEEP = "tests/simulation/test_crashes.py::"
+EXISTING = "tests/executor/test_existing.py::"
 DISK = "tests/simulation/test_disk.py::"
 
 NETWORK = {
@@ -133,7 +134,10 @@ ANSWERS = {
     "H08": _whole("500, 502, 503, 504 to reads", "repeated"),
     "H09": _whole("503 behind an upload and behind a close", "each resolved by its state"),
     "H10": _shown(
-        "an upsert finds several records", "the row fails with its code; the key is said not to be unique"
+        "an upsert finds several records",
+        "the row fails with its code; the key is said not to be unique",
+        EXISTING + "test_a_key_that_several_records_have_fails_its_row_and_is_told",
+        EXISTING + "test_multiple_choices_over_rest_cost_the_row_that_has_them_and_no_other",
     ),
     "H11": Fault(
         "results refused to this API version",
@@ -233,7 +237,12 @@ ROWS = {
     ),
     "D05": _shown("a source record changes after the extract", "named in the report"),
     "D06": _whole("somebody edits loaded records", "verify shows it"),
-    "D07": _shown("a key is in the target already", "updated, by the key"),
+    "D07": _shown(
+        "a key is in the target already, of a record with another owner",
+        "updated; with `on_existing: fail` the row fails and the record stays",
+        EXISTING + "test_a_key_that_is_there_already_is_updated_whoever_owns_it",
+        EXISTING + "test_on_existing_fail_leaves_the_record_alone_and_the_row_fails",
+    ),
     "D08": _shown(
         "identical rows without a key",
         "all there, and said so",

@@ -101,6 +101,7 @@ def _object(each: Mapping[str, Any], position: int) -> ObjectPlan:
         source_object=each.get("source_object", each["object"]),
         position=position,
         external_id=each.get("external_id"),
+        refuse_existing=each.get("on_existing") == "fail",
         where=each.get("where"),
         file=each.get("file"),
         key=tuple(each.get("key", ("Id",))),

@@ -116,6 +116,7 @@ def test_saying_the_defaults_changes_nothing() -> None:
         "objects.map": {},
         "objects.map.otherwise": "keep",
         "objects.nulls": "keep",
+        "objects.on_existing": "update",
         "objects.relationships": {},
         "objects.relationships.when_missing": "fail",
     }
