@@ -18,8 +18,10 @@ from migrator.executor import Progress, StepProgress
 from migrator.model.run import Outcome
 from migrator.model.summary import StepSummary, Summary
 
-#: seconds between lines where there is no terminal
+#: seconds between lines where there is no terminal; more of them the longer the run takes already, so that a log stays readable
 LINE_EVERY = 2.0
+LINE_EVERY_SHARE = 0.02
+LINE_EVERY_MOST = 60.0
 _MARKS = {"done": ("✓", "green"), "open": ("▸", "cyan"), "pending": ("·", "dim")}
 
 
@@ -52,7 +54,7 @@ class Lines:
     def __init__(self, stream: TextIO, clock: Clock) -> None:
         self._stream = stream
         self._clock = clock
-        self._told: dict[str, str] = {}
+        self._told: dict[str, tuple[str, str]] = {}
         self._at = float("-inf")
 
     def __enter__(self) -> Self:
@@ -64,11 +66,13 @@ class Lines:
     def update(self, progress: Progress) -> None:
         """Tell what has changed."""
         now = self._clock.monotonic()
-        due = now - self._at >= LINE_EVERY
+        pause = min(LINE_EVERY_MOST, max(LINE_EVERY, progress.elapsed * LINE_EVERY_SHARE))
+        due = now - self._at >= pause
         for step in progress.steps:
-            moved = self._told.get(step.id) != step.phase
+            stands = (step.phase, step.note if step.kind == "gate" else "")
+            moved = self._told.get(step.id) != stands
             if step.phase != "pending" and (moved or (due and step.phase == "open")):
-                self._told[step.id] = step.phase
+                self._told[step.id] = stands
                 self._at = now
                 click.echo(f"{progress.elapsed:7.1f}s {line(step)}", file=self._stream)
 
@@ -109,17 +113,22 @@ class Bars:
 
     def _draw(self) -> Group:
         table = Table.grid(padding=(0, 1))
-        for _ in range(5):
+        for _ in range(6):
             table.add_column()
         for step in self._progress.steps:
             mark, style = _MARKS[step.phase]
             total = step.total or 0
             bar: ProgressBar | Text = ProgressBar(total=max(total, 1), completed=step.done, width=28)
-            if step.phase == "pending":
+            if step.phase == "pending" or step.kind == "gate":
                 bar = Text("")
-            count = "" if step.phase == "pending" else f"{step.done:,}" + (f" / {total:,}" if total else "")
+            count = (
+                ""
+                if step.phase == "pending" or step.kind == "gate"
+                else f"{step.done:,}" + (f" / {total:,}" if total else "")
+            )
             failed = Text(f"{step.failed:,} without success" if step.failed else "", style="red")
-            table.add_row(Text(mark, style=style), Text(plain(step.id), style=style), bar, count, failed)
+            name, note = Text(plain(step.id), style=style), Text(plain(step.note), style="dim")
+            table.add_row(Text(mark, style=style), name, bar, count, failed, note)
         return Group(table, Text(self._foot(), style="dim"))
 
     def _foot(self) -> str:

@@ -45,9 +45,11 @@ class Change:
         queue = (attempt.slice, *self.run.queue.get(attempt.step, ()))
         return replace(self, run=replace(self.run, queue={**self.run.queue, attempt.step: queue}))
 
-    def free(self, key: Key, *, due: float | None = None, tries: int | None = None) -> "Change":
-        """With `key` no longer busy."""
-        return replace(self, run=released(self.run, key, due=due, tries=tries))
+    def free(
+        self, key: Key, *, due: float | None = None, tries: int | None = None, why: str = ""
+    ) -> "Change":
+        """With `key` no longer busy; `why` it waits until `due`, for those who watch."""
+        return replace(self, run=released(self.run, key, due=due, tries=tries, why=why))
 
     def stopped(self, stop: Stop) -> "Change":
         """With the run stopping; the first reason stays."""

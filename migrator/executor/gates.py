@@ -158,7 +158,7 @@ def closed(run: Run, attempt: Attempt, reply: GateMoved, now: float) -> Change:
         return change.free(attempt.id).stopped(stop)
     tries = run.tries.get(attempt.id, 0) + 1
     if reply.waiting:
-        return change.free(attempt.id, due=now + run.policy.poll_delay(tries), tries=tries)
+        return change.free(attempt.id, due=now + run.policy.poll_delay(tries), tries=tries, why=reply.note)
     if tries > MAX_CLOSINGS:
         stop = Stop(
             "gate-open",
@@ -167,7 +167,7 @@ def closed(run: Run, attempt: Attempt, reply: GateMoved, now: float) -> Change:
             ExitCode.REFUSED,
         )
         return change.free(attempt.id).stopped(stop)
-    return change.free(attempt.id, due=now + CLOSING_DELAY, tries=tries)
+    return change.free(attempt.id, due=now + CLOSING_DELAY, tries=tries, why=reply.note)
 
 
 def _shut(run: Run, attempt: Attempt, now: float) -> Change:

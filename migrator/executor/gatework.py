@@ -109,7 +109,7 @@ def _undefer(org: Org, was: Mapping[str, str]) -> GateMoved:
     if any(stands.of(switch) != (was.get(switch.value) == "true") for switch in Switch):
         return GateMoved(done=False, note="the switches that defer sharing calculation do not go back")
     left = _recalculations(org)
-    return GateMoved(done=not left, note=f"{left} recalculations are under way", waiting=True)
+    return GateMoved(done=not left, note=f"recalculations under way: {left}", waiting=True)
 
 
 def _recalculations(org: Org) -> int:

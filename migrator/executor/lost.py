@@ -37,7 +37,8 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float) -> Cha
     change = Change(run)
     if reply.code in LIMIT_CODES:
         delay = min(LIMIT_MAX_DELAY, LIMIT_FIRST_DELAY * 2.0 ** min(tries - 1, 8))
-        return _never_left(change, action, reply).free(attempt.id, due=now + delay, tries=tries)
+        why = f"the org's request allowance is spent; asked again every {delay / 60:.0f} min"
+        return _never_left(change, action, reply).free(attempt.id, due=now + delay, tries=tries, why=why)
     # an expired session was renewed by the client already and is one more lost request; this one needs a person
     if reply.code == "sign-in-failed":
         stop = Stop("signed-out", reply.what, "sign in again, then resume", ExitCode.PAUSED)
@@ -75,7 +76,8 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float) -> Cha
         )
         return _never_left(change, action, reply).free(attempt.id).stopped(stop)
     delay = run.policy.lost_delay(tries)
-    return _never_left(change, action, reply).free(attempt.id, due=now + delay, tries=tries)
+    why = f"no usable answer, {tries} of {run.policy.max_lost} times: {reply.what}"
+    return _never_left(change, action, reply).free(attempt.id, due=now + delay, tries=tries, why=why)
 
 
 def _never_left(change: Change, action: AttemptAction, reply: RequestLost) -> Change:

@@ -1,6 +1,6 @@
 """A run in memory: the ledger's rows, indexed, and what is known only while a process lives (what is busy, what is due).
 
-**Invariant:** everything that a resumed run needs is in the ledger's rows; `busy`, `due` and `tries` may be lost at any instant.
+**Invariant:** everything that a resumed run needs is in the ledger's rows; `busy`, `due`, `tries` and `waits` may be lost at any instant.
 """
 
 from collections.abc import Mapping
@@ -131,6 +131,8 @@ class Run:
     due: Mapping[Key, float] = field(default_factory=dict)
     #: polls, or fruitless requests, in a row
     tries: Mapping[Key, int] = field(default_factory=dict)
+    #: what is waited for, in words, where it is not simply a job at work
+    waits: Mapping[Key, str] = field(default_factory=dict)
     stop: Stop | None = None
     #: why no slice may begin now; empty: it may
     held_back: str = ""
@@ -291,13 +293,16 @@ def with_attempt(run: Run, attempt: Attempt) -> Run:
     return replace(run, live=live, settled={**run.settled, attempt.step: mine})
 
 
-def released(run: Run, key: Key, *, due: float | None = None, tries: int | None = None) -> Run:
-    """The run with `key` no longer busy; due at `due` (at once, when None), with that many tries behind it."""
+def released(run: Run, key: Key, *, due: float | None = None, tries: int | None = None, why: str = "") -> Run:
+    """The run with `key` no longer busy; due at `due` (at once, when None) for the reason `why`, with that many tries behind it."""
     dues = {one: at for one, at in run.due.items() if one != key}
     counts = {one: count for one, count in run.tries.items() if one != key}
+    waits = {one: told for one, told in run.waits.items() if one != key}
     if due is not None:
         dues[key] = due
     if tries:
         counts[key] = tries
+    if why:
+        waits[key] = why
     busy = {one: action for one, action in run.busy.items() if one != key}
-    return replace(run, busy=busy, due=dues, tries=counts)
+    return replace(run, busy=busy, due=dues, tries=counts, waits=waits)

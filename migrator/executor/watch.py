@@ -1,19 +1,24 @@
 """A run as somebody who watches it sees it."""
 
 from migrator.executor.progress import Progress, StepProgress
-from migrator.executor.run import Run
-from migrator.model.run import AttemptKind, StepRow
-from migrator.model.schedule import ExtractStep, Step, VerifyStep
+from migrator.executor.run import Goal, Run
+from migrator.model.run import AttemptKind, AttemptState, StepPhase, StepRow
+from migrator.model.schedule import ExtractStep, GateStep, Step, VerifyStep
 from migrator.model.summary import UNSUCCESSFUL
 
 
 def watch(run: Run, elapsed: float, requests: int) -> Progress:
-    """The progress of the steps that the goal asks for."""
-    return Progress(tuple(_step(run, step) for step in run.wanted_steps), elapsed, requests)
+    """The progress of the steps that the goal asks for; when gates are put back, of the gates."""
+    steps = run.wanted_steps
+    if run.goal is Goal.RESTORE:
+        steps = tuple(step for step in run.schedule.steps if isinstance(step, GateStep))
+    return Progress(tuple(_step(run, step) for step in steps), elapsed, requests)
 
 
 def _step(run: Run, step: Step) -> StepProgress:
     row = run.steps[step.id]
+    if isinstance(step, GateStep):
+        return _gate(run, row)
     live = run.live_of(step.id)
     lanes = sorted({one.kind.value for one in live if one.kind not in {AttemptKind.QUERY, AttemptKind.GATE}})
     if isinstance(step, ExtractStep | VerifyStep):
@@ -37,7 +42,26 @@ def _step(run: Run, step: Step) -> StepProgress:
     )
 
 
+def _gate(run: Run, row: StepRow) -> StepProgress:
+    """How the gate stands; its step is done as soon as it is open, and it moves once more when it is put back."""
+    phase, notes = row.phase, "; ".join(row.notes)
+    waits = "".join(f": {run.waits[one.id]}" for one in run.live_of(row.step) if one.id in run.waits)
+    match [one.state for one in run.live_of(row.step)]:
+        case []:
+            note = notes or ("as it was found" if phase is StepPhase.DONE else "")
+        case [AttemptState.OPEN] if not (run.all_done or run.goal is Goal.RESTORE):
+            note = notes or "stays so until the run is over"
+        case [AttemptState.OPEN | AttemptState.SHUTTING]:
+            phase, note = StepPhase.OPEN, f"being put back{waits}"
+        case _:
+            note = waits.removeprefix(": ")
+    return StepProgress(row.step, "", "gate", phase.value, None, 0, 0, note=note)
+
+
 def _note(run: Run, row: StepRow) -> str:
+    waits = sorted({run.waits[one.id] for one in run.live_of(row.step) if one.id in run.waits})
+    if waits:
+        return waits[0]
     if run.held_back and run.queue.get(row.step):
         return f"held back: {run.held_back}"
     return f"{row.waiting} rows wait for another try" if row.waiting else ""

@@ -9,6 +9,7 @@ AsyncApexJob is ours, as no API of the platform is known to tell when it is over
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from migrator.simulator.agenda import Agenda
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.values import moment
 
@@ -54,6 +55,7 @@ class Sharing:
         self.recalculations: list[Recalculation] = []
         self._events = 0  # of the truth log, when deferral began
         org.background.append(self)
+        org.unfinished.append(lambda: self.recalculating)
 
     @property
     def rules_suspended(self) -> bool:
@@ -119,6 +121,11 @@ class Sharing:
                 }
             )
         self.recalculations.append(Recalculation(subject, user_id, now, seconds, seq))
+        ends = now
+        for job in self.recalculations:
+            if job.ended is None:
+                ends = (ends if job.started is None else job.started) + job.seconds
+        org.part(Agenda).at(ends, lambda _: 0)  # a clock that jumps comes to it
 
     def advance(self, now: float) -> bool:
         """Recalculate what is due, one after the other."""

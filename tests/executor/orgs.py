@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -31,6 +31,7 @@ class Lab:
     clock: Clock
     folder: Path
     from_files: bool = False  # whether the plan reads files, so that there is no source org
+    looks: list[tuple[str, str]] = field(default_factory=list)  # how gates looked: phase and note
 
     def ends(self) -> Ends:
         """Fresh connections, as a new process would make them."""
@@ -97,7 +98,10 @@ class Lab:
             return ledger.events()
 
     def watch(self, progress: Progress) -> None:
-        """Nobody watches."""
+        """Keep what a gate looks like to somebody who watches, each look once."""
+        for step in progress.steps:
+            if step.kind == "gate" and (step.phase, step.note) not in self.looks:
+                self.looks.append((step.phase, step.note))
 
 
 def make_lab(tmp_path: Path, schema: str, target: OrgSettings | None = None) -> Lab:

@@ -106,6 +106,18 @@ def test_gates_are_open_while_rows_travel_and_put_back_in_the_end(make: Make) ->
     assert lab.drive(Goal.VERIFY).exit_code is ExitCode.OK
 
 
+def test_somebody_who_watches_sees_what_is_waited_for(make: Make) -> None:
+    lab = make()
+    lab.begin(PLAN.format(gates=SHARING))
+    assert lab.drive().exit_code is ExitCode.OK
+    assert [look for look in lab.looks if look[1]] == [
+        ("done", "stays so until the run is over"),
+        ("open", "being put back: recalculations under way: 2"),
+        ("open", "being put back: recalculations under way: 1"),
+        ("done", "as it was found"),
+    ]
+
+
 def test_what_was_deferred_before_stays_deferred(make: Make) -> None:
     lab = make()
     lab.ends().target.metadata.set_deferral(Switch.SHARING_RULES, on=True)

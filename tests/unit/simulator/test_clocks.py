@@ -24,6 +24,7 @@ from migrator.simulator import (
 )
 from migrator.simulator.auth.oauth import Tokens
 from migrator.simulator.records.truth import Change
+from migrator.simulator.sharing import Deferral, Sharing
 
 DATA = "/services/data/v60.0"
 HOURS = 3_600.0
@@ -97,6 +98,22 @@ def test_the_work_of_others_is_jumped_over() -> None:
     assert clock.now() - began >= 400
     assert org.truth.count("Account", Change.UPDATED) > 500  # they worked all the same
     assert time.monotonic() - real < 15
+
+
+def test_a_recalculation_of_sharing_is_jumped_over() -> None:
+    clock = OrgClock(SystemClock(), jumps=True)
+    org = Org(settings=OrgSettings(recalculation_seconds=HOURS, token_lifetime=100 * HOURS), clock=clock)
+    sharing, began, real = org.part(Sharing), clock.now(), time.monotonic()
+    with client_of(org) as client:
+        sharing.change(Deferral(group_membership=True), "005000000000001AAA")
+        time.sleep(0.3)
+        assert clock.now() - began < 20, "nothing is waited for while sharing is deferred"
+        sharing.change(Deferral(), "005000000000001AAA")
+        while sharing.recalculating:
+            assert time.monotonic() - real < 15
+            client.get(f"{DATA}/limits")
+            time.sleep(0.02)
+    assert 2 * HOURS <= clock.now() - began < 2 * HOURS + 30, "groups, then rules"
 
 
 def test_a_jump_is_for_work_and_not_for_what_expires() -> None:

@@ -1,0 +1,51 @@
+"""What a run looks like where there is no terminal: few lines, and each says something new."""
+
+import io
+
+from migrator.cli.console import Lines
+from migrator.clock import VirtualClock
+from migrator.executor import Progress, StepProgress
+
+
+def load(done: int, phase: str = "open", note: str = "") -> StepProgress:
+    return StepProgress("load.Account", "Account", "load", phase, 10_000, done, 0, "bulk2", note)
+
+
+def gate(phase: str, note: str) -> StepProgress:
+    return StepProgress("gate.1.defer_sharing", "", "gate", phase, None, 0, 0, note=note)
+
+
+def test_a_gate_tells_what_it_waits_for() -> None:
+    clock, stream = VirtualClock(), io.StringIO()
+    lines = Lines(stream, clock)
+    looks = [("open", ""), ("done", "stays so until the run is over"), ("open", "being put back")]
+    looks += [("open", f"being put back: recalculations under way: {n}") for n in (2, 2, 2, 1)]
+    for phase, note in [*looks, ("done", "as it was found")]:
+        lines.update(Progress((gate(phase, note),), clock.monotonic(), 0))
+    assert [line.split("s ", 1)[1] for line in stream.getvalue().splitlines()] == [
+        "open  gate.1.defer_sharing",
+        "done  gate.1.defer_sharing (stays so until the run is over)",
+        "open  gate.1.defer_sharing (being put back)",
+        "open  gate.1.defer_sharing (being put back: recalculations under way: 2)",
+        "open  gate.1.defer_sharing (being put back: recalculations under way: 1)",
+        "done  gate.1.defer_sharing (as it was found)",
+    ]
+
+
+def test_a_long_run_does_not_fill_the_log() -> None:
+    clock, stream = VirtualClock(), io.StringIO()
+    lines = Lines(stream, clock)
+    began = clock.monotonic()
+    for second in range(4 * 3_600):
+        lines.update(Progress((load(second),), clock.monotonic() - began, 0))
+        clock.wait(1.0)
+    told = stream.getvalue().splitlines()
+    assert told[1].lstrip().startswith("2.0s"), "lively in the beginning"
+    assert len(told) < 450
+
+
+def test_a_wait_is_told_with_its_reason() -> None:
+    stream = io.StringIO()
+    note = "the org's request allowance is spent; asked again every 2 min"
+    Lines(stream, VirtualClock()).update(Progress((load(5, note=note),), 1.0, 0))
+    assert stream.getvalue().strip() == f"1.0s open  load.Account [bulk2]: 5 of 10,000 rows ({note})"
