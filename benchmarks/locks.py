@@ -27,9 +27,10 @@ import httpx
 
 from migrator.clock import VirtualClock
 from migrator.errors import has_errors
-from migrator.executor import Drive, Ends, Goal, Policy, approve, check, load, start
+from migrator.executor import Drive, Goal, Policy, start
 from migrator.model.run import Outcome
 from migrator.model.schedule import LoadStep
+from migrator.review import Approved, Ends, check, load
 from migrator.salesforce import ClientCredentials, ConnectionSettings, Org, Secret, connect
 from migrator.simulator import LockSettings, LookupLocks, OrgSettings, load_schema, wsgi_app
 from migrator.simulator import Org as SimulatedOrg
@@ -226,7 +227,7 @@ class Lab:
         )
         checked = replace(checked, schedule=replace(checked.schedule, steps=steps))
         run = self.folder / "run"
-        start(approve(checked, {}, "66.0"), run, run_id="run", clock=self.clock)
+        start(Approved.of(checked, {}, "66.0"), run, run_id="run", clock=self.clock)
         ends = Ends(None, self.connected())
         drive = Drive(run, ends, clock=self.clock, workers=0, policy=Policy(), memory_mb=512)
         result = drive.go(Goal.LOAD, lambda _progress: None)

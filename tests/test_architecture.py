@@ -1,6 +1,7 @@
 """The architecture is a test: import contracts, sizes, and what no module may hold."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -12,6 +13,22 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "migrator").rglob("*.py"))
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
+#: what one can keep in mind of a package without opening it
+MAX_NAMES = 8
+#: front doors that are wider still, with as many names as they have: they may only become smaller
+WIDER = {
+    "migrator.data": 10,
+    "migrator.errors": 11,
+    "migrator.salesforce": 22,
+    "migrator.simulator": 33,
+    "migrator.soql": 13,
+    "migrator.state": 14,
+}
+#: modules beside a front door: the frozen values of the data plane, what a simulated org is made from, and packages that have no other door
+BESIDE = re.compile(
+    r"migrator\.(data\.(jobs|later)|simulator\.(appkey|configure|schema\.files|schema\.model|seed)|(cli|model)\.\w+)"
+)
+PACKAGES = sorted(path.parent.name for path in (ROOT / "migrator").glob("*/__init__.py"))
 
 
 def test_import_contracts_are_kept() -> None:
@@ -38,6 +55,26 @@ def test_files_and_functions_stay_small(path: Path) -> None:
         and node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES
     ]
     assert not long, f"functions over {MAX_FUNCTION_LINES} lines: {long}"
+
+
+@pytest.mark.parametrize("name", [f"migrator.{one}" for one in PACKAGES])
+def test_front_doors_stay_small(name: str) -> None:
+    exported = getattr(importlib.import_module(name), "__all__", ())
+    assert len(exported) <= MAX_NAMES if name not in WIDER else len(exported) == WIDER[name]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_packages_are_used_through_their_front_doors(path: Path) -> None:
+    own = path.relative_to(ROOT / "migrator").parts[0]
+    past = [
+        f"{node.lineno}: {node.module}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("migrator.")
+        if node.module.count(".") > 1
+        and node.module.split(".")[1] != own
+        and not BESIDE.fullmatch(node.module)
+    ]
+    assert not past, f"imports past a front door: {past}"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -14,7 +14,7 @@ from rich.text import Text
 from migrator.cli.text import plain
 from migrator.clock import Clock
 from migrator.errors import ExitCode
-from migrator.executor import Progress, StepProgress
+from migrator.model.progress import Progress, StepProgress
 from migrator.model.run import Outcome
 from migrator.model.summary import StepSummary, Summary
 

@@ -15,9 +15,9 @@ from migrator.cli.orgs import Orgs
 from migrator.cli.text import plain
 from migrator.clock import Clock, SystemClock
 from migrator.errors import ExitCode, MigratorError, PlanInvalid
-from migrator.executor import MAX_SKEW, WARN_SKEW, Neighbours, find_neighbours, overdue, written
 from migrator.model.run import RunStatus
-from migrator.planner import parse_schedule
+from migrator.model.schedule_text import parse_schedule
+from migrator.preflight import Neighbours, check_clock, find_neighbours, overdue
 from migrator.salesforce import Org
 from migrator.state import FoundRun, known_jobs, list_runs, read_ledger, sqlite_version
 from migrator.state import look_at_disk as disk_of
@@ -147,21 +147,24 @@ def _orgs(path: Path, clock: Clock) -> Iterator[Finding]:
     for alias in orgs.aliases:
         try:
             with orgs.connect(alias) as org:
-                yield from _org(alias, org)
+                yield from _org(alias, org, clock)
         except MigratorError as fault:
             yield Finding("fail", f"org {alias}", fault.diagnostic.what)
 
 
-def _org(alias: str, org: Org) -> Iterator[Finding]:
+def _org(alias: str, org: Org, clock: Clock) -> Iterator[Finding]:
     who = org.identity()
     kind = "production" if who.production else "not production"
     yield Finding(
         "ok", f"org {alias}", f"{who.organization_id} ({kind}), user {who.username}, API {org.api_version}"
     )
-    skew = org.skew
-    if skew is not None and abs(skew) > WARN_SKEW:
-        state = "fail" if abs(skew) > MAX_SKEW else "warn"
-        yield Finding(state, f"org {alias}", f"its clock and this machine's differ by {abs(skew):.0f} s")
+    try:
+        state = "ok" if check_clock(org, clock) is None else "warn"
+    except MigratorError:
+        state = "fail"
+    if state != "ok":
+        what = f"its clock and this machine's differ by {abs(org.skew or 0):.0f} s"
+        yield Finding(state, f"org {alias}", what)
     limits = org.limits()
     for name in _LIMITS:
         if name in limits:
@@ -176,7 +179,7 @@ def _jobs(
     state = read_ledger(folder)
     orgs = Orgs(orgs_path, options.environment(), clock, api_version=state.run.api_version)
     with orgs.connect(state.run.target) as org:
-        sobjects = written(parse_schedule(state.run.schedule_json))
+        sobjects = parse_schedule(state.run.schedule_json).written
         found = find_neighbours(state, org, sobjects, known_jobs(folder.parent), clock)
         if found is None:
             return [Finding("warn", "jobs", "the user may not list jobs")], []

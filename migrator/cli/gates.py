@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from migrator.audit import peek
 from migrator.cli import options
 from migrator.cli.console import gates_json, print_gates
 from migrator.cli.run import TakenUp, take_up
 from migrator.errors import ExitCode
-from migrator.executor import Goal, peek
+from migrator.executor import Goal
 
 
 @click.group()

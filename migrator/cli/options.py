@@ -2,18 +2,21 @@
 
 import json
 import os
+import secrets
 import shlex
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from migrator.cli.boundary import diagnostic_json, show
+from migrator.clock import Clock
 from migrator.errors import Diagnostic, ExitCode, MigratorError, PlanInvalid, Where, error, has_errors
-from migrator.executor import load
 from migrator.model.plan import Plan
 from migrator.planfile import load_yaml
+from migrator.review import load
 from migrator.state import list_runs
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -139,6 +142,12 @@ def find_run(state_dir: Path, name: str) -> Path:
             "run-unknown", f"{what} with '{name}'", hint=f"runs here: {names}", exit_code=ExitCode.USAGE
         )
     return found[0].folder
+
+
+def new_run_id(plan_name: str, clock: Clock) -> str:
+    """A name that sorts by time and says what it is, e.g. `20261123-204501-emea-cutover-7f3a`."""
+    stamp = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{stamp}-{plan_name}-{secrets.token_hex(2)}"
 
 
 def print_json(value: object) -> None:

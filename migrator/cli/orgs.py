@@ -6,8 +6,8 @@ from typing import Any
 
 from migrator.clock import Clock
 from migrator.errors import ExitCode, MigratorError, PlanInvalid, Where, has_errors
-from migrator.executor import Ends
 from migrator.planfile import load_yaml, read_schema
+from migrator.review import Ends
 from migrator.salesforce import (
     AccessToken,
     ClientCredentials,

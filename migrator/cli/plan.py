@@ -10,10 +10,10 @@ from migrator.cli.boundary import diagnostic_json, show
 from migrator.cli.orgs import Orgs
 from migrator.clock import SystemClock
 from migrator.errors import ExitCode, PlanInvalid, has_errors
-from migrator.executor import Checked, approve, check
 from migrator.model.plan import OrgEnd, Plan
 from migrator.model.schema import OrgSchema, to_snapshot
-from migrator.planner import explain_json, explain_mermaid, explain_text
+from migrator.planner import Explanation
+from migrator.review import Approved, Checked, check
 
 
 @click.command()
@@ -82,7 +82,7 @@ def plan(
     if checked.schedule is None or has_errors(everything):
         return options.report_findings(everything, plan=str(plan_file), json_wanted=as_json)
     if lock or out is not None:
-        approved = approve(checked, options.chosen(given, vars_file), api_version)
+        approved = Approved.of(checked, options.chosen(given, vars_file), api_version)
         if lock:
             click.echo(f"locked in {reviewed.write_lock(plan_file, checked, approved)}", err=True)
         if out is not None:
@@ -93,14 +93,14 @@ def plan(
         case "json":
             options.print_json(
                 {
-                    "schedule": explain_json(checked.schedule),
+                    "schedule": Explanation(checked.schedule).json(),
                     "diagnostics": [diagnostic_json(one) for one in everything],
                 }
             )
         case "mermaid":
-            click.echo(explain_mermaid(checked.schedule))
+            click.echo(Explanation(checked.schedule).mermaid())
         case _:
-            click.echo(explain_text(checked.schedule))
+            click.echo(Explanation(checked.schedule).text())
             show(everything)
     return ExitCode.OK
 

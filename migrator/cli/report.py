@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
+from migrator.audit import Audit, audit, peek
 from migrator.cli import options
 from migrator.clock import SystemClock
 from migrator.data import Engine, Workspace
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import Audit, audit, peek
 from migrator.model.summary import Summary
 from migrator.report import RowsFile, render_html, render_json, render_junit, render_markdown
 

@@ -7,7 +7,7 @@ import click
 from migrator.cli import options
 from migrator.cli.run import TakenUp, driving, take_up, who
 from migrator.clock import SystemClock
-from migrator.executor import Goal, RetryWish, begin_retry
+from migrator.executor import Goal, begin_retry
 
 
 @click.command()
@@ -35,7 +35,7 @@ def retry(
       migrator retry
     """
     folder = options.find_run(state_dir, run_name)
-    rows = begin_retry(folder, RetryWish(reread, who()), clock=SystemClock(), memory_mb=memory)
+    rows = begin_retry(folder, reread=reread, by=who(), clock=SystemClock(), memory_mb=memory)
     if not as_json:
         click.echo(f"{rows:,} rows get another chance")
     taken = TakenUp(Goal.LOAD, folder.name, orgs_path, state_dir)

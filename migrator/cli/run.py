@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from migrator.audit import peek
 from migrator.cli import options, reviewed
 from migrator.cli.boundary import show
 from migrator.cli.console import make_console, print_gates, print_outcomes, print_verification, summary_json
@@ -18,22 +19,10 @@ from migrator.cli.orgs import Orgs
 from migrator.cli.signals import catch_signals
 from migrator.clock import Clock, SystemClock
 from migrator.errors import ExitCode, PlanInvalid, has_errors
-from migrator.executor import (
-    BY_HAND,
-    Approved,
-    Drive,
-    Ends,
-    Goal,
-    Policy,
-    Result,
-    approve,
-    check,
-    new_run_id,
-    peek,
-    source_alias,
-    start,
-)
+from migrator.executor import Drive, Goal, Policy, Result, start
 from migrator.model.plan import OrgEnd
+from migrator.model.run import NewEvent
+from migrator.review import Approved, Ends, check
 
 DEFAULT_WORKERS = 4
 #: MB that DuckDB may use; the client's peak is this and about 150 MB more
@@ -128,7 +117,7 @@ def run(
         orgs = Orgs(orgs_path, options.environment(), clock, api_version=approved.api_version)
         source = None if approved.source.startswith("files:") else approved.source
         with orgs.ends(source, approved.target) as ends:
-            reviewed.still_fresh(approved, ends)
+            approved.check_fresh(ends)
             return begin.go(approved, ends, [("plan-file", {"name": saved.name})])
     if plan_file is None:
         raise click.UsageError("name a PLAN, or a saved one with --plan-file")
@@ -141,7 +130,7 @@ def run(
         everything = [*found, *checked.diagnostics]
         if has_errors(everything):
             raise PlanInvalid(everything)
-        approved = approve(checked, options.chosen(given, vars_file), ends.target.api_version)
+        approved = Approved.of(checked, options.chosen(given, vars_file), ends.target.api_version)
         events = reviewed.held_to_lock(plan_file, checked, approved, accept=accept)
         if not as_json:
             show(everything)
@@ -159,9 +148,9 @@ class _Beginning:
     memory: int
     told: "Told"
 
-    def go(self, approved: Approved, ends: Ends, events: list[reviewed.Event]) -> int:
+    def go(self, approved: Approved, ends: Ends, events: list[NewEvent]) -> int:
         """Make the run and drive it to its end; the exit code."""
-        run_id = new_run_id(approved.plan_name, self.clock.now(), secrets.token_hex(2))
+        run_id = options.new_run_id(approved.plan_name, self.clock)
         folder = self.state_dir / run_id
         start(approved, folder, run_id=run_id, clock=self.clock, ledger_url=self.ledger_url, events=events)
         if not self.told.as_json:
@@ -258,13 +247,13 @@ def take_up(taken: TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
     clock = SystemClock()
     folder = options.find_run(taken.state_dir, taken.run_name)
     row = peek(folder).run
-    source = source_alias(row)
+    source = row.source_alias
     orgs = Orgs(taken.orgs_path, options.environment(), clock, api_version=row.api_version)
     with orgs.ends(source, row.target) as ends:
         if not as_json:
             click.echo(f"run {row.run_id}")
         if taken.goal is Goal.LOAD:
-            reviewed.follow_plan(row, folder, ends, clock, accept=taken.accept_plan)
+            reviewed.follow(row, folder, ends, clock, accept=taken.accept_plan)
         told = Told(
             as_json, taken.orgs_path, taken.state_dir, taken.accepted_by, taken.confirmed, taken.foreign_jobs
         )
@@ -315,7 +304,7 @@ def drive(
 def _gate_to_ask(result: Result) -> str:
     """The gate that waits for a person, when one is what stopped the run."""
     stopped = result.stop is not None and result.stop.code in {"gate-unanswered", "gate-open"}
-    waiting = [one.step for one in result.summary.gates if one.note == BY_HAND or one.state == "shutting"]
+    waiting = [one.step for one in result.summary.gates if one.by_hand or one.state == "shutting"]
     return waiting[0] if stopped and waiting else ""
 
 

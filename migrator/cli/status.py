@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
+from migrator.audit import peek
 from migrator.cli import options
 from migrator.cli.console import print_outcomes, print_verification, summary_json
 from migrator.errors import ExitCode
-from migrator.executor import peek
 from migrator.model.run import RunStatus
 from migrator.state import holder
 

@@ -1,18 +1,17 @@
 """`migrator undo`: what a run left is taken back, by a run of its own."""
 
-import secrets
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from migrator.audit import peek
 from migrator.cli import options
 from migrator.cli.orgs import Orgs
 from migrator.cli.run import Told, drive, driving, who
 from migrator.clock import SystemClock
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import Goal, Undoable, UndoWish, begin_undo, new_run_id, peek, undoable
+from migrator.executor import Goal, Undo
 
 
 @click.command()
@@ -47,17 +46,29 @@ def undo(
     """
     clock = SystemClock()
     folder = options.find_run(state_dir, run_name)
-    left = undoable(folder)
+    taken_back = Undo(folder)
     summary = peek(folder)
     _ask(
-        summary.run.run_id, summary.run.target, left, restore_updates=restore_updates, yes=yes, quiet=as_json
+        summary.run.run_id,
+        summary.run.target,
+        taken_back,
+        restore_updates=restore_updates,
+        yes=yes,
+        quiet=as_json,
     )
-    run_id = new_run_id(f"undo-{summary.run.plan_name}", clock.now(), secrets.token_hex(2))
+    run_id = options.new_run_id(f"undo-{summary.run.plan_name}", clock)
     into = state_dir / run_id
     orgs = Orgs(orgs_path, options.environment(), clock, api_version=summary.run.api_version)
     with orgs.ends(None, summary.run.target) as ends:
-        wish = UndoWish(restore_updates, changed_too, who())
-        lacking = begin_undo(folder, into, wish, run_id=run_id, clock=clock, memory_mb=memory)
+        lacking = taken_back.begin(
+            into,
+            run_id=run_id,
+            clock=clock,
+            memory_mb=memory,
+            restore_updates=restore_updates,
+            changed_too=changed_too,
+            by=who(),
+        )
         if lacking and not as_json:
             click.echo(
                 f"{lacking:,} records count as updated and were not there before; who created them cannot be told, and they stay",
@@ -70,17 +81,17 @@ def undo(
 
 
 def _ask(
-    run_id: str, target: str, left: Sequence[Undoable], *, restore_updates: bool, yes: bool, quiet: bool
+    run_id: str, target: str, taken_back: Undo, *, restore_updates: bool, yes: bool, quiet: bool
 ) -> None:
     """Show what will be done, and go on only if somebody wants it."""
     if not quiet:
         click.echo(f"undo of {run_id} in {target}:")
-        for one in left:
+        for one in taken_back.left:
             if one.created:
                 click.echo(f"  {one.object_name}: {one.created:,} created records are deleted")
             if one.updated:
                 click.echo(
-                    f"  {one.object_name}: {one.updated:,} updated records {_fate(one, restore_updates)}"
+                    f"  {one.object_name}: {one.updated:,} updated records {_fate(before_images=one.before_images, restore_updates=restore_updates)}"
                 )
     if yes:
         return
@@ -95,7 +106,7 @@ def _ask(
         raise MigratorError("not-confirmed", "nothing was done", exit_code=ExitCode.USAGE)
 
 
-def _fate(one: Undoable, restore_updates: bool) -> str:
-    if not one.before_images:
+def _fate(*, before_images: bool, restore_updates: bool) -> str:
+    if not before_images:
         return "stay as they are: their former values were not kept"
     return "get their former values back" if restore_updates else "stay as they are (--restore-updates)"

@@ -7,8 +7,8 @@ import click
 
 from migrator.cli import options
 from migrator.errors import Diagnostic, ExitCode, MigratorError, PlanInvalid
-from migrator.executor import check_offline, load
 from migrator.model.schema import OrgSchema, from_snapshot
+from migrator.review import check_offline, load
 
 
 @click.command()

@@ -7,10 +7,8 @@ from migrator.errors import ExitCode
 from migrator.executor.budget import judge, judge_run
 from migrator.executor.dispatch import in_order
 from migrator.executor.run import Key, Run, Stop, released, with_attempt, with_step
-from migrator.model.run import Attempt, LedgerRow, Outcome, Slice, StepPhase, StepRow
+from migrator.model.run import Attempt, Facts, LedgerRow, Outcome, Slice, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep
-
-Facts = Mapping[str, str | int | float | bool | None]
 
 
 @dataclass(frozen=True, slots=True)

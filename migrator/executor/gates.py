@@ -21,7 +21,7 @@ from migrator.executor.actions import (
 )
 from migrator.executor.change import Change
 from migrator.executor.run import Goal, Run, Stop
-from migrator.model.gates import Confirm, DeferSharing, Gate, WhenUnavailable
+from migrator.model.gates import BY_HAND, Confirm, DeferSharing, Gate, WhenUnavailable
 from migrator.model.run import Attempt, AttemptKind, AttemptState, StepPhase
 from migrator.model.schedule import GateStep
 
@@ -29,8 +29,6 @@ from migrator.model.schedule import GateStep
 MAX_CLOSINGS = 5
 #: pause before a switch that did not go back is moved again; seconds
 CLOSING_DELAY = 30.0
-#: a gate that waits for a person says so in its note
-BY_HAND = "by hand"
 #: stops after which the run does not go on by itself soon, so that the org is put back at once
 PUT_BACK_AFTER = frozenset({ExitCode.REFUSED, ExitCode.BUDGET, ExitCode.ROWS_FAILED})
 

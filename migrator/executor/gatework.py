@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor.actions import GateFound, GateMoved
-from migrator.executor.gates import BY_HAND
-from migrator.model.gates import AssignPermissionSet, Confirm, DeferSharing, Gate, SetCustomSetting
+from migrator.model.gates import BY_HAND, AssignPermissionSet, Confirm, DeferSharing, Gate, SetCustomSetting
 from migrator.model.run import Attempt
 from migrator.salesforce import Deferral, Org, RequestFailed, Switch
 from migrator.soql import quote

@@ -17,9 +17,8 @@ from migrator.executor.reconcile import unknown
 from migrator.executor.rounds import ceiling
 from migrator.executor.run import Run, Stop
 from migrator.model.run import Attempt, AttemptKind, AttemptState, Outcome, StepRow
-from migrator.model.schedule import LinkStep, LoadStep
+from migrator.model.schedule import LinkStep, LoadStep, strong
 from migrator.model.wire import JobState
-from migrator.planner import strong
 
 #: job faults that the next job would meet again: the plan or the org must change first (Bulk API guide, "Errors")
 HOPELESS = frozenset({"InvalidBatch", "ClientInputError", "InvalidJob", "FeatureNotEnabled", "InvalidUser"})

@@ -30,6 +30,7 @@ from migrator.executor.learned import learned
 from migrator.executor.rounds import rung
 from migrator.executor.run import Run
 from migrator.model.plan import Headers, Operation
+from migrator.model.platform import PARALLELISM
 from migrator.model.run import Attempt, FileRef, Outcome, Slice
 from migrator.model.schedule import (
     ColumnSpec,
@@ -41,8 +42,8 @@ from migrator.model.schedule import (
     Step,
     TakeBack,
     VerifyStep,
+    strong,
 )
-from migrator.planner import PARALLELISM, strong
 from migrator.salesforce import LOCK_FAULTS, LOCK_TEXTS, RETRYABLE_FAULTS, RowReply
 from migrator.transforms import compile_column, compile_match
 

@@ -11,8 +11,7 @@ that no row looks up. What no plan knew decides how the next rounds travel:
 
 from collections.abc import Mapping
 
-from migrator.model.schedule import LinkStep, LoadStep
-from migrator.planner import strong
+from migrator.model.schedule import LinkStep, LoadStep, strong
 
 _PREFIX = "lock."
 #: records of the sObject that is written: who else writes them is nobody that another order of ours would avoid

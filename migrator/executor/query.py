@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from migrator.errors import ExitCode
 from migrator.executor.actions import JobTold, PageStored, ResultsBroken
-from migrator.executor.change import Change, Facts
+from migrator.executor.change import Change
 from migrator.executor.run import Run, Stop
-from migrator.model.run import Attempt, AttemptState, Page, StepPhase
+from migrator.model.run import Attempt, AttemptState, Facts, Page, StepPhase
 from migrator.model.schedule import LinkStep, LoadStep, VerifyStep
 from migrator.model.wire import JobState
 

@@ -20,7 +20,7 @@ from migrator.executor.run import Run
 from migrator.model.plan import Operation
 from migrator.model.run import Attempt, AttemptKind, AttemptState, Outcome
 from migrator.model.schedule import Guarantee, LinkStep, LoadStep
-from migrator.planner import select_soql
+from migrator.soql import queries
 
 #: how much earlier than the job's creation a record of it may claim to be made: the org's servers need not agree to the second
 WINDOW_MARGIN = 300.0
@@ -96,7 +96,7 @@ def look_up(run: Run, attempt: Attempt) -> LookUp:
         where = f"CreatedById = '{user}' AND CreatedDate >= {since}"
     else:
         where = f"SystemModstamp >= {since}"
-    return LookUp(select_soql(step.sobject, columns, where), columns)
+    return LookUp(queries.select(step.sobject, columns, where), columns)
 
 
 def _since(run: Run, attempt: Attempt) -> float:

@@ -11,13 +11,13 @@ from migrator.clock import Clock
 from migrator.data import Engine, Workspace
 from migrator.data.later import Resolved, ResolveJob
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor.change import Change, Facts, added
+from migrator.executor.change import Change, added
 from migrator.executor.jobs import ANEW, operation, sending
 from migrator.executor.run import Goal, Policy, Run, from_ledger
 from migrator.model.plan import Operation
-from migrator.model.run import Attempt, AttemptState, Outcome, StepPhase
+from migrator.model.run import Attempt, AttemptState, Facts, Outcome, StepPhase
 from migrator.model.schedule import LoadStep
-from migrator.planner import parse_schedule
+from migrator.model.schedule_text import parse_schedule
 from migrator.state import open_ledger
 
 

@@ -7,7 +7,7 @@ from a fresh extract when the data was mended, against what the id maps hold now
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,27 +16,21 @@ from migrator.data import Engine, Workspace
 from migrator.data.later import ReopenJob
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor.budget import accepted
-from migrator.executor.change import Change, Facts
+from migrator.executor.change import Change
 from migrator.executor.jobs import ANEW, OUTCOMES, ROUND_BASE
 from migrator.executor.run import Goal, Policy, Run, from_ledger
-from migrator.model.run import Attempt, AttemptState, FileRef, Outcome, RunStatus, StepPhase, StepRow
+from migrator.model.run import Attempt, AttemptState, Facts, FileRef, Outcome, RunStatus, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, MatchStep, VerifyStep
-from migrator.planner import parse_schedule
+from migrator.model.schedule_text import parse_schedule
 from migrator.state import open_ledger
 
 K = TypeVar("K", bound=str)
 
 
-@dataclass(frozen=True, slots=True)
-class RetryWish:
-    """`reread`: the source may have been mended, so it is read again. `by`: who wants it."""
+def begin_retry(folder: Path, *, reread: bool, by: str, clock: Clock, memory_mb: int) -> int:
+    """Let failed and blocked rows of a run wait again, as `by` wants it; how many they are. Nothing is sent yet: the run is resumed for that.
 
-    reread: bool = True
-    by: str = ""
-
-
-def begin_retry(folder: Path, wish: RetryWish, *, clock: Clock, memory_mb: int) -> int:
-    """Let failed and blocked rows of a run wait again; how many they are. Nothing is sent yet: the run is resumed for that.
+    `reread`: the source may have been mended, so it is read again.
 
     Raises MigratorError `nothing-to-retry`, `run-undone`, and those of a ledger that cannot be opened.
     """
@@ -48,7 +42,7 @@ def begin_retry(folder: Path, wish: RetryWish, *, clock: Clock, memory_mb: int) 
         run = from_ledger(state, parse_schedule(state.run.schedule_json), Goal.LOAD, Policy())
         engine = Engine(Workspace(folder), memory_limit_mb=memory_mb)
         try:
-            change = reopened(run, engine, wish)
+            change = reopened(run, engine, reread=reread)
         finally:
             engine.close()
         waiting = {step: row.waiting - run.steps[step].waiting for step, row in change.run.steps.items()}
@@ -60,11 +54,11 @@ def begin_retry(folder: Path, wish: RetryWish, *, clock: Clock, memory_mb: int) 
                 hint="quarantined rows are settled by `migrator resolve`",
                 exit_code=ExitCode.USAGE,
             )
-        ledger.commit(change.rows, (*change.events, ("retry-begun", {"rows": count, "by": wish.by})))
+        ledger.commit(change.rows, (*change.events, ("retry-begun", {"rows": count, "by": by})))
     return count
 
 
-def reopened(run: Run, engine: Engine, wish: RetryWish) -> Change:
+def reopened(run: Run, engine: Engine, *, reread: bool) -> Change:
     """The run with its failed and blocked rows waiting, and with everything that they need to be prepared anew."""
     change = Change(run)
     open_again: set[str] = set()
@@ -85,7 +79,7 @@ def reopened(run: Run, engine: Engine, wish: RetryWish) -> Change:
             # records that are loaded after all need their links, also if no row of the step waits
             change = _anew(change, change.run.steps[step.id])
             open_again.add(step.id)
-    for name in dict.fromkeys(_reads(run, open_again, reread=wish.reread)):
+    for name in dict.fromkeys(_reads(run, open_again, reread=reread)):
         row = change.run.steps[name]
         change = change.step(
             replace(row, phase=StepPhase.PENDING, total=None, tallies={}, finished=None), "read-again"

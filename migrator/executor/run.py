@@ -21,6 +21,7 @@ from migrator.executor.actions import (
 )
 from migrator.executor.budget import Trip, trips
 from migrator.executor.dispatch import in_order
+from migrator.model.platform import PARALLELISM
 from migrator.model.run import (
     Attempt,
     AttemptKind,
@@ -34,7 +35,7 @@ from migrator.model.run import (
     StepRow,
 )
 from migrator.model.schedule import Schedule, Step, VerifyStep
-from migrator.planner import PARALLELISM, shared_locks
+from migrator.planner import shared_locks
 
 #: what an action is busy with: an attempt's id, or a step's
 Key = int | str

@@ -1,4 +1,4 @@
-"""Starting a run, taking one up, and driving it: what the command line calls.
+"""Starting a run, and driving it: what the command line calls.
 
 **Invariant:** a run executes the schedule that its ledger holds, never a plan file that has changed since.
 """
@@ -6,38 +6,31 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from migrator import __version__
+from migrator.audit import write_manifest
 from migrator.clock import Clock
 from migrator.data import Engine, Workspace
-from migrator.errors import Diagnostic, ExitCode, MigratorError, has_errors
+from migrator.errors import ExitCode, MigratorError
 from migrator.executor.allowance import Allowance
-from migrator.executor.approved import Approved, Event, PlanChange, judged, plan_change
-from migrator.executor.audit import write_manifest
 from migrator.executor.budget import accepted
 from migrator.executor.change import Change
 from migrator.executor.coordinator import Coordinator, Outside, Workers
-from migrator.executor.ends import Ends
-from migrator.executor.identity import parse_identity
-from migrator.executor.preflight import check_clock, check_neighbours, find_neighbours, overdue
-from migrator.executor.progress import Progress
 from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
-from migrator.executor.schema_watch import SchemaWatch
 from migrator.executor.throttle import held_back
 from migrator.executor.watch import watch as progress_of
 from migrator.executor.work import Tools, perform
-from migrator.model.plan import Plan
-from migrator.model.run import LedgerState, RunRow, RunStatus, StepPhase, StepRow
-from migrator.model.schedule import LinkStep, LoadStep, Schedule, VerifyStep
+from migrator.model.progress import Progress
+from migrator.model.run import Facts, LedgerState, NewEvent, RunRow, RunStatus, StepPhase, StepRow
+from migrator.model.schedule import VerifyStep
+from migrator.model.schedule_text import parse_schedule
 from migrator.model.summary import Summary, summarize
 from migrator.model.wire import JobInfo
-from migrator.planfile import load_plan
-from migrator.planner import parse_schedule
+from migrator.preflight import check_clock, check_neighbours, find_neighbours, overdue
+from migrator.review import Approved, Ends, SchemaWatch
 from migrator.salesforce import RequestFailed
-from migrator.state import Ledger, known_jobs, open_ledger, read_ledger
-from migrator.transforms import resolve
+from migrator.state import Ledger, known_jobs, open_ledger
 
 Observer = Callable[[Progress], None]
 
@@ -53,22 +46,6 @@ class Result:
     orphans: tuple[JobInfo, ...] | None = ()
 
 
-def load(path: Path, variables: dict[str, str]) -> tuple[Plan | None, list[Diagnostic]]:
-    """Read a plan file: all of its diagnostics at once, and the plan when none is an error."""
-    plan, found = load_plan(str(path), variables)
-    if plan is None:
-        return None, found
-    resolved, more = resolve(plan)
-    everything = [*found, *more]
-    return (None if has_errors(everything) else resolved), everything
-
-
-def new_run_id(plan_name: str, now: float, suffix: str) -> str:
-    """A name that sorts by time and says what it is, e.g. `20261123-204501-emea-cutover-7f3a`."""
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{stamp}-{plan_name}-{suffix}"
-
-
 def start(
     approved: Approved,
     folder: Path,
@@ -76,7 +53,7 @@ def start(
     run_id: str,
     clock: Clock,
     ledger_url: str = "",
-    events: Sequence[Event] = (),
+    events: Sequence[NewEvent] = (),
 ) -> None:
     """Make the run folder and its ledger (in the PostgreSQL database of that URL, when given); nothing is sent yet.
 
@@ -94,23 +71,6 @@ def start(
             "tool": __version__,
         }
         ledger.commit([], [("run-approved", facts), *events])
-
-
-def change_plan(folder: Path, clock: Clock, approved: Approved, *, accept: bool) -> PlanChange:
-    """Let a run go on with its plan as it is now, where the rules allow that; the change is recorded in the run's log.
-
-    Raises MigratorError `plan-changed` naming every difference that does not go through.
-    """
-    with open_ledger(folder, clock) as ledger:
-        change = plan_change(ledger.state(), approved)
-        ledger.commit([change.row], [judged(change, accept=accept)])
-        return change
-
-
-def peek(folder: Path) -> Summary:
-    """How a run stands, while it may be going on in another process."""
-    state = read_ledger(folder)
-    return summarize(state, parse_schedule(state.run.schedule_json))
 
 
 def _no_fuse(_point: str) -> None:
@@ -177,8 +137,8 @@ class Drive:
             run = replace(run, answers=self._answers)
             ledger.commit([], [("driven", {"by": self._by, "goal": goal.value, "tool": __version__})])
             if goal is Goal.LOAD:
-                ledger.hold(state.run.target_org_id, written(run.schedule))
-                self._look_around(state, ledger, written(run.schedule), accepted=foreign_jobs)
+                ledger.hold(state.run.target_org_id, run.schedule.written)
+                self._look_around(state, ledger, run.schedule.written, accepted=foreign_jobs)
             if goal is Goal.VERIFY:
                 run = _verify_anew(run, ledger)
             if accepted_by:
@@ -192,7 +152,7 @@ class Drive:
     ) -> None:
         """What must be true of both orgs each time, and what is worth a line in the log."""
         orgs = [one for one in (self._ends.source, self._ends.target) if one is not None]
-        events: list[Event | None] = [check_clock(one, self._clock) for one in orgs]
+        events: list[NewEvent | None] = [check_clock(one, self._clock) for one in orgs]
         found = find_neighbours(
             state, self._ends.target, sobjects, known_jobs(self._folder.parent), self._clock
         )
@@ -202,7 +162,7 @@ class Drive:
         else:
             events.append(("jobs-not-listed", {}))
         for late in overdue(state, self._clock.now()):
-            late_facts: dict[str, str | int | float | bool | None] = {
+            late_facts: Facts = {
                 "step": late.step,
                 "job": late.job_id,
                 "seconds": round(late.age),
@@ -224,7 +184,7 @@ class Drive:
         workspace = Workspace(self._folder)
         workspace.sweep()
         engine = Engine(workspace, memory_limit_mb=self._memory_mb)
-        watch = SchemaWatch(parse_identity(run.row.identity_json), self._ends.source, self._ends.target)
+        watch = SchemaWatch(run.row.identity_json, self._ends)
         tools = Tools(
             self._ends.source,
             self._ends.target,
@@ -257,13 +217,8 @@ class Drive:
         code = _exit_code(summary, ended.goal)
         if ended.goal is Goal.LOAD and ended.trips:
             code = ExitCode.BUDGET  # there was nothing left to stop
-        orphans = self._orphans(ledger, written(ended.schedule)) if ended.goal is Goal.LOAD else None
+        orphans = self._orphans(ledger, ended.schedule.written) if ended.goal is Goal.LOAD else None
         return Result(summary, None, code, orphans)
-
-
-def written(schedule: Schedule) -> tuple[str, ...]:
-    """The sObjects that the schedule writes."""
-    return tuple(sorted({one.sobject for one in schedule.steps if isinstance(one, LoadStep | LinkStep)}))
 
 
 def _accepted(run: Run, ledger: Ledger, who: str) -> Run:
@@ -320,8 +275,3 @@ def _verify_anew(run: Run, ledger: Ledger) -> Run:
     if change.rows:
         ledger.commit(change.rows, change.events)
     return change.run
-
-
-def source_alias(row: RunRow) -> str | None:
-    """The alias of the org that the run reads; None when its source is a folder of files, or another run."""
-    return None if row.source.startswith(("files:", "run:")) else row.source

@@ -20,7 +20,8 @@ from migrator.executor.jobs import ROWS
 from migrator.executor.run import Goal, Policy, Run, from_ledger
 from migrator.model.run import AttemptState, FileRef, Outcome, RunRow, RunStatus, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, Schedule
-from migrator.planner import Taken, UndoneRun, dump_schedule, parse_schedule, restorable, undo_schedule
+from migrator.model.schedule_text import dump_schedule, parse_schedule
+from migrator.planner import Taken, UndoneRun, restorable, undo_schedule
 from migrator.state import open_ledger, read_ledger
 
 #: the run may have begun on a clock that is behind the org's; a sign-in fails long before the clocks are an hour apart
@@ -39,69 +40,81 @@ class Undoable:
     before_images: bool
 
 
-@dataclass(frozen=True, slots=True)
-class UndoWish:
-    """How a run is to be taken back. `by`: who wants it."""
-
-    restore_updates: bool = False
-    changed_too: bool = False
-    by: str = ""
-
-
-def undoable(folder: Path) -> list[Undoable]:
-    """What a run left, in the order in which it would be taken back.
+class Undo:
+    """Taking back the run in `folder`.
 
     Raises MigratorError `run-not-settled` while jobs of the run may be under way, `run-undone` when it has been taken back already.
     """
-    run = _run(folder)
-    return [
-        Undoable(
-            step.object_name,
-            run.steps[step.id].tallies.get(Outcome.CREATED, 0),
-            run.steps[step.id].tallies.get(Outcome.UPDATED, 0),
-            f"before.{step.object_name}" in run.steps,
-        )
-        for step in reversed(_loads(run.schedule))
-    ]
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen = _run(folder)
 
-def begin_undo(folder: Path, into: Path, wish: UndoWish, *, run_id: str, clock: Clock, memory_mb: int) -> int:
-    """Make the run that takes back the one in `folder`; nothing is sent yet.
+    @property
+    def left(self) -> list[Undoable]:
+        """What the run left, in the order in which it would be taken back."""
+        steps = self._seen.steps
+        return [
+            Undoable(
+                step.object_name,
+                steps[step.id].tallies.get(Outcome.CREATED, 0),
+                steps[step.id].tallies.get(Outcome.UPDATED, 0),
+                f"before.{step.object_name}" in steps,
+            )
+            for step in reversed(_loads(self._seen.schedule))
+        ]
 
-    Gives the number of records that count as updated though they were not there before the run: who created them cannot be told, and they stay.
-    Raises MigratorError `nothing-to-undo`, and those of `undoable`.
-    """
-    run = _run(folder)
-    engine = Engine(Workspace(into), memory_limit_mb=memory_mb)
-    try:
-        left = {
-            step.id: engine.left_by(Workspace(folder), _left_job(run, step)) for step in _loads(run.schedule)
+    def begin(
+        self,
+        into: Path,
+        *,
+        run_id: str,
+        clock: Clock,
+        memory_mb: int,
+        restore_updates: bool = False,
+        changed_too: bool = False,
+        by: str = "",
+    ) -> int:
+        """Make the run that takes it back, as `by` wants it; nothing is sent yet.
+
+        Gives the number of records that count as updated though they were not there before the run: who created them cannot be told, and they stay.
+        Raises MigratorError `nothing-to-undo`, and those of the constructor: the run may have gone on since.
+        """
+        run = _run(self._folder)
+        engine = Engine(Workspace(into), memory_limit_mb=memory_mb)
+        try:
+            left = {
+                step.id: engine.left_by(Workspace(self._folder), _left_job(run, step))
+                for step in _loads(run.schedule)
+            }
+        finally:
+            engine.close()
+        taken = {
+            step.id: _taken(run, step, left[step.id], restore_updates=restore_updates)
+            for step in _loads(run.schedule)
         }
-    finally:
-        engine.close()
-    taken = {step.id: _taken(run, step, left[step.id], wish) for step in _loads(run.schedule)}
-    if all(one == Taken() for one in taken.values()):
-        raise MigratorError(
-            "nothing-to-undo",
-            f"run {run.row.run_id} left nothing that could be taken back",
-            hint="records that it changed are put back with --restore-updates, if their before-images were kept",
-            exit_code=ExitCode.USAGE,
+        if all(one == Taken() for one in taken.values()):
+            raise MigratorError(
+                "nothing-to-undo",
+                f"run {run.row.run_id} left nothing that could be taken back",
+                hint="records that it changed are put back with --restore-updates, if their before-images were kept",
+                exit_code=ExitCode.USAGE,
+            )
+        ends = [row.counts.get(WRITTEN_UNTIL, 0) for row in run.steps.values()]
+        undone = UndoneRun(
+            schedule=run.schedule,
+            taken=taken,
+            user=run.row.target_user_id,
+            since=run.row.started - CLOCK_MARGIN,
+            not_after=max(ends) or run.row.finished or clock.now(),
+            changed_too=changed_too,
         )
-    ends = [row.counts.get(WRITTEN_UNTIL, 0) for row in run.steps.values()]
-    undone = UndoneRun(
-        schedule=run.schedule,
-        taken=taken,
-        user=run.row.target_user_id,
-        since=run.row.started - CLOCK_MARGIN,
-        not_after=max(ends) or run.row.finished or clock.now(),
-        changed_too=wish.changed_too,
-    )
-    schedule = undo_schedule(undone, plan_name=f"undo-{run.row.plan_name}")
-    _create(run, into, schedule, [*left.values()], run_id=run_id, clock=clock)
-    with open_ledger(folder, clock) as ledger:
-        marked = replace(run.row, status=RunStatus.UNDONE)
-        ledger.commit((marked,), (("undo-begun", {"run": run_id, "by": wish.by}),))
-    return sum(one.lacking for one in left.values())
+        schedule = undo_schedule(undone, plan_name=f"undo-{run.row.plan_name}")
+        _create(run, into, schedule, [*left.values()], run_id=run_id, clock=clock)
+        with open_ledger(self._folder, clock) as ledger:
+            marked = replace(run.row, status=RunStatus.UNDONE)
+            ledger.commit((marked,), (("undo-begun", {"run": run_id, "by": by}),))
+        return sum(one.lacking for one in left.values())
 
 
 def _create(
@@ -188,10 +201,10 @@ def _rows_files(run: Run, step: str) -> tuple[FileRef, ...]:
     return tuple(one for one in run.steps[step].files if one.path.startswith(ROWS))
 
 
-def _taken(run: Run, step: LoadStep, left: Left, wish: UndoWish) -> Taken:
+def _taken(run: Run, step: LoadStep, left: Left, *, restore_updates: bool) -> Taken:
     links = _links(run.schedule, step.id)
     parents = (*step.lookups, *(lookup for one in links for lookup in one.lookups))
-    restored = left.updated if wish.restore_updates else None
+    restored = left.updated if restore_updates else None
     return Taken(
         created=left.created.rows if left.created else 0,
         parents=tuple(one.rule.target for one in parents) if left.created else (),

@@ -1,7 +1,7 @@
 """A run as somebody who watches it sees it."""
 
-from migrator.executor.progress import Progress, StepProgress
 from migrator.executor.run import Goal, Run
+from migrator.model.progress import Progress, StepProgress
 from migrator.model.run import AttemptKind, AttemptState, StepPhase, StepRow
 from migrator.model.schedule import ExtractStep, GateStep, Step, VerifyStep
 from migrator.model.summary import UNSUCCESSFUL

@@ -57,7 +57,6 @@ from migrator.executor.gatework import close_gate, open_gate, read_gate
 from migrator.executor.reconcile import look_up, reconcile_job
 from migrator.executor.rest import send_slice
 from migrator.executor.run import Run
-from migrator.executor.schema_watch import SchemaWatch
 from migrator.executor.serial import perform_serial
 from migrator.model.run import Attempt, AttemptKind, AttemptState, FileRef
 from migrator.model.schedule import (
@@ -71,6 +70,7 @@ from migrator.model.schedule import (
     VerifyStep,
 )
 from migrator.model.wire import JobInfo, JobState, Sent
+from migrator.review import SchemaWatch
 from migrator.salesforce import Org, RequestFailed
 
 ResultKind = Literal["successful", "failed", "unprocessed"]

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+#: a gate that waits for a person says so in its note
+BY_HAND: Final = "by hand"
 
 
 class WhenUnavailable(StrEnum):

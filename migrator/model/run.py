@@ -129,6 +129,11 @@ class RunRow:
     #: what the run was approved as: variables and the used schema of both orgs, as JSON text; empty: made by an older version
     identity_json: str = ""
 
+    @property
+    def source_alias(self) -> str | None:
+        """The alias of the org that the run reads; None when its source is a folder of files, or another run."""
+        return None if self.source.startswith(("files:", "run:")) else self.source
+
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
@@ -226,6 +231,12 @@ class LedgerState:
     pages: tuple[Page, ...]
 
 
+#: what an event says: ids, codes, counts and names of people and machines; never a field's value
+Facts = Mapping[str, str | int | float | bool | None]
+#: an event to be written: its kind and its facts
+NewEvent = tuple[str, Facts]
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One line of the audit log, hash-chained by the ledger. `facts` are JSON values: ids, codes and counts only."""
@@ -233,5 +244,5 @@ class Event:
     seq: int
     at: float
     kind: str
-    facts: Mapping[str, str | int | float | bool | None]
+    facts: Facts
     hash: str

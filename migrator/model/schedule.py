@@ -3,8 +3,10 @@
 **Invariant:** frozen, complete and printable; `explain` shows the very steps that the executor runs.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from migrator.model.budget import NO_BUDGET, NO_CANARY, Canary, ErrorBudget
 from migrator.model.gates import Gate
@@ -19,6 +21,9 @@ from migrator.model.plan import (
     WhenMissing,
 )
 from migrator.model.throttle import NO_THROTTLE, Throttle
+
+#: a lock key of at least this weight decides which rows travel together
+STRONG: Final = 0.7
 
 
 class Lane(StrEnum):
@@ -82,6 +87,11 @@ class LockKey:
     field: str
     weight: float
     why: str
+
+
+def strong(keys: Iterable[LockKey]) -> tuple[LockKey, ...]:
+    """The keys that decide which rows travel together."""
+    return tuple(one for one in keys if one.weight >= STRONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +317,11 @@ class Schedule:
             if one.id == step_id:
                 return one
         raise KeyError(step_id)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The sObjects that the schedule writes, sorted."""
+        return tuple(sorted({one.sobject for one in self.steps if isinstance(one, LoadStep | LinkStep)}))
 
     def before(self, step_id: str) -> tuple[str, ...]:
         """The ids of the steps that `step_id` waits for, in schedule order."""

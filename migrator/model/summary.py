@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from migrator.errors import ExitCode
-from migrator.model.gates import Confirm, told
+from migrator.model.gates import BY_HAND, Confirm, told
 from migrator.model.run import (
     Attempt,
     AttemptKind,
@@ -91,6 +91,11 @@ class GateSummary:
     held: bool
     since: float | None
     note: str
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it waits for a person's word."""
+        return self.note == BY_HAND
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from itertools import combinations
 from typing import Final
 
 from migrator.model.plan import Operation
-from migrator.model.schedule import LinkStep, LoadStep, LockKey, MatchStep, Schedule
-from migrator.planner.lockset import MASTER, strong
+from migrator.model.schedule import LinkStep, LoadStep, LockKey, MatchStep, Schedule, strong
+from migrator.planner.lockset import MASTER
 
 #: activities lock the account behind what they are about as well (Record Locking Cheat Sheet)
 _ACTIVITIES: Final = frozenset({"Event", "Task"})

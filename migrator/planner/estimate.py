@@ -11,6 +11,7 @@ A slice holds at most the step's rows, and at most its bytes at `CELL_BYTES` a c
 
 from collections.abc import Iterable
 
+from migrator.model.platform import BATCH_ROWS
 from migrator.model.schedule import (
     Estimate,
     ExtractStep,
@@ -22,7 +23,6 @@ from migrator.model.schedule import (
     Step,
     VerifyStep,
 )
-from migrator.planner.lanes import BATCH_ROWS
 
 POLLS = 3
 PAGE_ROWS = 50_000

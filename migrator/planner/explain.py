@@ -1,10 +1,10 @@
 """The schedule for people and for other programs: text, JSON, Mermaid. What is shown is what the executor runs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-from migrator.errors import Diagnostic
 from migrator.model.budget import Allowance, Canary, ErrorBudget
 from migrator.model.gates import told
 from migrator.model.plan import OnLock
@@ -22,12 +22,12 @@ from migrator.model.schedule import (
     Side,
     Step,
     VerifyStep,
+    strong,
 )
+from migrator.model.schedule_text import to_json
 from migrator.model.throttle import told as told_throttle
 from migrator.planner.apart import shared_locks
-from migrator.planner.codec import to_json
 from migrator.planner.estimate import slices, step_cost
-from migrator.planner.lockset import strong
 
 #: what a class promises, in a line (docs/guarantee.md has the whole of it)
 PROMISES = {
@@ -50,74 +50,70 @@ _HEADER = ("#", "step", "what", "lane", "class", "rows", "slices")
 _RIGHT = {0, 5, 6}
 
 
-def explain_text(schedule: Schedule, diagnostics: Sequence[Diagnostic] = ()) -> str:
-    """The schedule as a reviewer reads it: steps in order, why they wait, what was decided, what to mind."""
-    return "\n".join(_lines(schedule, diagnostics)) + "\n"
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A schedule, to be read by people and by programs."""
+
+    schedule: Schedule
+
+    def text(self) -> str:
+        """As a reviewer reads it: steps in order, why they wait, and what was decided."""
+        return "\n".join(_lines(self.schedule)) + "\n"
+
+    def json(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        waits = _waits(self.schedule)
+        return {
+            "plan": self.schedule.plan_name,
+            "plan_digest": self.schedule.plan_digest,
+            "steps": [
+                {
+                    "number": number,
+                    "what": _what(step),
+                    "slices": _slices(step),
+                    "requests": step_cost(step)[0],
+                    "batches": step_cost(step)[1],
+                    "waits_for": [
+                        {"step": edge.before, "reason": edge.reason} for edge in waits.get(step.id, ())
+                    ],
+                    **to_json(step),
+                }
+                for number, step in enumerate(self.schedule.steps, start=1)
+            ],
+            "decisions": list(self.schedule.decisions),
+            "estimate": {
+                "rows": self.schedule.estimate.rows,
+                "requests": self.schedule.estimate.requests,
+                "batches": self.schedule.estimate.batches,
+                "seconds": self.schedule.estimate.seconds,
+            },
+            "forecasts": [to_json(one) for one in self.schedule.forecasts],
+            "sent_apart": [
+                {"sobject": one.sobject, "steps": list(one.steps)} for one in shared_locks(self.schedule)
+            ],
+        }
+
+    def mermaid(self) -> str:
+        """A flowchart of what is matched, loaded and linked; extracts and verification are left out to keep it readable."""
+        shown = {
+            step.id: f"s{number}"
+            for number, step in enumerate(self.schedule.steps, start=1)
+            if isinstance(step, MatchStep | LoadStep | LinkStep)
+        }
+        lines = ["flowchart LR"]
+        for step in self.schedule.steps:
+            if step.id in shown:
+                opening, closing = _shape(step)
+                lines.append(f'  {shown[step.id]}{opening}"{_safe(_label(step))}"{closing}')
+        lines += [
+            f"  {shown[edge.before]} -->{_short(edge)} {shown[edge.after]}"
+            for edge in self.schedule.edges
+            if edge.before in shown and edge.after in shown
+        ]
+        return "\n".join(lines) + "\n"
 
 
-def explain_json(schedule: Schedule, diagnostics: Sequence[Diagnostic] = ()) -> dict[str, Any]:
-    """The same as JSON values."""
-    waits = _waits(schedule)
-    return {
-        "plan": schedule.plan_name,
-        "plan_digest": schedule.plan_digest,
-        "steps": [
-            {
-                "number": number,
-                "what": _what(step),
-                "slices": _slices(step),
-                "requests": step_cost(step)[0],
-                "batches": step_cost(step)[1],
-                "waits_for": [
-                    {"step": edge.before, "reason": edge.reason} for edge in waits.get(step.id, ())
-                ],
-                **to_json(step),
-            }
-            for number, step in enumerate(schedule.steps, start=1)
-        ],
-        "decisions": list(schedule.decisions),
-        "estimate": {
-            "rows": schedule.estimate.rows,
-            "requests": schedule.estimate.requests,
-            "batches": schedule.estimate.batches,
-            "seconds": schedule.estimate.seconds,
-        },
-        "forecasts": [to_json(one) for one in schedule.forecasts],
-        "sent_apart": [{"sobject": one.sobject, "steps": list(one.steps)} for one in shared_locks(schedule)],
-        "diagnostics": [
-            {
-                "severity": one.severity.value,
-                "code": one.code,
-                "where": str(one.where),
-                "what": one.what,
-                "hint": one.hint,
-            }
-            for one in diagnostics
-        ],
-    }
-
-
-def explain_mermaid(schedule: Schedule) -> str:
-    """A flowchart of what is matched, loaded and linked; extracts and verification are left out to keep it readable."""
-    shown = {
-        step.id: f"s{number}"
-        for number, step in enumerate(schedule.steps, start=1)
-        if isinstance(step, MatchStep | LoadStep | LinkStep)
-    }
-    lines = ["flowchart LR"]
-    for step in schedule.steps:
-        if step.id in shown:
-            opening, closing = _shape(step)
-            lines.append(f'  {shown[step.id]}{opening}"{_safe(_label(step))}"{closing}')
-    lines += [
-        f"  {shown[edge.before]} -->{_short(edge)} {shown[edge.after]}"
-        for edge in schedule.edges
-        if edge.before in shown and edge.after in shown
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _lines(schedule: Schedule, diagnostics: Sequence[Diagnostic]) -> Iterator[str]:
+def _lines(schedule: Schedule) -> Iterator[str]:
     yield f"Schedule of {schedule.plan_name}: {_summary(schedule)}"
     yield ""
     yield from _steps_table(schedule)
@@ -139,9 +135,6 @@ def _lines(schedule: Schedule, diagnostics: Sequence[Diagnostic]) -> Iterator[st
     if stops:
         yield from ("", "Stops")
         yield from (f"  - {one}" for one in stops)
-    if diagnostics:
-        yield from ("", "To mind")
-        yield from (f"  - {one}" for one in diagnostics)
 
 
 def _forecast(one: Forecast) -> Iterator[str]:

@@ -4,12 +4,11 @@
 """
 
 from migrator.model.plan import LaneChoice
+from migrator.model.platform import BATCH_ROWS
 from migrator.model.schedule import Guarantee, Lane
 
 #: Salesforce's guidance: Bulk API 2.0 from 2,000 records on (Bulk API guide, "Bulk API 2.0")
 REST_MAX_ROWS = 2_000
-#: records of one Salesforce batch: a slice as long is one batch, and no two batches of it wait for one lock
-BATCH_ROWS = 10_000
 #: Bulk API 2.0 takes 150 MB after base64 encoding, which adds up to half (Bulk API guide, "Upload Job Data")
 JOB_BYTES = 100_000_000
 #: Bulk API guide, "Bulk API Limits": 10 MB a batch

@@ -15,8 +15,6 @@ from migrator.model.plan import Locks
 from migrator.model.schedule import LockKey, LookupSpec
 from migrator.model.schema import FieldSchema, SObjectSchema
 
-#: a key of at least this weight decides which rows travel together
-STRONG: Final = 0.7
 #: why the lock of a master is taken
 MASTER: Final = "master-detail"
 _MASTER: Final = 1.0
@@ -72,11 +70,6 @@ def lock_set(locks: Locks, lookups: Iterable[LookupSpec], target: SObjectSchema)
     fields.sort(key=lambda one: (one.relationship_order is None, one.relationship_order or 0, one.name))
     keys = [_judged(target.name, one, locks.weights) for one in fields if target.name not in one.reference_to]
     return tuple(sorted((one for one in keys if one.weight > 0), key=lambda one: -one.weight))
-
-
-def strong(keys: Iterable[LockKey]) -> tuple[LockKey, ...]:
-    """The keys that decide which rows travel together."""
-    return tuple(one for one in keys if one.weight >= STRONG)
 
 
 def _judged(sobject: str, field: FieldSchema, weights: Mapping[str, float]) -> LockKey:

@@ -10,9 +10,8 @@ from migrator.planner.fields import check_required, choose_fields
 from migrator.planner.findings import Findings, did_you_mean, listed
 from migrator.planner.guarantees import guarantee_of
 from migrator.planner.lookups import Answerers, left_empty, not_linkable, resolve_lookup
-from migrator.planner.queries import fields_read
 from migrator.planner.readable import FileColumns, Readable, file_path, readable_file, readable_sobject
-from migrator.soql import SoqlError
+from migrator.soql import SoqlError, queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +154,7 @@ def _check_where(one: ObjectPlan, source: Readable, found: Findings) -> None:
         )
         return
     try:
-        names = sorted(set(fields_read(one.where)))
+        names = sorted(set(queries.fields_read(one.where)))
     except SoqlError as wrong:
         found.error("where-syntax", f"{one.name}: {wrong}", one, "where")
         return

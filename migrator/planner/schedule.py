@@ -23,8 +23,8 @@ from migrator.model.schedule import (
     Step,
     VerifyStep,
 )
+from migrator.model.schedule_text import gate_word
 from migrator.model.schema import OrgSchema
-from migrator.planner.codec import gate_word
 from migrator.planner.cycles import Arc, Broken, break_cycles, unbreakable
 from migrator.planner.estimate import estimate
 from migrator.planner.findings import Findings

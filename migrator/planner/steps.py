@@ -20,12 +20,13 @@ from migrator.model.schedule import (
     Side,
     Step,
     VerifyStep,
+    strong,
 )
 from migrator.planner.lanes import choose_lane, serial_class, slice_bytes, slice_rows
-from migrator.planner.lockset import GROUP_MEMBERSHIP, lock_set, strong
+from migrator.planner.lockset import GROUP_MEMBERSHIP, lock_set
 from migrator.planner.objects import Resolved
-from migrator.planner.queries import select_soql
 from migrator.planner.readable import file_path
+from migrator.soql import queries
 
 PINNED = "pinned by `after`"
 
@@ -95,7 +96,7 @@ def _before(one: Resolved) -> ExtractStep:
         sobject=one.target.name,
         side=Side.TARGET,
         columns=columns,
-        soql=select_soql(one.target.name, columns, f"{key} != null" if key and key != "Id" else None),
+        soql=queries.select(one.target.name, columns, f"{key} != null" if key and key != "Id" else None),
     )
 
 
@@ -118,7 +119,7 @@ def _source_extract(one: Resolved, wiring: Wiring) -> ExtractStep:
     )
     if isinstance(end, FilesEnd):
         return replace(step, file=file_path(end, one.plan), delimiter=end.delimiter, encoding=end.encoding)
-    return replace(step, soql=select_soql(step.sobject, columns, one.plan.where))
+    return replace(step, soql=queries.select(step.sobject, columns, one.plan.where))
 
 
 def _columns_read(one: Resolved) -> tuple[str, ...]:
@@ -141,7 +142,7 @@ def _target_extract(one: Resolved) -> ExtractStep:
         sobject=one.target.name,
         side=Side.TARGET,
         columns=columns,
-        soql=select_soql(one.target.name, columns),
+        soql=queries.select(one.target.name, columns),
     )
 
 
@@ -223,7 +224,7 @@ def _verify(one: Resolved, linked: Sequence[LookupSpec], plan: Plan) -> VerifySt
         sobject=one.target.name,
         load_step=f"load.{one.name}",
         link_steps=(f"link.{one.name}",) if linked else (),
-        soql=select_soql(one.target.name, columns),
+        soql=queries.select(one.target.name, columns),
         columns=columns,
         counts=plan.verify.counts,
         sample=plan.verify.sample,

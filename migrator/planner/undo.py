@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from migrator.model.plan import FieldRule, Operation
+from migrator.model.platform import BATCH_ROWS
 from migrator.model.schedule import (
     ColumnSpec,
     Edge,
@@ -26,8 +27,8 @@ from migrator.model.schedule import (
     TakeBack,
 )
 from migrator.planner.estimate import estimate
-from migrator.planner.lanes import BATCH_ROWS, choose_lane, slice_rows
-from migrator.planner.queries import select_soql
+from migrator.planner.lanes import choose_lane, slice_rows
+from migrator.soql import queries
 
 #: a record's own time and who changed it last; both are set by the org on every change
 _MARKS = ("SystemModstamp", "LastModifiedById")
@@ -133,7 +134,7 @@ def _current(step: LoadStep, run: UndoneRun) -> ExtractStep:
         side=Side.TARGET,
         columns=columns,
         # whatever the run wrote was modified since it began
-        soql=select_soql(step.sobject, columns, f"SystemModstamp >= {since}"),
+        soql=queries.select(step.sobject, columns, f"SystemModstamp >= {since}"),
     )
 
 

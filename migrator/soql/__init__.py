@@ -1,9 +1,9 @@
-"""SOQL as text and as a tree: parse, render, lint. Pure; the tree's node types are in `tree`.
+"""SOQL as text and as a tree: parse, render, lint. Pure; the tree's node types are in `tree`, what is built of them without text in `queries`.
 
 The grammar is compiled when something is parsed for the first time.
 """
 
-from migrator.soql import tree
+from migrator.soql import queries, tree
 from migrator.soql.errors import SoqlError
 from migrator.soql.lint import Problem, ProblemKind, lint_bulk
 from migrator.soql.parser import conditions, parse
@@ -19,6 +19,7 @@ __all__ = [
     "conditions",
     "lint_bulk",
     "parse",
+    "queries",
     "quote",
     "render",
     "render_expression",

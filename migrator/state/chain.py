@@ -1,12 +1,11 @@
 """The hash chain of the audit log: no event can be changed, dropped or slipped in without breaking it."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from migrator.model.run import Event
+from migrator.model.run import Event, Facts
 from migrator.state.rows import dumps
 
-Facts = Mapping[str, str | int | float | bool | None]
 #: an event as stored: number, time, kind, facts as JSON text, hash
 Stored = tuple[int, float, str, str, str]
 

@@ -10,9 +10,9 @@ from typing import Self
 
 from migrator.clock import Clock
 from migrator.errors import MigratorError
-from migrator.model.run import Attempt, Event, LedgerRow, LedgerState, RunRow
+from migrator.model.run import Attempt, Event, Facts, LedgerRow, LedgerState, RunRow
 from migrator.state.beacon import Beacon, Mark
-from migrator.state.chain import Facts, Stored, broken_at, chained, first_hash
+from migrator.state.chain import Stored, broken_at, chained, first_hash
 from migrator.state.content import hashes, replaced, rows_in, summed
 from migrator.state.runstore import Head, RunStore
 from migrator.state.storage import corrupt

@@ -9,10 +9,12 @@ import httpx
 
 from migrator.clock import Clock, VirtualClock
 from migrator.errors import has_errors
-from migrator.executor import Drive, Ends, Goal, Policy, Progress, Result, approve, check, load, start
+from migrator.executor import Drive, Goal, Policy, Result, start
 from migrator.model.plan import FilesEnd
+from migrator.model.progress import Progress
 from migrator.model.run import Event
 from migrator.model.schedule import LoadStep
+from migrator.review import Approved, Ends, check, load
 from migrator.salesforce import ClientCredentials, ConnectionSettings, Org, Secret, connect
 from migrator.simulator import Org as SimulatedOrg
 from migrator.simulator import OrgSettings, load_schema, wsgi_app
@@ -67,7 +69,10 @@ class Lab:
             )
             checked = replace(checked, schedule=replace(checked.schedule, steps=steps))
         start(
-            approve(checked, dict(variables or {}), "66.0"), self.folder, run_id="test-run", clock=self.clock
+            Approved.of(checked, dict(variables or {}), "66.0"),
+            self.folder,
+            run_id="test-run",
+            clock=self.clock,
         )
 
     def drive(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import ExitCode
-from migrator.executor import check, load
 from migrator.model.run import Outcome
+from migrator.review import check, load
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
 from tests.executor.orgs import Lab, make_lab
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from migrator.audit import peek
 from migrator.errors import ExitCode
-from migrator.executor import Policy, peek
+from migrator.executor import Policy
 from migrator.model.run import Outcome, RunStatus, StepPhase
 from migrator.model.summary import StepSummary
 from migrator.simulator import JobFault, JobFaultKind

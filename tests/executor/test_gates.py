@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from migrator.audit import peek
 from migrator.errors import ExitCode
-from migrator.executor import Goal, peek
+from migrator.executor import Goal
 from migrator.model.run import AttemptKind, RunStatus
 from migrator.salesforce import Deferral, Switch
 from migrator.simulator import Fault, FaultKind, OrgSettings

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from migrator.audit import peek
 from migrator.data.later import Resolved
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import Goal, peek, resolve_rows
+from migrator.executor import Goal, resolve_rows
 from migrator.model.run import AttemptState, Outcome
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
 from migrator.state import read_ledger

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from migrator.audit import peek
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import Goal, RetryWish, begin_retry, peek
+from migrator.executor import Goal, begin_retry
 from migrator.model.run import Outcome
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
 from tests.executor.orgs import Lab, make_lab
@@ -66,7 +67,7 @@ def _mend(lab: Lab, kind: str = "mended") -> None:
 
 
 def _retry(lab: Lab, *, reread: bool = True) -> int:
-    return begin_retry(lab.folder, RetryWish(reread, "ada"), clock=lab.clock, memory_mb=128)
+    return begin_retry(lab.folder, reread=reread, by="ada", clock=lab.clock, memory_mb=128)
 
 
 def _tallies(lab: Lab) -> dict[str, dict[Outcome, int]]:

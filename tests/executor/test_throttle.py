@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import ExitCode
-from migrator.executor import Progress
 from migrator.executor.throttle import in_window
+from migrator.model.progress import Progress
 from migrator.model.run import Outcome
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab, make_lab

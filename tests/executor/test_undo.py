@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from migrator.audit import peek
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import UndoWish, begin_undo, peek, undoable
+from migrator.executor import Undo
 from migrator.model.run import Outcome, RunStatus
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
 from tests.executor.orgs import Lab, make_lab
@@ -79,8 +80,15 @@ def lab(tmp_path: Path) -> Lab:
 def _undo(lab: Lab, *, restore_updates: bool = False, changed_too: bool = False) -> Lab:
     lab.clock.wait(60)
     into = lab.folder.parent / "undo"
-    wish = UndoWish(restore_updates, changed_too, "ada")
-    begin_undo(lab.folder, into, wish, run_id="undo-run", clock=lab.clock, memory_mb=128)
+    Undo(lab.folder).begin(
+        into,
+        run_id="undo-run",
+        clock=lab.clock,
+        memory_mb=128,
+        restore_updates=restore_updates,
+        changed_too=changed_too,
+        by="ada",
+    )
     return replace(lab, folder=into, from_files=True)
 
 
@@ -117,7 +125,7 @@ def test_what_a_run_created_is_deleted_and_what_it_overwrote_is_put_back(lab: La
 def test_without_a_word_updates_stay_and_are_listed(lab: Lab) -> None:
     lab.begin(PLAN)
     lab.drive()
-    listed = {one.object_name: (one.created, one.updated, one.before_images) for one in undoable(lab.folder)}
+    listed = {one.object_name: (one.created, one.updated, one.before_images) for one in Undo(lab.folder).left}
     assert listed["Account"] == (ACCOUNTS - OLD, OLD, True)
     assert _undo(lab).drive().exit_code is ExitCode.OK
     assert [row[0] for row in _accounts(lab)] == [f"New {n}" for n in range(OLD)]
@@ -185,14 +193,14 @@ def test_a_run_that_is_taken_back_never_goes_on(lab: Lab) -> None:
         assert refused.value.diagnostic.code == "run-undone"
     back.drive()
     with pytest.raises(MigratorError) as refused:
-        undoable(back.folder)
+        Undo(back.folder)
     assert refused.value.diagnostic.code == "nothing-to-undo"
 
 
 def test_a_plan_may_do_without_before_images(lab: Lab) -> None:
     lab.begin(PLAN.replace("    external_id", "    before_images: off\n    external_id"))
     lab.drive()
-    assert [one.before_images for one in undoable(lab.folder) if one.object_name == "Account"] == [False]
+    assert [one.before_images for one in Undo(lab.folder).left if one.object_name == "Account"] == [False]
     back = _undo(lab, restore_updates=True)
     result = back.drive()
     assert [one.step for one in result.summary.steps if one.object_name == "Account"] == ["undo.Account"]

@@ -9,13 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from migrator.planner import (
-    FileColumns,
-    dump_schedule,
-    explain_text,
-    make_schedule,
-    parse_schedule,
-)
+from migrator.model.schedule_text import dump_schedule, parse_schedule
+from migrator.planner import Explanation, FileColumns, make_schedule
 from tests.planner.builders import org, plan
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
@@ -39,7 +34,7 @@ def test_the_schedule_is_the_expected_one(path: Path, update_expected: bool) -> 
     told = "".join(f"{one}\n" for one in found)
     actual = asked + MARK
     if schedule is not None:
-        actual += _block("schedule", explain_text(schedule))
+        actual += _block("schedule", Explanation(schedule).text())
         assert parse_schedule(dump_schedule(schedule)) == schedule
     if told:
         actual += _block("diagnostics", told)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from migrator.errors import has_errors
 from migrator.model.plan import Plan
 from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, Schedule
+from migrator.model.schedule_text import dump_schedule, parse_schedule
 from migrator.model.schema import OrgSchema, SObjectSchema
-from migrator.planner import dump_schedule, make_schedule, parse_schedule
+from migrator.planner import make_schedule
 from migrator.planner.cycles import Arc, _choose, _greedy, _open, _tangles
 from tests.planner.builders import org, plan
 

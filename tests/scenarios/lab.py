@@ -8,9 +8,10 @@ import httpx
 
 from migrator.clock import Clock, VirtualClock
 from migrator.errors import Diagnostic, has_errors
-from migrator.executor import Drive, Ends, Goal, Policy, Result, approve, check, load, start
+from migrator.executor import Drive, Goal, Policy, Result, start
 from migrator.model.run import Outcome
 from migrator.resources import resource
+from migrator.review import Approved, Ends, check, load
 from migrator.salesforce import ClientCredentials, ConnectionSettings, Org, Secret, connect
 from migrator.simulator import Org as SimulatedOrg
 from migrator.simulator import OrgSettings, load_schema, wsgi_app
@@ -60,7 +61,7 @@ class Scenario:
         checked = check(plan, self.ends())
         self.findings = [*found, *checked.diagnostics]
         assert not has_errors(self.findings), [str(one) for one in self.findings]
-        start(approve(checked, {}, "66.0"), self.folder, run_id="scenario", clock=self.clock)
+        start(Approved.of(checked, {}, "66.0"), self.folder, run_id="scenario", clock=self.clock)
 
     def drive(self, goal: Goal = Goal.LOAD) -> Result:
         """Drive the run as one process does, without threads."""

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from migrator.cli.reviewed import follow_plan
 from migrator.errors import ExitCode, MigratorError
 from migrator.model.run import StepPhase
+from migrator.review import follow_plan
 from migrator.simulator import preset
 from migrator.state import open_ledger, read_ledger, unlock
 from tests.executor.orgs import Lab

@@ -4,7 +4,7 @@ import io
 
 from migrator.cli.console import Lines
 from migrator.clock import VirtualClock
-from migrator.executor import Progress, StepProgress
+from migrator.model.progress import Progress, StepProgress
 
 
 def load(done: int, phase: str = "open", note: str = "") -> StepProgress:

@@ -3,7 +3,7 @@
 import json
 
 from migrator.model.schedule import Schedule
-from migrator.planner import explain_json, explain_mermaid, explain_text, make_schedule
+from migrator.planner import Explanation, make_schedule
 from tests.planner.builders import org, plan
 
 SCHEMA = org(
@@ -33,7 +33,7 @@ def example() -> Schedule:
 
 def test_json_has_every_step_with_its_reasons_and_cost() -> None:
     schedule = example()
-    told = explain_json(schedule)
+    told = Explanation(schedule).json()
     assert json.loads(json.dumps(told)) == told
     assert [one["id"] for one in told["steps"]] == [one.id for one in schedule.steps]
     load = next(one for one in told["steps"] if one["id"] == "load.Contact")
@@ -49,7 +49,7 @@ def test_json_has_every_step_with_its_reasons_and_cost() -> None:
 
 
 def test_mermaid_shows_what_is_matched_loaded_and_linked() -> None:
-    lines = explain_mermaid(example()).splitlines()
+    lines = Explanation(example()).mermaid().splitlines()
     assert lines[0] == "flowchart LR"
     assert sum("-->" in line for line in lines) == 3
     assert any('{{"link.Account<br/>fill ParentId of Account<br/>rest, M"}}' in line for line in lines)
@@ -58,6 +58,6 @@ def test_mermaid_shows_what_is_matched_loaded_and_linked() -> None:
 
 
 def test_text_numbers_the_steps_and_lists_decisions() -> None:
-    text = explain_text(example())
+    text = Explanation(example()).text()
     assert "Decisions\n  - cycle Account.ParentId → Account is opened" in text
     assert not any(line.endswith(" ") for line in text.splitlines())

@@ -3,8 +3,7 @@
 import pytest
 
 from migrator.model.schedule import Guarantee, Lane
-from migrator.planner import choose_lane
-from migrator.planner.lanes import slice_rows
+from migrator.planner.lanes import choose_lane, slice_rows
 
 
 @pytest.mark.parametrize("guarantee", [Guarantee.UPSERT, Guarantee.UPDATE])

@@ -3,8 +3,8 @@
 import pytest
 
 from migrator.model.plan import Locks, RelationshipRule, WhenMissing
-from migrator.model.schedule import LookupSpec
-from migrator.planner.lockset import lock_set, strong
+from migrator.model.schedule import LookupSpec, strong
+from migrator.planner.lockset import lock_set
 from tests.planner.builders import sobject
 
 CHILD = sobject(

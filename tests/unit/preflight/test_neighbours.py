@@ -2,9 +2,9 @@
 
 import pytest
 
-from migrator.executor.neighbours import neighbours
 from migrator.model.run import RunRow
 from migrator.model.wire import JobInfo, JobState
+from migrator.preflight.neighbours import neighbours
 
 USER = "005000000000001AAA"
 STARTED = 1_790_000_010.7

@@ -21,7 +21,7 @@ from migrator.model.schedule import (
     Side,
     VerifyStep,
 )
-from migrator.planner import dump_schedule, parse_schedule
+from migrator.model.schedule_text import dump_schedule, parse_schedule
 
 RULE = FieldRule(
     "A__c",

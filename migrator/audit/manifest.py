@@ -16,8 +16,8 @@ from migrator.data import Workspace
 from migrator.errors import MigratorError
 from migrator.model.run import Event, FileRef, LedgerState
 from migrator.model.schedule import Schedule
+from migrator.model.schedule_text import parse_schedule
 from migrator.model.summary import summarize
-from migrator.planner import parse_schedule
 from migrator.state import Ledger, read_audited
 
 MANIFEST_VERSION = 1

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from migrator.clock import Clock
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor.neighbours import Neighbours, named, neighbours
-from migrator.model.run import AttemptKind, AttemptState, LedgerState, RunRow
+from migrator.model.run import AttemptKind, AttemptState, LedgerState, NewEvent, RunRow
+from migrator.preflight.neighbours import Neighbours, named, neighbours
 from migrator.salesforce import Org, RequestFailed
 
 #: a signed token is refused when the clocks differ by more (JWT bearer flow: `exp` at most three minutes ahead)
@@ -18,8 +18,6 @@ WARN_SKEW = 60.0
 #: results can be had for seven days after a job's end (Bulk API guide, "Get Job Successful Record Results"); told after one and after five
 RESULTS_KEPT = 7 * 86_400.0
 TOLD_AFTER = (86_400.0, 5 * 86_400.0)
-
-Event = tuple[str, dict[str, str | int | float | bool | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ def overdue(state: LedgerState, now: float) -> tuple[Overdue, ...]:
     )
 
 
-def check_clock(org: Org, clock: Clock) -> Event | None:
+def check_clock(org: Org, clock: Clock) -> NewEvent | None:
     """Refuse an org whose clock differs by minutes; an event for one that differs by more than a minute."""
     skew = org.skew
     if skew is None or abs(skew) <= WARN_SKEW:
@@ -81,7 +79,7 @@ def find_neighbours(
     return neighbours(jobs, state.run, sobjects, known, clock.now() + (target.skew or 0.0))
 
 
-def check_neighbours(found: Neighbours, run: RunRow, *, begun: bool, accepted: bool) -> Event | None:
+def check_neighbours(found: Neighbours, run: RunRow, *, begun: bool, accepted: bool) -> NewEvent | None:
     """Refuse a run beside another writer, or one whose ledger has forgotten jobs; an event when that was accepted.
 
     `begun`: whether the run has had jobs of its own.

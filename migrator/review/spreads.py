@@ -12,8 +12,9 @@ from migrator.data.jobs import SourceFile
 from migrator.errors import Diagnostic
 from migrator.model.plan import FilesEnd, ObjectPlan, Plan
 from migrator.model.schedule import Schedule
-from migrator.planner import TOP, Spread, forecasts, largest_soql, records_soql, skew_warnings, spreads_wanted
+from migrator.review.forecast import TOP, Spread, forecasts, skew_warnings, wanted
 from migrator.salesforce import Org, RequestFailed
+from migrator.soql import queries
 
 
 def with_forecasts(
@@ -21,7 +22,7 @@ def with_forecasts(
 ) -> tuple[Schedule, list[Diagnostic]]:
     """The schedule with what locks will cost its larger loads, and warnings of skew."""
     spreads: dict[tuple[str, str], Spread] = {}
-    for step, field in spreads_wanted(schedule):
+    for step, field in wanted(schedule):
         entry = plan.object_named(step.object_name)
         column = next(one.rule.source or field for one in step.lookups if one.rule.target == field)
         if entry is None:
@@ -36,8 +37,8 @@ def with_forecasts(
 def _of_org(org: Org, entry: ObjectPlan, field: str) -> Spread | None:
     """Two aggregate queries; None where the org does not group by the field, or gives up on so many rows."""
     try:
-        (total,) = org.query(records_soql(entry.source_object, field, entry.where))
-        top = org.query(largest_soql(entry.source_object, field, TOP, entry.where))
+        (total,) = org.query(queries.spread(entry.source_object, field, entry.where))
+        top = org.query(queries.largest(entry.source_object, field, TOP, entry.where))
     except RequestFailed as failed:
         if failed.status == 400 or failed.retryable:
             return None

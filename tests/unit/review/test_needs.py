@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from migrator.model.wire import OrgIdentity
-from migrator.planner import Needs, check_ends, count_queries, needs
+from migrator.review.needs import Needs, check_ends, count_queries, needs
 from tests.planner.builders import org, plan
 
 SANDBOX = OrgIdentity(

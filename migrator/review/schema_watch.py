@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor.identity import Identity
 from migrator.model.schedule import Side, Step
-from migrator.planner import Harm, drift, uses
+from migrator.review.drift import Harm, drift, uses
+from migrator.review.ends import Ends
+from migrator.review.identity import parse_identity
 from migrator.salesforce import Org, RequestFailed
 
 #: how many changes one message names
@@ -17,14 +18,15 @@ LISTED = 12
 
 
 class SchemaWatch:
-    """What a run was approved with, beside the orgs as they are now."""
+    """What a run was approved with (the identity of its row, or of a saved plan), beside the orgs as they are now."""
 
-    def __init__(self, identity: Identity, source: Org | None, target: Org) -> None:
+    def __init__(self, identity_json: str, ends: Ends) -> None:
+        identity = parse_identity(identity_json)
         self._known: Mapping[Side, Mapping[str, Mapping[str, Any]]] = {
             Side.SOURCE: identity.source,
             Side.TARGET: identity.target,
         }
-        self._orgs = {Side.SOURCE: source, Side.TARGET: target}
+        self._orgs = {Side.SOURCE: ends.source, Side.TARGET: ends.target}
 
     def check(self, step: Step) -> tuple[str, ...]:
         """Changes worth a word. Raises MigratorError `schema-drift` (exit code REFUSED) with all that could do harm."""

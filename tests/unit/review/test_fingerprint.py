@@ -8,8 +8,9 @@ import pytest
 
 from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, MatchStep, Schedule, Side, VerifyStep
 from migrator.model.schema import OrgSchema
-from migrator.planner import Harm, compare, drift, fingerprint, make_schedule, merged, used_schema, uses
-from migrator.planner.fingerprint import OPERATIONAL
+from migrator.planner import make_schedule
+from migrator.review.drift import Harm, drift, used_schema, uses
+from migrator.review.fingerprint import OPERATIONAL, compare, fingerprint, merged
 from tests.planner.builders import field, org, plan
 
 SCHEMA: dict[str, dict[str, Any]] = {

@@ -8,13 +8,16 @@ from typing import Self
 from migrator.data import check_source_file
 from migrator.data.jobs import SourceFile
 from migrator.errors import Diagnostic, MigratorError, error, has_errors
-from migrator.executor.spreads import with_forecasts
 from migrator.model.plan import FilesEnd, Plan
 from migrator.model.schedule import Schedule
 from migrator.model.schema import OrgSchema
 from migrator.model.wire import OrgIdentity
-from migrator.planner import FileColumns, check_ends, count_queries, make_schedule, needs
+from migrator.planfile import load_plan
+from migrator.planner import FileColumns, make_schedule
+from migrator.review.needs import check_ends, count_queries, needs
+from migrator.review.spreads import with_forecasts
 from migrator.salesforce import Org, RequestFailed
+from migrator.transforms import resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,16 @@ class Checked:
     target: OrgSchema | None = None
     source_identity: OrgIdentity | None = None
     target_identity: OrgIdentity | None = None
+
+
+def load(path: Path, variables: dict[str, str]) -> tuple[Plan | None, list[Diagnostic]]:
+    """Read a plan file: all of its diagnostics at once, and the plan when none is an error."""
+    plan, found = load_plan(str(path), variables)
+    if plan is None:
+        return None, found
+    resolved, more = resolve(plan)
+    everything = [*found, *more]
+    return (None if has_errors(everything) else resolved), everything
 
 
 def check(plan: Plan, ends: Ends) -> Checked:

@@ -1,59 +1,51 @@
-"""What a run was approved as: its plan's meaning, the variables, and the schema that it was checked against.
+"""`plan.lock`, the file beside a plan that says as what it was reviewed.
 
-It is kept in the ledger with the run, in `plan.lock` beside a plan, and in the file that `plan --out` saves.
-
-**Invariant:** the lock holds hashes only: it is committed to git, and variables may say more than a repository should.
+**Invariant:** it holds hashes only: it is committed to git, and variables may say more than a repository should.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from migrator import __version__
-from migrator.errors import MigratorError
-from migrator.executor.ends import Checked
+from migrator.errors import ExitCode, MigratorError
 from migrator.model.plan import Plan
-from migrator.model.schedule import Schedule, Side
-from migrator.model.schema import OrgSchema
-from migrator.planner import Difference, differences, fingerprint, leaves, used_schema
+from migrator.model.run import NewEvent
+from migrator.model.schedule import Schedule
+from migrator.review.fingerprint import Difference, differences, fingerprint, leaves
+from migrator.review.identity import Identity
+from migrator.review.schema_watch import listed
 
 LOCK_VERSION = 1
 #: hexadecimal digits of a field's hash in the lock
 _SHORT = 16
+#: how many fields of a schema an event names
+_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """The variables that the plan was read with, and what its schedule uses of both orgs' schemas (empty for files)."""
+class LockCheck:
+    """What differs from a lock: fields of steps, and fields of the orgs' schemas by name."""
 
-    variables: Mapping[str, str] = field(default_factory=dict)
-    source: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    target: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    differences: tuple[Difference, ...] = ()
+    schema: tuple[str, ...] = ()
 
-    def dump(self) -> str:
-        """As JSON text."""
-        return json.dumps(
-            {"variables": dict(self.variables), "source": self.source, "target": self.target},
-            ensure_ascii=False,
-            sort_keys=True,
-        )
+    @property
+    def semantic(self) -> tuple[Difference, ...]:
+        """The differences that are not only about how."""
+        return tuple(one for one in self.differences if not one.operational)
 
-
-def parse_identity(text: str) -> Identity:
-    """The identity in a text of `dump`; an empty one for a run that older versions made."""
-    return Identity(**json.loads(text)) if text else Identity()
-
-
-def identity_of(checked: Checked, schedule: Schedule, variables: Mapping[str, str]) -> Identity:
-    """What the plan was checked as."""
-    source, target = checked.source, checked.target
-    return Identity(
-        variables,
-        used_schema(schedule, Side.SOURCE, source) if isinstance(source, OrgSchema) else {},
-        used_schema(schedule, Side.TARGET, target) if target is not None else {},
-    )
+    def events(self) -> Iterator[NewEvent]:
+        """What belongs into the log of a run that begins in spite of it."""
+        if self.differences:
+            kind = "plan-change-accepted" if self.semantic else "plan-settings-changed"
+            steps = ", ".join(sorted({one.step for one in self.differences}))
+            yield kind, {"against": "lock", "semantic": len(self.semantic), "steps": steps}
+        if self.schema:
+            named = ", ".join(self.schema[:_NAMED])
+            yield "schema-differs-from-lock", {"fields": named, "count": len(self.schema)}
 
 
 def lock_text(plan: Plan, schedule: Schedule, identity: Identity) -> str:
@@ -88,14 +80,6 @@ def _schema_hashes(used: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_SHORT]
-
-
-@dataclass(frozen=True, slots=True)
-class LockCheck:
-    """What differs from a lock: fields of steps, and fields of the orgs' schemas by name."""
-
-    differences: tuple[Difference, ...]
-    schema: tuple[str, ...]
 
 
 def check_lock(text: str, where: str, plan: Plan, schedule: Schedule, identity: Identity) -> LockCheck:
@@ -133,3 +117,13 @@ def _read_lock(was: dict[str, Any]) -> tuple[dict[str, dict[str, str]], dict[str
         for step, one in was["steps"].items()
     }
     return steps, {side: dict(was["schema"][side]) for side in ("source", "target")}
+
+
+def lock_differs(found: tuple[Difference, ...], where: str) -> MigratorError:
+    """A plan that is not the one that its lock was made of."""
+    return MigratorError(
+        "plan-changed",
+        f"the plan is not the one that {where} was made of: {listed([str(one) for one in found])}",
+        hint="make the lock anew with `migrator plan PLAN --lock` and review it, or run with --accept-plan-change",
+        exit_code=ExitCode.REFUSED,
+    )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from migrator.model.schedule import Schedule, Step
-from migrator.planner.codec import to_json
+from migrator.model.schedule_text import to_json
 
 OPERATIONAL = frozenset(
     {"lane", "guarantee", "group_by", "on_lock", "max_in_flight", "max_slice_rows", "max_slice_bytes"}

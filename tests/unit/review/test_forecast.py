@@ -4,10 +4,10 @@ import random
 
 import pytest
 
+from migrator.model.platform import BATCH_ROWS, PARALLELISM
 from migrator.model.schedule import Forecast, Schedule
 from migrator.planner import make_schedule
-from migrator.planner.forecast import PARALLELISM, TRANSACTION_ROWS, Spread, forecasts, wanted
-from migrator.planner.lanes import BATCH_ROWS
+from migrator.review.forecast import TRANSACTION_ROWS, Spread, forecasts, wanted
 from tests.planner.builders import org, plan
 
 

@@ -1,14 +1,16 @@
-"""The SOQL of a schedule, built as trees and rendered.
+"""Queries that are built, not parsed: as trees, and rendered.
 
 **Invariant:** the same columns in the same order give the same bytes; a filter is parsed, never pasted.
 """
 
 from collections.abc import Iterable, Iterator
 
-from migrator.soql import conditions, render, tree
+from migrator.soql import tree
+from migrator.soql.parser import conditions
+from migrator.soql.render import render
 
 
-def select_soql(sobject: str, columns: Iterable[str], where: str | None = None) -> str:
+def select(sobject: str, columns: Iterable[str], where: str | None = None) -> str:
     """`SELECT columns FROM sobject [WHERE …]`. Raises SoqlError when the filter is not SOQL."""
     return render(
         tree.Query(
@@ -19,7 +21,7 @@ def select_soql(sobject: str, columns: Iterable[str], where: str | None = None) 
     )
 
 
-def count_soql(sobject: str, where: str | None = None) -> str:
+def count(sobject: str, where: str | None = None) -> str:
     """`SELECT COUNT() FROM sobject [WHERE …]`. Raises SoqlError when the filter is not SOQL."""
     return render(
         tree.Query(
@@ -30,7 +32,7 @@ def count_soql(sobject: str, where: str | None = None) -> str:
     )
 
 
-def records_soql(sobject: str, field: str, where: str | None = None) -> str:
+def spread(sobject: str, field: str, where: str | None = None) -> str:
     """`SELECT COUNT(field), COUNT_DISTINCT(field) FROM sobject [WHERE …]`: rows with a value, and records looked up."""
     return render(
         tree.Query(
@@ -44,7 +46,7 @@ def records_soql(sobject: str, field: str, where: str | None = None) -> str:
     )
 
 
-def largest_soql(sobject: str, field: str, limit: int, where: str | None = None) -> str:
+def largest(sobject: str, field: str, limit: int, where: str | None = None) -> str:
     """The records with the most rows: `SELECT field, COUNT(Id) n … GROUP BY field ORDER BY COUNT(Id) DESC LIMIT …`."""
     counted = tree.Call("COUNT", (_path("Id"),))
     return render(

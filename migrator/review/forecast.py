@@ -17,14 +17,11 @@ from math import ceil, exp
 
 from migrator.errors import Diagnostic, warning
 from migrator.model.plan import Plan
-from migrator.model.schedule import Forecast, KeyForecast, LoadStep, LockKey, RecordRows, Schedule
-from migrator.planner.lanes import BATCH_ROWS
-from migrator.planner.lockset import strong
+from migrator.model.platform import BATCH_ROWS, PARALLELISM
+from migrator.model.schedule import Forecast, KeyForecast, LoadStep, LockKey, RecordRows, Schedule, strong
 
 #: rows of one transaction (Bulk API guide, "Bulk API Limits")
 TRANSACTION_ROWS = 200
-#: batches that an org processes at once; no figure is published, and what a busy org gives is less
-PARALLELISM = 15
 #: children of one record, or records of one owner, from which Salesforce speaks of skew (Designing Record Access for Enterprise Scale)
 SKEW = 10_000
 #: the largest records that are asked for, and how many of them are told

@@ -1,0 +1,9 @@
+"""Figures of the platform that are planned with and worked by.
+
+**Invariant:** each with its source; what only one package needs stays there.
+"""
+
+#: records of one Salesforce batch: a slice as long is one batch, and no two batches of it wait for one lock (Bulk API guide, "Bulk API Limits")
+BATCH_ROWS = 10_000
+#: batches that an org processes at once; no figure is published, and what a busy org gives is less
+PARALLELISM = 15

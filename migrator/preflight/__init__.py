@@ -1,0 +1,9 @@
+"""What is asked of both orgs each time before a run is driven, and by `doctor` at any time.
+
+**Invariant:** reads only; a refusal comes before anything is sent.
+"""
+
+from migrator.preflight.checks import Overdue, check_clock, check_neighbours, find_neighbours, overdue
+from migrator.preflight.neighbours import Neighbours
+
+__all__ = ["Neighbours", "Overdue", "check_clock", "check_neighbours", "find_neighbours", "overdue"]
