@@ -191,6 +191,11 @@ class Engine:
         with self._session() as session:
             return exports.repeated_ids(session, self.workspace, files)
 
+    def some_ids(self, files: Sequence[FileRef], count: int) -> tuple[str, ...]:
+        """Ids of a few records that were created."""
+        with self._session() as session:
+            return exports.some_ids(session, self.workspace, files, count)
+
     def outcome_counts(self, files: Sequence[FileRef]) -> Mapping[Outcome, int]:
         """Final outcomes in these files."""
         with self._session() as session:

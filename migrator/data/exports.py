@@ -31,6 +31,18 @@ def repeated_ids(session: Session, workspace: Workspace, files: Sequence[FileRef
     return int(found)
 
 
+def some_ids(session: Session, workspace: Workspace, files: Sequence[FileRef], count: int) -> tuple[str, ...]:
+    """Ids of created records, the first by their ids of the first file that has any."""
+    for ref in files:
+        found = session.rows(
+            f"SELECT target_id FROM {read_parquet([workspace.path(ref)])} "
+            f"WHERE final AND target_id <> '' AND outcome = {text(Outcome.CREATED.value)} ORDER BY 1 LIMIT {count}"
+        )
+        if found:
+            return tuple(str(one) for (one,) in found)
+    return ()
+
+
 def export_outcomes(session: Session, workspace: Workspace, name: str, files: Sequence[FileRef]) -> FileRef:
     """A CSV for people, in the order of the source."""
     columns = "source_key, target_id, outcome, code, message, fields"

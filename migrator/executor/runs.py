@@ -17,6 +17,7 @@ from migrator.executor.allowance import Allowance
 from migrator.executor.budget import accepted
 from migrator.executor.change import Change
 from migrator.executor.coordinator import Coordinator, Outside, Workers
+from migrator.executor.reset import check_not_reset
 from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
 from migrator.executor.throttle import held_back
 from migrator.executor.watch import watch as progress_of
@@ -206,6 +207,8 @@ class Drive:
 
         outside = Outside(self._clock, tell, self._interrupted, self._fuse, self._chance, held)
         try:
+            if run.goal is Goal.LOAD:
+                check_not_reset(run, engine, self._ends.target)
             ended = Coordinator(run, ledger, workers, outside).drive()
         finally:
             workers.close(patience=1.0)

@@ -109,11 +109,13 @@ class Lab:
                 self.looks.append((step.phase, step.note))
 
 
-def make_lab(tmp_path: Path, schema: str, target: OrgSettings | None = None) -> Lab:
+def make_lab(
+    tmp_path: Path, schema: str, target: OrgSettings | None = None, *, clock: VirtualClock | None = None
+) -> Lab:
     """A lab whose orgs have the same schema; the target with settings of its own."""
     path = tmp_path / "org.yaml"
     path.write_text(schema, encoding="utf-8")
-    clock = VirtualClock()
+    clock = clock or VirtualClock()
     source = SimulatedOrg(load_schema(path), OrgSettings(organization_id=SOURCE_ID), clock)
     settings = replace(target or OrgSettings(), organization_id=TARGET_ID, sandbox=True)
     return Lab(source, SimulatedOrg(load_schema(path), settings, clock), clock, tmp_path / "run")

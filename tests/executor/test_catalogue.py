@@ -43,9 +43,9 @@ ENDS: dict[str, ExitCode] = {
     **dict.fromkeys(
         ("D02", "D03", "H21", "H32", "H37", "H40", "U06"), ExitCode.ROWS_FAILED
     ),  # refused for good
-    # half done and without results, or without records: nobody can tell, quarantined
-    **dict.fromkeys(("H19", "U11"), ExitCode.BUDGET),
-    **dict.fromkeys(("H06", "H11", "H34"), ExitCode.REFUSED),
+    "H19": ExitCode.BUDGET,  # half done and without results: nobody can tell, quarantined
+    # U11: the org has none of the run's records any more
+    **dict.fromkeys(("H06", "H11", "H34", "U11"), ExitCode.REFUSED),
     **dict.fromkeys(("H04", "H30", "U05"), ExitCode.PAUSED),  # somebody has to do something about the org
     "H24": ExitCode.BUDGET,  # the storage is full
 }

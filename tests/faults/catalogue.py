@@ -60,6 +60,7 @@ REVIEWED = "tests/cli/test_reviewed.py::"
 COMMANDS = "tests/cli/test_commands.py::"
 DATA = "tests/cli/test_data.py::"
 SWEEP = "tests/simulation/test_crashes.py::"
+RESETS = "tests/executor/test_resets.py::"
 EXISTING = "tests/executor/test_existing.py::"
 DISK = "tests/simulation/test_disk.py::"
 
@@ -392,7 +393,11 @@ CLOCKS = {
     "T02": _shown(
         "the clocks differ by ten minutes", "refused, both times told", DOCTOR + "test_clocks_that_differ"
     ),
-    "T03": _shown("daylight saving begins", "nothing"),
+    "T03": _shown(
+        "daylight saving begins, or ends",
+        "the same log and the same values",
+        "tests/simulation/test_processes.py::test_daylight_saving_changes_nothing",
+    ),
     "T04": _shown(
         "the machine sleeps for hours",
         "the lease is lost or kept, nothing else",
@@ -444,7 +449,13 @@ PEOPLE = {
         "the ledger that stayed behind is refused",
         DOCTOR + "test_a_ledger_from_before_its_jobs_is_refused",
     ),
-    "U11": _shown("the sandbox is refreshed under a run", "noticed by records that are gone"),
+    "U11": _shown(
+        "the sandbox is refreshed under a run",
+        "another id, or records that are gone: the run does not go on",
+        RESETS + "test_a_sandbox_that_was_refreshed_is_noticed_by_records_that_are_gone",
+        RESETS + "test_a_sandbox_with_another_id_is_refused_at_once",
+        "tests/executor/test_catalogue.py::test_a_run_under_a_fault",
+    ),
 }
 
 FAULTS: Mapping[str, Fault] = {**NETWORK, **ANSWERS, **ROWS, **PROCESS, **STATE, **CLOCKS, **PEOPLE}

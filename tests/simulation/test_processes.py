@@ -1,9 +1,12 @@
 """What happens to processes and clocks: two interrupts, a bug in a worker, few open files, a wall clock that jumps."""
 
+import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +14,10 @@ import pytest
 
 from migrator.clock import VirtualClock
 from migrator.executor.work import perform
-from migrator.simulator import Fault, FaultKind
+from migrator.simulator import Fault, FaultKind, preset
 from migrator.state import read_ledger
 from tests.cli.world import ROOT, SECRET, Told, World, make_world, until
+from tests.executor.orgs import make_lab
 from tests.simulation.small import Fuse, go, judge, small_lab
 
 PLAN = """
@@ -121,3 +125,63 @@ def test_a_wall_clock_that_jumps(tmp_path: Path) -> None:
     assert clock.asked > 20, "it jumped both ways"
     assert clock.monotonic() - began < 600, "nothing waited for the clock to come round"
     assert read_ledger(lab.folder).run.status.value == "complete"
+
+
+#: seconds before clocks go forward in the European Union, go back there, and go forward in New York
+CHANGES = {"spring": 1_774_746_000.0, "autumn": 1_792_890_000.0, "new york": 1_772_953_200.0}
+TIMES = """
+version: 1
+name: times
+source: {files: data}
+target: {org: merged}
+throttle: {window: '00:30-09:30'}
+objects:
+  - object: Account
+    operation: insert
+    key: [Id]
+    fields: {include: [Name]}
+    map:
+      Moved_At__c: {expression: "{{ When | datetime('%d.%m.%Y %H:%M:%S') }}"}
+"""
+TIMED = "name: Small\nobjects: {Account: {fields: {Moved_At__c: {type: datetime}}}}\n"
+
+
+def _across(folder: Path, zone: str, change: float) -> tuple[list[object], list[str]]:
+    """A run that begins ten seconds before the clocks change and waits for locks behind it: its log, and the times in the target."""
+    os.environ["TZ"] = zone
+    time.tzset()
+    shutil.rmtree(folder, ignore_errors=True)  # one place for all of them: the manifest names it
+    folder.mkdir()
+    lab = make_lab(folder, TIMED, clock=VirtualClock(change - 10.0))
+    lab.from_files = True
+    (folder / "data").mkdir()
+    # local times that do not exist, or exist twice, in one of the zones
+    days = ("29.03.2026", "25.10.2026", "08.03.2026")
+    lines = ["Id,Name,When", *(f"a{n},Account {n},{days[n % 3]} 02:3{n}:00" for n in range(9))]
+    (folder / "data" / "Account.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lab.begin(TIMES, max_slice_rows=4)
+    lab.target.plant(*preset("D01", rows={"percent": 100}))
+    assert lab.drive().exit_code == 0
+    assert lab.clock.now() > change, "the clocks changed while it ran"
+    log: list[object] = [(one.at, one.kind, dict(one.facts)) for one in lab.events()]
+    accounts = lab.target.store.table("Account")
+    return log, sorted(accounts.cell(seq, "Moved_At__c") for seq in accounts.scan())
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_daylight_saving_changes_nothing(
+    tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    moved: set[bool] = set()
+    try:
+        plain = _across(tmp_path / "lab", "UTC", CHANGES[change])
+        for zone in ("Europe/Berlin", "America/New_York"):
+            assert _across(tmp_path / "lab", zone, CHANGES[change]) == plain
+            moved.add(
+                time.localtime(CHANGES[change] - 10).tm_isdst != time.localtime(CHANGES[change] + 10).tm_isdst
+            )
+        assert True in moved, "the clocks do change there"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
