@@ -1,6 +1,6 @@
 """A run in memory: the ledger's rows, indexed, and what is known only while a process lives (what is busy, what is due).
 
-**Invariant:** everything that a resumed run needs is in the ledger's rows; `busy`, `due`, `tries` and `waits` may be lost at any instant.
+**Invariant:** everything that a resumed run needs is in the ledger's rows; `busy`, `due`, `tries`, `losing` and `waits` may be lost at any instant.
 """
 
 from collections.abc import Mapping
@@ -63,8 +63,9 @@ class Policy:
     poll_first: float = 0.5
     poll_factor: float = 1.6
     poll_max: float = 60.0
-    #: fruitless requests in a row on one attempt before the run pauses
+    #: the run pauses after more fruitless requests in a row on one attempt than this, which went on for so many seconds
     max_lost: int = 8
+    patience: float = 900.0
     #: how often results that do not add up are fetched again before they are quarantined
     max_refetch: int = 5
     #: actions of the data plane at once: each may use the whole memory limit of the engine
@@ -82,9 +83,9 @@ class Policy:
         delay = expected * (0.97 if polls == 0 else 0.03 * 1.3 ** (polls - 1))
         return float(min(self.poll_max, max(self.poll_first / 2, delay)))
 
-    def lost_delay(self, lost: int) -> float:
-        """How long to wait after `lost` fruitless requests in a row."""
-        return float(min(self.poll_max, 2.0 ** max(0, lost - 1)))
+    def lost_delay(self, lost: int, chance: float = 1.0) -> float:
+        """How long to wait after `lost` fruitless requests in a row; `chance` (0 to 1) is the full jitter."""
+        return float(min(self.poll_max, 2.0 ** max(0, lost - 1)) * chance)
 
     def next_round_delay(self, rounds: int, chance: float) -> float:
         """How long to wait before the rows of round `rounds` are sent once more; `chance` (0 to 1) is the full jitter.
@@ -93,6 +94,14 @@ class Policy:
         (AWS Architecture Blog, "Exponential Backoff And Jitter").
         """
         return float(min(self.max_round_delay, self.round_delay * 2.0 ** max(0, rounds - 1)) * chance)
+
+
+@dataclass(frozen=True, slots=True)
+class Losing:
+    """Requests of an attempt that get no usable answer, one after the other: since when, and how many."""
+
+    since: float
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +139,9 @@ class Run:
     apart: Mapping[str, frozenset[str]] = field(default_factory=dict)
     busy: Mapping[Key, StepAction | AttemptAction] = field(default_factory=dict)
     due: Mapping[Key, float] = field(default_factory=dict)
-    #: polls, or fruitless requests, in a row
+    #: polls, or results that did not add up, in a row
     tries: Mapping[Key, int] = field(default_factory=dict)
+    losing: Mapping[Key, Losing] = field(default_factory=dict)
     #: what is waited for, in words, where it is not simply a job at work
     waits: Mapping[Key, str] = field(default_factory=dict)
     stop: Stop | None = None
@@ -294,7 +304,15 @@ def with_attempt(run: Run, attempt: Attempt) -> Run:
     return replace(run, live=live, settled={**run.settled, attempt.step: mine})
 
 
-def released(run: Run, key: Key, *, due: float | None = None, tries: int | None = None, why: str = "") -> Run:
+def released(
+    run: Run,
+    key: Key,
+    *,
+    due: float | None = None,
+    tries: int | None = None,
+    losing: Losing | None = None,
+    why: str = "",
+) -> Run:
     """The run with `key` no longer busy; due at `due` (at once, when None) for the reason `why`, with that many tries behind it."""
     dues = {one: at for one, at in run.due.items() if one != key}
     counts = {one: count for one, count in run.tries.items() if one != key}
@@ -305,5 +323,8 @@ def released(run: Run, key: Key, *, due: float | None = None, tries: int | None 
         counts[key] = tries
     if why:
         waits[key] = why
+    without = {one: each for one, each in run.losing.items() if one != key}
+    if losing is not None:
+        without[key] = losing
     busy = {one: action for one, action in run.busy.items() if one != key}
-    return replace(run, busy=busy, due=dues, tries=counts, waits=waits)
+    return replace(run, busy=busy, due=dues, tries=counts, losing=without, waits=waits)

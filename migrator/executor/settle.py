@@ -85,7 +85,7 @@ def settle(
             if isinstance(reply, Reconciled):
                 return held(reconciled(run, run.live[action.attempt], reply, now, chance), step)
             if isinstance(reply, RequestLost):
-                return held(lost(run, action, reply, now), step)
+                return held(lost(run, action, reply, now, chance), step)
             if isinstance(reply, GateFound | GateMoved):
                 return settle_gate(run, action, reply, now)
             return held(_settle_attempt(run, action, reply, now, chance), step)

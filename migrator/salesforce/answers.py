@@ -24,7 +24,7 @@ BAD_TOKEN = "Bad_OAuth_Token"  # noqa: S105 - the word in which user information
 _SHUT_OUT = frozenset({"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "INACTIVE_USER", "USER_LOCKED_OUT"})
 
 
-def transport_failure(fault: Exception, where: str) -> RequestFailed:
+def transport_failure(fault: Exception, where: str, host: str) -> RequestFailed:
     """An exchange that ended without an answer. `where` names org and request."""
     causes = tuple(_causes(fault))
     if any(isinstance(cause, ssl.SSLError) for cause in causes) and isinstance(fault, httpx.ConnectError):
@@ -36,7 +36,7 @@ def transport_failure(fault: Exception, where: str) -> RequestFailed:
             exit_code=ExitCode.REFUSED,
         )
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        why = "its host name cannot be resolved"
+        why = f"the host name {host} cannot be resolved"
     elif isinstance(fault, httpx.TimeoutException):
         why = "it timed out"
     else:

@@ -106,7 +106,7 @@ class Exchange:
             response = self._client.send(request, stream=True)
         except (httpx.TransportError, OSError) as fault:
             _log.debug("%s failed: %s", self.where(call), type(fault).__name__)
-            raise transport_failure(fault, self.where(call)) from fault
+            raise transport_failure(fault, self.where(call), request.url.host) from fault
         took = 1000 * (self._clock.monotonic() - started)
         _log.debug("%s %d %.0f ms", self.where(call), response.status_code, took)
         self._skew = self._told_skew(response.headers.get("Date", ""))

@@ -34,6 +34,8 @@ class Lab:
     folder: Path
     from_files: bool = False  # whether the plan reads files, so that there is no source org
     looks: list[tuple[str, str]] = field(default_factory=list)  # how gates looked: phase and note
+    #: what lies between this machine and the orgs
+    network: Callable[[httpx.BaseTransport], httpx.BaseTransport] = lambda org: org
 
     def ends(self) -> Ends:
         """Fresh connections, as a new process would make them."""
@@ -48,7 +50,7 @@ class Lab:
             api_version="66.0",
             simulator=True,
         )
-        transport = httpx.WSGITransport(app=wsgi_app(org))
+        transport = self.network(httpx.WSGITransport(app=wsgi_app(org)))
         return connect(settings, self.clock, transport=transport, rng=random.Random(7))  # noqa: S311 - jitter
 
     def begin(

@@ -60,6 +60,7 @@ REVIEWED = "tests/cli/test_reviewed.py::"
 COMMANDS = "tests/cli/test_commands.py::"
 DATA = "tests/cli/test_data.py::"
 SWEEP = "tests/simulation/test_crashes.py::"
+OUTAGES = "tests/executor/test_outages.py::"
 RESETS = "tests/executor/test_resets.py::"
 EXISTING = "tests/executor/test_existing.py::"
 DISK = "tests/simulation/test_disk.py::"
@@ -67,11 +68,16 @@ DISK = "tests/simulation/test_disk.py::"
 NETWORK = {
     "N01": _shown(
         "the host has no address when a run begins",
-        "pause, the host named",
+        "pause, the host named, nothing written",
         REQUESTS + "test_an_unknown_host",
+        OUTAGES + "test_no_address_when_a_run_begins_pauses_and_names_the_host",
     ),
     "N02": _shown(
-        "the same for ten minutes of a run", "retries, then a pause", REQUESTS + "test_an_unknown_host"
+        "the same for ten minutes of a run",
+        "tried again at random moments, goes on by itself; an hour is a pause",
+        OUTAGES + "test_no_address_for_ten_minutes_of_a_run_is_waited_out",
+        OUTAGES + "test_pauses_between_tries_are_spread_out",
+        OUTAGES + "test_no_address_for_an_hour_pauses_the_run_which_goes_on_afterwards",
     ),
     "N03": _shown(
         "nobody listens", "certainly not sent: any request may be repeated", REQUESTS + "test_nobody_listens"

@@ -1,0 +1,127 @@
+"""Networks that are away: when a run begins, and for minutes in the middle of it."""
+
+import re
+import socket
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from migrator.clock import Clock
+from migrator.errors import ExitCode, MigratorError
+from migrator.executor import Policy
+from migrator.model.run import AttemptKind
+from migrator.simulator import preset
+from migrator.state import read_ledger
+from tests.executor.orgs import Lab, make_lab
+
+SCHEMA = "name: Small\nobjects: {Account: {fields: {}}}\n"
+PLAN = """
+version: 1
+name: small
+source: {org: legacy}
+target: {org: merged}
+objects:
+  - object: Account
+    operation: insert
+    fields: {include: [Name]}
+"""
+ROWS = 60
+
+
+@dataclass
+class Names(httpx.BaseTransport):
+    """Name resolution that fails for some time, from the first request on that fits."""
+
+    org: httpx.BaseTransport
+    clock: Clock
+    request: str
+    seconds: float
+    nth: int = 1
+    since: float | None = None
+    #: when requests failed
+    failed: list[float] = field(default_factory=list)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer, or find no address."""
+        now = self.clock.now()
+        if self.since is None and re.fullmatch(self.request, f"{request.method} {request.url.path}"):
+            self.nth -= 1
+            self.since = None if self.nth else now
+        if self.since is not None and now < self.since + self.seconds:
+            self.failed.append(now)
+            raise httpx.ConnectError("no address") from socket.gaierror(-2, "Name or service not known")
+        return self.org.handle_request(request)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    """Two orgs, the source filled."""
+    made = make_lab(tmp_path, SCHEMA)
+    org = made.ends().source
+    assert org is not None
+    org.send_rows("Account", "insert", None, [{"Name": f"Account {n}"} for n in range(ROWS)], {})
+    made.begin(PLAN)
+    return made
+
+
+def away(lab: Lab, request: str, seconds: float, nth: int = 1) -> list[Names]:
+    made: list[Names] = []
+
+    def network(org: httpx.BaseTransport) -> httpx.BaseTransport:
+        made.append(Names(org, lab.clock, request, seconds, nth))
+        return made[-1]
+
+    lab.network = network
+    return made
+
+
+def test_no_address_when_a_run_begins_pauses_and_names_the_host(lab: Lab) -> None:
+    away(lab, ".*", 1e9)
+    with pytest.raises(MigratorError) as found:
+        lab.drive()
+    assert (found.value.code, found.value.exit_code) == ("network-failed", ExitCode.PAUSED)
+    assert "the host name 127.0.0.1 cannot be resolved" in str(found.value)
+    assert not read_ledger(lab.folder).attempts
+    assert not lab.target.truth.created("Account")
+
+
+@pytest.mark.parametrize(
+    "request_", ["POST .*/jobs/ingest", "PUT .*", "PATCH .*", "GET .*/successfulResults"]
+)
+def test_no_address_for_ten_minutes_of_a_run_is_waited_out(lab: Lab, request_: str) -> None:
+    networks = away(lab, request_, 600.0)
+    began = lab.clock.monotonic()
+    assert lab.drive().exit_code is ExitCode.OK
+    target = networks[1]
+    assert len(target.failed) > 5
+    assert lab.clock.monotonic() - began > 600
+    assert Counter(lab.target.truth.created("Account")).total() == ROWS
+    jobs = [one.job_id for one in read_ledger(lab.folder).attempts if one.kind is AttemptKind.BULK2]
+    assert len(jobs) == 1, "what certainly never left needs no second job"
+
+
+def test_pauses_between_tries_are_spread_out(lab: Lab) -> None:
+    policy = Policy()
+    assert [policy.lost_delay(n) for n in (1, 2, 3, 6, 7, 20)] == [1, 2, 4, 32, 60, 60]
+    assert policy.lost_delay(6, 0.25) == 8
+
+
+def test_no_address_for_an_hour_pauses_the_run_which_goes_on_afterwards(lab: Lab) -> None:
+    away(lab, "PUT .*", 3_600.0)
+    result = lab.drive()
+    assert result.stop is not None
+    assert (result.stop.code, result.exit_code) == ("org-does-not-answer", ExitCode.PAUSED)
+    assert "cannot be resolved" in result.stop.what
+    lab.network = lambda org: org
+    assert lab.drive().exit_code is ExitCode.OK
+    assert len(lab.target.truth.created("Account")) == ROWS
+
+
+def test_an_outage_after_many_polls_is_no_longer_than_another(lab: Lab) -> None:
+    networks = away(lab, "GET .*/jobs/ingest/[^/]+", 120.0, nth=60)
+    lab.target.plant(*preset("H25"))  # the job waits for hours, so it is asked for often
+    assert lab.drive().exit_code is ExitCode.OK
+    assert networks[1].failed
