@@ -16,7 +16,7 @@ from migrator.clock import Clock
 from migrator.errors import ExitCode
 from migrator.model.progress import Progress, StepProgress
 from migrator.model.run import Outcome
-from migrator.model.summary import StepSummary, Summary
+from migrator.model.summary import Again, StepSummary, Summary
 
 #: seconds between lines where there is no terminal; more of them the longer the run takes already, so that a log stays readable
 LINE_EVERY = 2.0
@@ -186,19 +186,55 @@ def _cells(one: StepSummary, shown: Iterable[Outcome]) -> list[str]:
 def print_verification(summary: Summary) -> None:
     """What reading the target back found."""
     table = Table(title="verification", title_justify="left")
-    for heading in ("object", "records", "compared", "missing", "duplicated", "differing", "verdict"):
+    for heading in (
+        "object",
+        "records",
+        "compared",
+        "missing",
+        "duplicated",
+        "orphaned",
+        "differing",
+        "verdict",
+    ):
         table.add_column(heading, justify="left" if heading in {"object", "verdict"} else "right")
     for one in summary.verification:
-        differing = sum(one.differing.values())
+        orphaned, differing = sum(one.orphaned.values()), sum(one.differing.values())
         verdict = (
             "[green]equal[/]" if one.done and not one.wrong else "[red]wrong[/]" if one.done else "not run"
         )
-        numbers = (one.rows, one.compared, one.missing, one.duplicated, differing)
+        numbers = (one.rows, one.compared, one.missing, one.duplicated, orphaned, differing)
         table.add_row(plain(one.object_name), *(f"{number:,}" for number in numbers), verdict)
     _print(table)
     for one in summary.verification:
+        if one.duplicate_keys:
+            told = f"  {one.object_name}: {one.duplicate_keys:,} keys of loaded records are other records' as well"
+            _print(Text(plain(told), style="red"))
+        for name, count in one.orphaned.items():
+            _print(
+                Text(plain(f"  {one.object_name}.{name}: {count:,} records lost their parent"), style="red")
+            )
         for name, count in one.differing.items():
             _print(Text(plain(f"  {one.object_name}.{name}: {count:,} rows differ"), style="red"))
+
+
+def print_second_run(summary: Summary) -> None:
+    """What a second run would do, when that was worked out."""
+    if not summary.repeated:
+        return
+    table = Table(title="a second run", title_justify="left")
+    table.add_column("step")
+    for each in Again:
+        table.add_column(each.heading, justify="right")
+    table.add_column("verdict")
+    for one in summary.repeated:
+        counts = one.again or {}
+        verdict = "[red]creates[/]" if counts.get(Again.CREATE) else "[green]creates nothing[/]"
+        table.add_row(plain(one.step), *(f"{counts.get(each, 0):,}" for each in Again), verdict)
+    _print(table)
+    for one in summary.repeated:
+        if one.again_report is not None:
+            told = f"  {one.step}: {one.again_report.rows:,} rows would be created again: {one.again_report.path}"
+            _print(Text(plain(told), style="red"))
 
 
 def _print(what: Table | Text) -> None:
@@ -261,8 +297,19 @@ def summary_json(summary: Summary, exit_code: ExitCode) -> dict[str, object]:
                 "compared": one.compared,
                 "missing": one.missing,
                 "duplicated": one.duplicated,
+                "duplicate_keys": one.duplicate_keys,
+                "orphaned": dict(one.orphaned),
                 "differing": dict(one.differing),
             }
             for one in summary.verification
+        ],
+        "second_run": [
+            {
+                "step": one.step,
+                "object": one.object_name,
+                **{each.value: count for each, count in (one.again or {}).items()},
+                "report": one.again_report.path if one.again_report else None,
+            }
+            for one in summary.repeated
         ],
     }

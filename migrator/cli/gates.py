@@ -7,7 +7,7 @@ import click
 from migrator.audit import peek
 from migrator.cli import options
 from migrator.cli.console import gates_json, print_gates
-from migrator.cli.run import TakenUp, take_up
+from migrator.cli.driving import TakenUp, take_up
 from migrator.errors import ExitCode
 from migrator.executor import Goal
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from migrator.cli import options
-from migrator.cli.run import who
+from migrator.cli.driving import who
 from migrator.clock import SystemClock
 from migrator.errors import ExitCode
 from migrator.executor import resolve_rows

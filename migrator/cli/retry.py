@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from migrator.cli import options
-from migrator.cli.run import TakenUp, driving, take_up, who
+from migrator.cli.driving import TakenUp, driving, take_up, who
 from migrator.clock import SystemClock
 from migrator.executor import Goal, begin_retry
 

@@ -7,8 +7,8 @@ import click
 
 from migrator.audit import peek
 from migrator.cli import options
+from migrator.cli.driving import Told, drive, driving, who
 from migrator.cli.orgs import Orgs
-from migrator.cli.run import Told, drive, driving, who
 from migrator.clock import SystemClock
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor import Goal, Undo

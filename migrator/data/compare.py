@@ -7,7 +7,7 @@ A field that was not sent (an empty cell) is the org's business and is not compa
 
 from migrator.data.jobs import CompareJob, Comparison, SentColumn
 from migrator.data.lookups import loaded
-from migrator.data.orphans import find_orphans
+from migrator.data.orphans import ORPHANED, find_orphans
 from migrator.data.rows import cells, latest, sent_names
 from migrator.data.scan import scan
 from migrator.data.session import Session, csv_header, read_parquet
@@ -32,7 +32,11 @@ def compare(session: Session, workspace: Workspace, job: CompareJob) -> Comparis
         f"CREATE TEMP TABLE sample AS SELECT records.* FROM records SEMI JOIN seen ON id = target_id ORDER BY md5(source_key), source_key{limit}"
     )
     (sampled,) = session.one("SELECT count(*) FROM sample")
-    differing = _differences(session, workspace, job)
+    found = _differences(session, workspace, job)
+    orphaned = {
+        name.removesuffix(ORPHANED): count for name, count in found.items() if name.endswith(ORPHANED)
+    }
+    differing = {name: count for name, count in found.items() if not name.endswith(ORPHANED)}
     session.run(
         "INSERT INTO differences SELECT source_key, target_id, '(record missing)', '', '' FROM records ANTI JOIN seen ON id = target_id"
     )
@@ -44,7 +48,8 @@ def compare(session: Session, workspace: Workspace, job: CompareJob) -> Comparis
     )
     (lines,) = session.one("SELECT count(*) FROM differences")
     report = workspace.adopt(f"compare/{folder_name(job.step)}.csv", path, lines)
-    return Comparison(rows, sampled, missing, rows - distinct + repeated + namesakes, differing, report)
+    duplicated = rows - distinct + repeated + namesakes
+    return Comparison(rows, sampled, missing, duplicated, differing, report, orphaned, namesakes)
 
 
 def _namesakes(session: Session, workspace: Workspace, job: CompareJob) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from migrator.data import again, exports, prepare, scan, sources, undo
+from migrator.data import again, exports, prepare, scan, second_run, sources, undo
 from migrator.data import compare as comparing
 from migrator.data import match as matching
 from migrator.data import reconcile as reconciling
@@ -37,6 +37,8 @@ from migrator.data.later import (
     ReopenJob,
     Resolved,
     ResolveJob,
+    Survey,
+    SurveyJob,
     UndoJob,
 )
 from migrator.data.rows import packing_of
@@ -185,6 +187,11 @@ class Engine:
         """Compare what was read back with what was sent."""
         with self._session() as session:
             return comparing.compare(session, self.workspace, job)
+
+    def survey(self, job: SurveyJob, *, first: Workspace, pages_in: Workspace) -> Survey:
+        """What a second run would do to prepared rows; `first`: the run that is repeated, `pages_in`: where `job.readback` is."""
+        with self._session() as session:
+            return second_run.survey(session, self.workspace, first, pages_in, job)
 
     def repeated_ids(self, files: Sequence[FileRef]) -> int:
         """How many target ids stand in more than one final outcome: 0, or two source rows became one record."""

@@ -330,7 +330,8 @@ class CompareJob:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`rows` loaded rows, of which `sampled` were compared; `missing` ids not read back; `duplicated` ids or keys seen twice.
+    """`rows` loaded rows, of which `sampled` were compared; `missing` ids not read back; `duplicated` ids or keys seen twice, of which
+    `duplicate_keys` are keys of several records; `orphaned`: records that lost their parent, and `differing` ones, by field.
 
     `report`: CSV source_key, target_id, field, sent, found: the only result that holds values.
     """
@@ -341,6 +342,8 @@ class Comparison:
     duplicated: int
     differing: Mapping[str, int]
     report: FileRef
+    orphaned: Mapping[str, int] = field(default_factory=dict)
+    duplicate_keys: int = 0
 
 
 @dataclass(frozen=True, slots=True)

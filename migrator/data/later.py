@@ -10,6 +10,7 @@ from pathlib import Path
 from migrator.data.jobs import LinkJob, LoadJob, Pages, SentColumn, Settled
 from migrator.model.plan import Operation
 from migrator.model.run import FileRef, Outcome
+from migrator.model.summary import Again
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +146,39 @@ class Resolved:
     absent: int
     left: int
     faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyKey:
+    """A sent field by which the org finds a record, or refuses a second one of the same value."""
+
+    name: str
+    case_sensitive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyJob:
+    """`rows`: what would be sent (None: nothing). `readback`: the records of the target as they are now, and where its pages are.
+    `keys`: of an upsert the external id, of updates and deletes `Id`, of inserts every unique field that is sent.
+
+    `first`: the outcome files of the run that is repeated, in its own folder.
+    """
+
+    step: str
+    rows: FileRef
+    operation: Operation
+    columns: tuple[SentColumn, ...]
+    keys: tuple[SurveyKey, ...]
+    key_prefix: str
+    readback: Pages
+    first: tuple[FileRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """`counts` of the prepared rows by what would become of them; `outcomes`: as if they had been sent. `created`: CSV of source_key, and what
+    the first run made of the row: those that would be created (None: there are none)."""
+
+    counts: Mapping[Again, int]
+    outcomes: FileRef
+    created: FileRef | None

@@ -15,11 +15,14 @@ from migrator.data.sql import cell, ident, present, text
 from migrator.data.workspace import Workspace
 from migrator.model.run import FileRef
 
+#: ends the name of the field in the report of differences
+ORPHANED = " (orphaned)"
+
 
 def find_orphans(
     session: Session, workspace: Workspace, job: CompareJob, answered: Mapping[str, str]
 ) -> None:
-    """Add them to `differences`, as `<field> (orphaned)`. Needs `records` and `readback`; `answered`: the read columns by lower-case name."""
+    """Add them to `differences`, as `<field> (orphaned)` (see `ORPHANED`). Needs `records` and `readback`; `answered`: the read columns by lower-case name."""
     done = read_parquet([workspace.path(ref) for ref in job.link_outcomes]) if job.link_outcomes else None
     _of_rows(session, workspace, job, job.sent, answered, 'p."row" = e."row"', 'e."row" = r."row"')
     for refs in job.links if done else ():
@@ -54,7 +57,7 @@ def _of_rows(
     again = cells(session, f"(FROM {source} AS r SEMI JOIN empties AS e ON {narrowed})", names)
     session.run(f"CREATE OR REPLACE TEMP TABLE given AS SELECT * FROM {again}")
     for name in fields:
-        field = text(f"{name} (orphaned)")
+        field = text(name + ORPHANED)
         session.run(
             f"INSERT INTO differences SELECT e.source_key, e.target_id, {field}, p.{cell(name)}, '' FROM empties AS e "
             f"JOIN given AS p ON {paired} WHERE e.{ident('#' + name)} AND {present(f'p.{cell(name)}')} IS NOT NULL"

@@ -19,6 +19,7 @@ from migrator.executor.budget import accepted
 from migrator.executor.change import Change
 from migrator.executor.jobs import ANEW, OUTCOMES, ROUND_BASE
 from migrator.executor.run import Goal, Policy, Run, from_ledger
+from migrator.executor.second_run import forgotten
 from migrator.model.run import Attempt, AttemptState, Facts, FileRef, Outcome, RunStatus, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, MatchStep, VerifyStep
 from migrator.model.schedule_text import parse_schedule
@@ -87,6 +88,8 @@ def reopened(run: Run, engine: Engine, *, reread: bool) -> Change:
     for step in run.schedule.steps:
         if open_again and isinstance(step, VerifyStep):
             change = change.step(StepRow(step.id))
+        elif forgotten(change.run.steps[step.id]) != change.run.steps[step.id]:
+            change = change.step(forgotten(change.run.steps[step.id]))
     return change
 
 

@@ -19,6 +19,7 @@ from migrator.executor.change import Change
 from migrator.executor.coordinator import Coordinator, Outside, Workers
 from migrator.executor.reset import check_not_reset
 from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
+from migrator.executor.second_run import PLACE, begin_reading, forgotten, survey
 from migrator.executor.throttle import held_back
 from migrator.executor.watch import watch as progress_of
 from migrator.executor.work import Tools, perform
@@ -120,12 +121,18 @@ class Drive:
         self._interrupted.set()
 
     def go(
-        self, goal: Goal, observe: Observer, *, accepted_by: str = "", foreign_jobs: bool = False
+        self,
+        goal: Goal,
+        observe: Observer,
+        *,
+        accepted_by: str = "",
+        foreign_jobs: bool = False,
+        twice: bool = False,
     ) -> Result:
         """Drive the run to its goal. The same call begins a run and resumes one.
 
         `accepted_by`: who has looked at what failed so far, and wants the run to go on in spite of it. `foreign_jobs`: that jobs of our user which nothing
-        here knows are accepted. Raises MigratorError when another process has the run, an org is not the one the run began with, or the disk refuses.
+        here knows are accepted. `twice`: after verifying, what a second run would do is worked out as well. Raises MigratorError when another process has the run, an org is not the one the run began with, or the disk refuses.
         """
         ledger = open_ledger(self._folder, self._clock)
         try:
@@ -144,9 +151,40 @@ class Drive:
                 run = _verify_anew(run, ledger)
             if accepted_by:
                 run = _accepted(run, ledger, accepted_by)
-            return self._drive(run, ledger, observe)
+            result = self._drive(run, ledger, observe)
+            return self._look_twice(ledger, observe) if twice and result.stop is None else result
         finally:
             ledger.close()
+
+    def _look_twice(self, ledger: Ledger, observe: Observer) -> Result:
+        """Count what a run of the same plan would do now, in the ledger of the run that has been verified."""
+        state = ledger.state()
+        run = from_ledger(state, parse_schedule(state.run.schedule_json), Goal.VERIFY, self._policy)
+        workspace = Workspace(self._folder)
+        reading = self._folder / PLACE
+        watch = SchemaWatch(run.row.identity_json, self._ends)
+        begin_reading(run, reading, watch, self._clock)
+        try:
+            reader = Drive(
+                reading,
+                self._ends,
+                clock=self._clock,
+                workers=self._workers,
+                policy=self._policy,
+                memory_mb=self._memory_mb,
+                chance=self._chance,
+                by=self._by,
+            )
+            reader._interrupted = self._interrupted
+            read = reader.go(Goal.LOAD, observe)
+            if read.stop is None:
+                change = survey(run, self._folder, reading, watch, memory_mb=self._memory_mb)
+                ledger.commit(change.rows, change.events)
+                write_manifest(ledger, workspace, run.schedule)
+        finally:
+            workspace.sweep()
+        summary = summarize(ledger.state(), run.schedule)
+        return Result(summary, read.stop, read.stop.exit_code if read.stop else summary.verify_exit)
 
     def _look_around(
         self, state: LedgerState, ledger: Ledger, sobjects: Sequence[str], *, accepted: bool
@@ -275,6 +313,8 @@ def _verify_anew(run: Run, ledger: Ledger) -> Run:
         row = run.steps[step.id]
         if isinstance(step, VerifyStep) and row.phase is StepPhase.DONE:
             change = change.step(StepRow(step.id), "verify-again")
+        elif forgotten(row) != row:
+            change = change.step(forgotten(row))
     if change.rows:
         ledger.commit(change.rows, change.events)
     return change.run

@@ -208,10 +208,15 @@ def _with_facts(counts: Mapping[str, int], prepared: Prepared) -> dict[str, int]
 
 
 def _compared(comparison: Comparison, *, counted: bool) -> dict[str, int]:
-    missing = {"missing": comparison.missing, "duplicated": comparison.duplicated} if counted else {}
+    missing = {
+        "missing": comparison.missing,
+        "duplicated": comparison.duplicated,
+        "duplicate.keys": comparison.duplicate_keys,
+    }
     return {
         "rows": comparison.rows,
         "compared": comparison.sampled,
-        **missing,
+        **(missing if counted else {}),
+        **{f"orphaned.{name}": count for name, count in sorted(comparison.orphaned.items())},
         **{f"differing.{name}": count for name, count in sorted(comparison.differing.items())},
     }

@@ -151,7 +151,7 @@ class StepRow:
     files: tuple[FileRef, ...] = ()
     #: why it stopped, or notes for the report; never a field value
     notes: tuple[str, ...] = ()
-    #: what a comparison counted: `compared`, `missing`, `duplicated`, and `differing.<field>` each
+    #: what a comparison counted: `compared`, `missing`, `duplicated`, and `orphaned.<field>`, `differing.<field>` each
     counts: Mapping[str, int] = field(default_factory=dict)
     started: float | None = None
     finished: float | None = None

@@ -4,7 +4,8 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from migrator.errors import ExitCode
 from migrator.model.gates import BY_HAND, Confirm, told
@@ -24,6 +25,32 @@ from migrator.model.schedule import GateStep, LinkStep, LoadStep, MatchStep, Sch
 
 #: outcomes that make a run end with exit code 1
 UNSUCCESSFUL = frozenset({Outcome.FAILED, Outcome.BLOCKED, Outcome.QUARANTINED})
+
+
+#: in `StepRow.counts`: what a second run would do to the rows of the step, by `Again`
+SECOND_RUN = "again."
+
+
+class Again(StrEnum):
+    """What a second run of the same plan would do to a row. REFUSED: the org would not take it. UNSENT: the plan leaves it out, or it does not fit."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UNCHANGED = "unchanged"
+    DELETE = "delete"
+    REFUSED = "refused"
+    UNSENT = "unsent"
+
+    @property
+    def heading(self) -> str:
+        """How its figures are headed."""
+        match self:
+            case Again.CREATE | Again.UPDATE | Again.DELETE:
+                return f"would {self.value}"
+            case Again.UNCHANGED | Again.REFUSED:
+                return self.value
+            case Again.UNSENT:
+                return "not sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +74,10 @@ class StepSummary:
     started: float | None
     finished: float | None
     outcome_files: tuple[FileRef, ...]
+    #: what a second run would do to the step's rows; None: it was not worked out
+    again: Mapping[Again, int] | None = None
+    #: the rows that it would create, when there are any
+    again_report: FileRef | None = None
 
     @property
     def balanced(self) -> bool:
@@ -74,11 +105,15 @@ class VerificationSummary:
     differing: Mapping[str, int]
     report: FileRef | None
     notes: tuple[str, ...] = ()
+    #: records that were given a parent and have none any more, by field
+    orphaned: Mapping[str, int] = field(default_factory=dict)
+    #: keys of loaded records that other records of the target have as well; they are among `duplicated`
+    duplicate_keys: int = 0
 
     @property
     def wrong(self) -> int:
         """How many findings speak against the load."""
-        return self.missing + self.duplicated + sum(self.differing.values())
+        return self.missing + self.duplicated + sum(self.orphaned.values()) + sum(self.differing.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +159,16 @@ class Summary:
         return bool(self.verification) and all(one.done for one in self.verification)
 
     @property
+    def repeated(self) -> tuple[StepSummary, ...]:
+        """The steps of which is known what a second run would do."""
+        return tuple(one for one in self.steps if one.again is not None)
+
+    @property
+    def created_again(self) -> int:
+        """How many records a second run would create, as far as that was worked out."""
+        return sum((one.again or {}).get(Again.CREATE, 0) for one in self.steps)
+
+    @property
     def load_exit(self) -> ExitCode:
         """The exit code of a finished load."""
         return ExitCode.ROWS_FAILED if any(one.unsuccessful for one in self.steps) else ExitCode.OK
@@ -132,7 +177,7 @@ class Summary:
     def verify_exit(self) -> ExitCode:
         """The exit code of a finished verification; a plan that wants none has nothing against it."""
         unverified = any(one.wrong or not one.done for one in self.verification)
-        return ExitCode.ROWS_FAILED if unverified else ExitCode.OK
+        return ExitCode.ROWS_FAILED if unverified or self.created_again else ExitCode.OK
 
 
 def summarize(state: LedgerState, schedule: Schedule) -> Summary:
@@ -207,7 +252,15 @@ def _step_summary(
         started=row.started,
         finished=row.finished,
         outcome_files=made + settled,
+        again=_again(row),
+        again_report=next((one for one in reversed(row.files) if one.path.startswith("compare/")), None),
     )
+
+
+def _again(row: StepRow) -> dict[Again, int] | None:
+    if not any(key.startswith(SECOND_RUN) for key in row.counts):
+        return None
+    return {one: row.counts.get(SECOND_RUN + one.value, 0) for one in Again}
 
 
 def _operation(step: MatchStep | LoadStep | LinkStep) -> str:
@@ -231,11 +284,14 @@ def _verification(step: Step, row: StepRow) -> VerificationSummary:
         compared=row.counts.get("compared", 0),
         missing=row.counts.get("missing", 0),
         duplicated=row.counts.get("duplicated", 0),
-        differing={
-            key.removeprefix("differing."): count
-            for key, count in sorted(row.counts.items())
-            if key.startswith("differing.")
-        },
+        differing=_by_field(row, "differing."),
+        orphaned=_by_field(row, "orphaned."),
+        duplicate_keys=row.counts.get("duplicate.keys", 0),
         report=reports[-1] if reports else None,
         notes=row.notes,
     )
+
+
+def _by_field(row: StepRow, prefix: str) -> dict[str, int]:
+    found = sorted(row.counts.items())
+    return {key.removeprefix(prefix): count for key, count in found if key.startswith(prefix)}

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from migrator.model.run import Outcome
 from migrator.model.schedule import KeyForecast
-from migrator.model.summary import StepSummary
+from migrator.model.summary import Again, StepSummary
 from migrator.report import diagram
 from migrator.report.as_markdown import manifest
 from migrator.report.clean import duration, moment, visible
@@ -77,6 +77,7 @@ def as_html(facts: Facts) -> str:
         spread_bar=spread_bar,
         bar_parts=outcome_bar(facts.totals, facts.rows),
         outcomes=Outcome,
+        again=tuple(Again),
         phase_word=phase_word,
         seconds_of=seconds_of,
         spans=time_line(facts.summary.steps),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from migrator.model.summary import GateSummary, StepSummary, VerificationSummary
+from migrator.model.summary import Again, GateSummary, StepSummary, VerificationSummary
 from migrator.report.clean import moment
 from migrator.report.facts import OUTCOMES, Facts, kind_of, seconds_of
 
@@ -24,6 +24,7 @@ def as_json(facts: Facts) -> dict[str, Any]:
         },
         "steps": [_step(facts, one) for one in facts.summary.steps],
         "verification": [_verification(one) for one in facts.verification],
+        "second_run": [_second_run(one) for one in facts.summary.repeated],
         "gates": [_gate(one) for one in facts.gates],
         "schedule": {
             "steps": [{"step": one.id, "object": one.object_name} for one in schedule.steps],
@@ -95,6 +96,16 @@ def _gate(one: GateSummary) -> dict[str, Any]:
     }
 
 
+def _second_run(one: StepSummary) -> dict[str, Any]:
+    counts = one.again or {}
+    return {
+        "step": one.step,
+        "object": one.object_name,
+        **{each.value: counts.get(each, 0) for each in Again},
+        "report": one.again_report.path if one.again_report else None,
+    }
+
+
 def _verification(one: VerificationSummary) -> dict[str, Any]:
     return {
         "step": one.step,
@@ -105,6 +116,8 @@ def _verification(one: VerificationSummary) -> dict[str, Any]:
         "compared": one.compared,
         "missing": one.missing,
         "duplicated": one.duplicated,
+        "duplicate_keys": one.duplicate_keys,
+        "orphaned": dict(one.orphaned),
         "differing": dict(one.differing),
         "notes": list(one.notes),
         "report": one.report.path if one.report else None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from migrator.model.run import StepPhase
-from migrator.model.summary import GateSummary, StepSummary, VerificationSummary
+from migrator.model.summary import Again, GateSummary, StepSummary, VerificationSummary
 from migrator.report.clean import clean, moment
 from migrator.report.facts import Facts, counted, seconds_of
 
@@ -24,6 +24,7 @@ def as_junit(facts: Facts) -> str:
     """The report as an XML text."""
     cases = [_step_case(one) for one in facts.summary.steps]
     cases += [_verification_case(one) for one in facts.verification]
+    cases += [_second_run_case(one) for one in facts.summary.repeated]
     cases += [_gate_case(one) for one in facts.gates]
     root = ET.Element("testsuites", name=clean(f"migrator {facts.summary.run.plan_name}"))
     for suite in dict.fromkeys(one.suite for one in cases):
@@ -76,11 +77,19 @@ def _detail(step: StepSummary) -> Iterator[str]:
     yield from step.notes
 
 
+def _second_run_case(one: StepSummary) -> _Case:
+    created = (one.again or {}).get(Again.CREATE, 0)
+    failure = f"a second run would create {counted(created, 'record')}" if created else ""
+    detail = tuple(f"{each.value}: {count:,}" for each, count in (one.again or {}).items())
+    return _Case("second-run", one.step, 0.0, failure=failure, detail=detail)
+
+
 def _verification_case(one: VerificationSummary) -> _Case:
     if one.wrong:
         detail = (
             f"missing: {one.missing:,}",
             f"duplicated: {one.duplicated:,}",
+            *(f"{name} lost its record: {count:,}" for name, count in one.orphaned.items()),
             *(f"{name} differs: {count:,}" for name, count in one.differing.items()),
         )
         return _Case(

@@ -1,9 +1,9 @@
 """The report as Markdown, for a ticket or a pull request."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from migrator.model.run import Outcome
-from migrator.model.summary import StepSummary
+from migrator.model.summary import Again, StepSummary
 from migrator.report.clean import duration, markdown, moment
 from migrator.report.facts import OUTCOMES, Facts, counted, seconds_of
 
@@ -23,6 +23,7 @@ def _lines(facts: Facts) -> Iterator[str]:
     yield from _section("Records that were there already", _matches(facts))
     yield from _section("Why rows were refused or left out", _faults(facts))
     yield from _section("Verification", _verification(facts))
+    yield from _section("A second run", _second_run(facts))
     yield from _section("Gates", _gates(facts))
     yield from _section("Notes", _notes(facts))
     yield from _section("Where the rows are listed", _files(facts))
@@ -115,13 +116,25 @@ def _verification(facts: Facts) -> Iterator[str]:
             markdown(one.object_name),
             "yes" if one.done else "no",
             *(counted(each) for each in (one.rows, one.compared, one.missing, one.duplicated)),
-            markdown(", ".join(f"{name}: {count:,}" for name, count in one.differing.items())) or "none",
+            *(_by_field(each) for each in (one.orphaned, one.differing)),
         ]
         for one in facts.verification
         if any(each.done for each in facts.verification)
     ]
-    header = ("object", "read back", "rows", "compared", "missing", "duplicated", "differing values")
-    yield from _table(header, rows, numbers=2)
+    header = ("object", "read back", "rows", "compared", "missing", "duplicated")
+    yield from _table((*header, "orphaned", "differing values"), rows, numbers=2)
+
+
+def _by_field(counts: Mapping[str, int]) -> str:
+    return markdown(", ".join(f"{name}: {count:,}" for name, count in counts.items())) or "none"
+
+
+def _second_run(facts: Facts) -> Iterator[str]:
+    rows = [
+        [markdown(one.step), *(counted((one.again or {}).get(each, 0)) for each in Again)]
+        for one in facts.summary.repeated
+    ]
+    yield from _table(("step", *(each.heading for each in Again)), rows, numbers=1)
 
 
 def _gates(facts: Facts) -> Iterator[str]:

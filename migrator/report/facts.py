@@ -30,6 +30,7 @@ class Verdict(StrEnum):
     MOVED = "moved"
     PARTLY = "partly"
     DIFFERENT = "different"
+    REPEATS = "repeats"
     UNFINISHED = "unfinished"
     UNBALANCED = "unbalanced"
 
@@ -170,6 +171,12 @@ def _verdict(summary: Summary, loaded: Sequence[StepSummary]) -> tuple[Verdict, 
             Verdict.DIFFERENT,
             f"Moved, and {counted(wrong, 'difference')} found by verification",
             "The target does not hold what was sent: see the verification below.",
+        )
+    if summary.created_again:
+        return (
+            Verdict.REPEATS,
+            f"Moved, and a second run would create {counted(summary.created_again, 'record')}",
+            "The target holds what was sent; running the plan again would not leave it as it is: see the second run below.",
         )
     if summary.verified:
         return (

@@ -46,6 +46,11 @@ class SchemaWatch:
             )
         return tuple(one.what for one in found if one.harm is Harm.WARN)
 
+    def unique(self, sobject: str) -> frozenset[str]:
+        """The used fields of the target's sObject that were unique when the plan was checked."""
+        fields = self._known[Side.TARGET].get(sobject, {}).get("fields", {})
+        return frozenset(name for name, facts in fields.items() if facts.get("unique"))
+
 
 def _described(org: Org, sobject: str) -> Any:
     try:

@@ -133,6 +133,27 @@ def test_verify_finds_what_was_changed_and_what_is_gone(done: World) -> None:
     assert "Name" in shown.out + shown.err, shown
 
 
+def test_verify_twice_tells_what_a_second_run_would_create(done: World) -> None:
+    written = len(done.target.written)
+    told = done.call("verify", "--twice")
+    assert told.code == 1, told
+    assert re.search(r"load\.Account .* creates nothing", told.out), told
+    assert re.search(rf"load\.Contact .* {CONTACTS} .* creates ", told.out), told
+    queries = [path for method, path in done.target.written[written:] if not path.endswith("/jobs/query")]
+    assert queries == [], "nothing but query jobs is made"
+    document = done.call("verify", "--twice", "--json").document
+    found = {one["step"]: one for one in document["second_run"]}
+    assert (document["exit_code"], found["load.Account"]["unchanged"]) == (1, ACCOUNTS)
+    assert (found["load.Contact"]["create"], found["load.Contact"]["unsent"]) == (CONTACTS, 0)
+    assert (done.run / found["load.Contact"]["report"]).exists()
+    page = done.folder / "report.html"
+    assert done.call("report", "--html", page).code == 0
+    assert "a second run would create 60 records" in page.read_text(encoding="utf-8")
+    assert done.call("status").code == 0
+    told = done.call("verify")
+    assert (told.code, "second run" in told.out) == (0, False), "the inserts are as they were sent"
+
+
 def _token(world: World, url: str) -> str:
     import httpx
 

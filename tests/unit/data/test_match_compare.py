@@ -103,6 +103,7 @@ class Loaded:
                 sample=sample,
             )
         )
+        self.orphaned = dict(done.orphaned)
         return (done.rows, done.sampled, done.missing, done.duplicated), dict(done.differing), done.report
 
 
@@ -169,8 +170,9 @@ class TestCompare:
         self, bench: Bench, sample: int | None
     ) -> None:
         alone = [*GOOD[1][:4], ""]
-        counts, differing, report = Loaded(bench).compare(GOOD[0], alone, GOOD[2], sample=sample)
-        assert (counts[2:], differing) == ((0, 0), {"ParentId (orphaned)": 1})
+        loaded = Loaded(bench)
+        counts, differing, report = loaded.compare(GOOD[0], alone, GOOD[2], sample=sample)
+        assert (counts[2:], differing, loaded.orphaned) == ((0, 0), {}, {"ParentId": 1})
         (found,) = bench.slice(report)
         assert (found["source_key"], found["sent"]) == ("k1", record_id(0))
 
@@ -187,7 +189,8 @@ class TestCompare:
         job = CompareJob(
             "verify", (load.rows,), outcomes, found, SENT, key="Name", key_case_sensitive=case_sensitive
         )
-        assert bench.engine.compare(job).duplicated == doubled
+        compared = bench.engine.compare(job)
+        assert (compared.duplicated, compared.duplicate_keys) == (doubled, doubled)
 
     @pytest.mark.parametrize(("sample", "sampled"), [(0, 0), (2, 2), (100, 3), (None, 3)])
     def test_the_sample_is_as_asked_and_always_the_same(

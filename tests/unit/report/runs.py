@@ -1,6 +1,7 @@
 """Summaries of made-up runs, as a ledger would give them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from migrator.model.plan import Match, Operation, RelationshipRule, WhenMissing
 from migrator.model.run import (
@@ -89,16 +90,18 @@ def a_run(
     faults: Mapping[str, int] | None = None,
     status: RunStatus = RunStatus.COMPLETE,
     compared: Mapping[str, int] | None = None,
+    again: Mapping[str, int] | None = None,
     hostile: str = "",
 ) -> Summary:
-    """A run of three objects; `compared`: the counts of the verification of contacts, None: nothing was verified."""
+    """A run of three objects; `compared`: the counts of the verification of contacts, None: nothing was verified; `again`: of a second run."""
     steps = [
         _done("match.User", {Outcome.UNCHANGED: 18, Outcome.SKIPPED: 2}, 0, 0.25),
         _done("load.Account", {Outcome.CREATED: 4_000}, 0.25, 3.5),
         _done("link.Account", {Outcome.UPDATED: 1_300, Outcome.SKIPPED: 2_700}, 3.75, 1),
     ]
     if status is RunStatus.COMPLETE:
-        steps.append(_done("load.Contact", contacts or {Outcome.CREATED: 16_000}, 3.75, 75))
+        done = _done("load.Contact", contacts or {Outcome.CREATED: 16_000}, 3.75, 75)
+        steps.append(replace(done, counts=again or {}))
     else:
         steps.append(
             StepRow(

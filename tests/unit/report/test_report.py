@@ -35,6 +35,9 @@ RUNS = {
     "moved": a_run(),
     "partly": a_run(PARTLY, faults={"STRING_TOO_LONG": 20, "UNABLE_TO_LOCK_ROW": 3}),
     "different": a_run(compared=EQUAL | {"missing": 2, "differing.Phone": 5}),
+    "orphans": a_run(compared=EQUAL | {"duplicated": 3, "duplicate.keys": 2, "orphaned.AccountId": 4}),
+    "repeats": a_run(compared=EQUAL, again={"again.create": 11, "again.unchanged": 15_989}),
+    "steady": a_run(compared=EQUAL, again={"again.unchanged": 16_000}),
     "unfinished": a_run(status=RunStatus.PAUSED),
     "unbalanced": _losing_a_row(a_run()),
     "hostile": a_run(hostile=HOSTILE),
@@ -42,7 +45,9 @@ RUNS = {
 EVERY = pytest.mark.parametrize("summary", RUNS.values(), ids=RUNS.keys())
 
 
-@pytest.mark.parametrize("name", ["verified", "moved", "partly", "different", "unfinished", "unbalanced"])
+@pytest.mark.parametrize(
+    "name", ["verified", "moved", "partly", "different", "repeats", "unfinished", "unbalanced"]
+)
 def test_the_verdict_is_the_one_thing_to_know(name: str) -> None:
     report = render_json(RUNS[name], made=MADE)
     assert report["verdict"]["code"] == name
@@ -59,6 +64,8 @@ def test_json_keeps_to_its_schema(summary: Summary) -> None:
     assert set(report) == set(schema["properties"])
     assert set(report["steps"][0]) == set(schema["$defs"]["step"]["properties"])
     assert set(report["verification"][0]) == set(schema["$defs"]["verification"]["properties"])
+    for one in report["second_run"]:
+        assert set(one) == set(schema["$defs"]["second_run"]["properties"])
     assert set(report["run"]) == set(schema["properties"]["run"]["properties"])
 
 
@@ -116,6 +123,37 @@ def test_the_page_tells_the_numbers_and_the_reasons() -> None:
     assert "/home/somebody" not in page
 
 
+def test_orphans_and_duplicates_have_figures_of_their_own() -> None:
+    summary = RUNS["orphans"]
+    (one,) = (each for each in render_json(summary, made=MADE)["verification"] if each["object"] == "Contact")
+    assert (one["duplicated"], one["duplicate_keys"], one["orphaned"], one["differing"]) == (
+        3,
+        2,
+        {"AccountId": 4},
+        {},
+    )
+    assert render_json(summary, made=MADE)["verdict"]["code"] == "different"
+    assert "7 differences" in render_markdown(summary, made=MADE)
+    assert "AccountId: 4" in render_markdown(summary, made=MADE)
+    assert "AccountId: 4" in render_html(summary, made=MADE)
+    assert "AccountId lost its record: 4" in render_junit(summary, made=MADE)
+
+
+def test_what_a_second_run_would_do_is_in_every_form() -> None:
+    summary = RUNS["repeats"]
+    (one,) = render_json(summary, made=MADE)["second_run"]
+    assert (one["step"], one["create"], one["unchanged"], one["refused"]) == ("load.Contact", 11, 15_989, 0)
+    assert summary.verify_exit == 1
+    for text in (render_html(summary, made=MADE), render_markdown(summary, made=MADE)):
+        assert "second run would create 11 records" in text
+        assert "15,989" in text
+    assert 'message="a second run would create 11 records"' in render_junit(summary, made=MADE)
+    steady = RUNS["steady"]
+    assert (steady.verify_exit, render_json(steady, made=MADE)["verdict"]["code"]) == (0, "verified")
+    assert "creates nothing" in render_html(steady, made=MADE)
+    assert render_json(RUNS["verified"], made=MADE)["second_run"] == []
+
+
 def test_foreign_text_is_shown_as_text_in_every_form() -> None:
     summary = a_run(hostile=HOSTILE)
     html = render_html(summary, made=MADE)
@@ -143,6 +181,7 @@ def test_junit_counts_what_it_lists(summary: Summary) -> None:
         return
     failed = {one.get("name") for one in root.iter("testcase") if one.find("failure") is not None}
     wrong = {one.step for one in summary.steps if one.unsuccessful or not one.balanced}
+    wrong |= {one.step for one in summary.repeated if summary.created_again}
     assert failed == wrong | {one.step for one in summary.verification if one.wrong}
 
 

@@ -1,0 +1,225 @@
+"""How commands drive a run: taken up, watched, asked about gates, and told at the end.
+
+**Invariant:** nothing here decides about rows or jobs; a command says to which goal, and the executor does the rest.
+"""
+
+import getpass
+import secrets
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from migrator.audit import peek
+from migrator.cli import options, reviewed
+from migrator.cli.console import (
+    make_console,
+    print_gates,
+    print_outcomes,
+    print_second_run,
+    print_verification,
+    summary_json,
+)
+from migrator.cli.failpoint import make_fuse
+from migrator.cli.orgs import Orgs
+from migrator.cli.signals import catch_signals
+from migrator.clock import Clock, SystemClock
+from migrator.errors import ExitCode
+from migrator.executor import Drive, Goal, Policy, Result
+from migrator.review import Ends
+
+DEFAULT_WORKERS = 4
+#: MB that DuckDB may use; the client's peak is this and about 150 MB more
+DEFAULT_MEMORY = 192
+
+
+def driving(command: options.Decorated) -> options.Decorated:
+    """--workers and --memory."""
+    command = click.option(
+        "--memory",
+        type=click.IntRange(64, 65_536),
+        default=DEFAULT_MEMORY,
+        show_default=True,
+        metavar="MB",
+        help="Memory of the data plane.",
+    )(command)
+    return click.option(
+        "--workers",
+        type=click.IntRange(1, 32),
+        default=DEFAULT_WORKERS,
+        show_default=True,
+        help="Requests and data-plane jobs at once.",
+    )(command)
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """Which run is taken up, to which goal; who accepted what failed before (empty: nobody), and which gates are confirmed."""
+
+    goal: Goal
+    run_name: str
+    orgs_path: Path
+    state_dir: Path
+    accepted_by: str = ""
+    accept_plan: bool = False
+    confirmed: tuple[str, ...] = ()
+    foreign_jobs: bool = False
+    twice: bool = False
+
+
+def take_up(taken: TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
+    """Drive a run that exists to the goal, and tell how it ended."""
+    clock = SystemClock()
+    folder = options.find_run(taken.state_dir, taken.run_name)
+    row = peek(folder).run
+    source = row.source_alias
+    orgs = Orgs(taken.orgs_path, options.environment(), clock, api_version=row.api_version)
+    with orgs.ends(source, row.target) as ends:
+        if not as_json:
+            click.echo(f"run {row.run_id}")
+        if taken.goal is Goal.LOAD:
+            reviewed.follow(row, folder, ends, clock, accept=taken.accept_plan)
+        told = Told(
+            as_json,
+            taken.orgs_path,
+            taken.state_dir,
+            taken.accepted_by,
+            taken.confirmed,
+            taken.foreign_jobs,
+            twice=taken.twice,
+        )
+        return drive(folder, ends, clock, taken.goal, workers=workers, memory=memory, told=told)
+
+
+def who() -> str:
+    """Who decides, for the log: the user and the machine."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How the end is told, as JSON or as text, and with which options the next command finds the same run; what was decided."""
+
+    as_json: bool
+    orgs_path: Path
+    state_dir: Path
+    accepted_by: str = ""
+    confirmed: tuple[str, ...] = ()
+    foreign_jobs: bool = False
+    twice: bool = False
+
+
+def drive(
+    folder: Path, ends: Ends, clock: Clock, goal: Goal, *, workers: int, memory: int, told: Told
+) -> int:
+    """Drive the run in `folder` to its goal, watched and told as `told` says; the exit code."""
+    asked = [*told.confirmed]
+    while True:
+        result = _once(folder, ends, clock, goal, workers=workers, memory=memory, told=told, confirmed=asked)
+        gate = _gate_to_ask(result)
+        if not gate or told.as_json or not _asked(result):
+            break
+        asked.append(gate)
+    if told.as_json:
+        options.print_json(
+            {
+                **summary_json(result.summary, result.exit_code),
+                "stop": _stop_json(result),
+                "orphan_jobs": [one.id for one in result.orphans or ()],
+            }
+        )
+        return result.exit_code
+    _tell(result, goal, folder.name, told)
+    return result.exit_code
+
+
+def _gate_to_ask(result: Result) -> str:
+    """The gate that waits for a person, when one is what stopped the run."""
+    stopped = result.stop is not None and result.stop.code in {"gate-unanswered", "gate-open"}
+    waiting = [one.step for one in result.summary.gates if one.by_hand or one.state == "shutting"]
+    return waiting[0] if stopped and waiting else ""
+
+
+def _asked(result: Result) -> bool:
+    """Whether somebody at the terminal says that it is so."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or result.stop is None:
+        return False
+    return click.confirm(f"{result.stop.what}. Is it so?", default=False)
+
+
+def _once(
+    folder: Path,
+    ends: Ends,
+    clock: Clock,
+    goal: Goal,
+    *,
+    workers: int,
+    memory: int,
+    told: Told,
+    confirmed: Sequence[str],
+) -> Result:
+    driven = Drive(
+        folder,
+        ends,
+        clock=clock,
+        workers=workers,
+        policy=Policy(),
+        memory_mb=memory,
+        fuse=make_fuse(options.environment()),
+        chance=secrets.SystemRandom().random,
+        by=who(),
+        answers=dict.fromkeys(confirmed, who()),
+    )
+    restore = catch_signals(driven.interrupt)
+    console = make_console(sys.stderr if told.as_json else sys.stdout, clock)
+    try:
+        with console:
+            return driven.go(
+                goal,
+                console.update,
+                accepted_by=told.accepted_by,
+                foreign_jobs=told.foreign_jobs,
+                twice=told.twice,
+            )
+    finally:
+        restore()
+
+
+def _tell(result: Result, goal: Goal, name: str, told: Told) -> None:
+    if result.stop is not None:
+        click.echo(
+            click.style(f"stopped[{result.stop.code}]", fg="yellow", bold=True)
+            + f" {result.stop.what} → {result.stop.hint}",
+            err=True,
+        )
+    match goal:
+        case Goal.VERIFY:
+            print_verification(result.summary)
+            print_second_run(result.summary)
+        case Goal.LOAD:
+            print_outcomes(result.summary)
+        case Goal.RESTORE:
+            print_gates(result.summary)
+    if result.orphans:
+        what = f"{len(result.orphans)} open jobs were left in the target by lost answers; nothing happens to them"
+        click.echo(f"{what}: migrator doctor {name} --jobs --sweep", err=True)
+    command = _next(result, goal)
+    again = options.again(None if command in {"report", "status"} else told.orgs_path, told.state_dir)
+    click.echo(f"next: migrator {command} {name}{again}")
+
+
+def _stop_json(result: Result) -> dict[str, str] | None:
+    stop = result.stop
+    return None if stop is None else {"code": stop.code, "what": stop.what, "hint": stop.hint}
+
+
+def _next(result: Result, goal: Goal) -> str:
+    if goal is Goal.RESTORE:
+        return "gates close" if result.stop is not None else "status"
+    if result.stop is not None:
+        return "verify" if goal is Goal.VERIFY else "resume"
+    moved = goal is Goal.LOAD and result.exit_code is not ExitCode.ROWS_FAILED
+    return "verify" if moved and result.summary.verification else "report"
