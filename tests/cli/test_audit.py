@@ -11,18 +11,10 @@ import pytest
 from migrator.clock import SystemClock
 from migrator.state import open_ledger
 from tests.cli.world import Told, World
+from tests.plans import inserted, plan_of
 from tests.postgres import Server
 
-PLAN = """
-version: 1
-name: people
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: insert
-    fields: {include: [Name]}
-"""
+PLAN = plan_of(inserted("Account", "Name"), name="people")
 
 
 def ok(told: Told, code: int = 0) -> Told:

@@ -12,22 +12,9 @@ import pytest
 from migrator.cli.app import COMMANDS
 from migrator.simulator import Fault, FaultKind
 from tests.cli.world import ROOT, SECRET, World, call, until
+from tests.plans import PEOPLE, accounts, plan_of
 
-PLAN = """
-version: 1
-name: small
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: upsert
-    external_id: Legacy_Id__c
-    fields: {include: [Name, Industry]}
-    map: {Legacy_Id__c: Id}
-  - object: Contact
-    operation: insert
-    fields: {include: [LastName, AccountId]}
-"""
+PLAN = plan_of(accounts("Name, Industry"), PEOPLE)
 ACCOUNTS = 20
 CONTACTS = 60
 

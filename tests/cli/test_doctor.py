@@ -13,17 +13,9 @@ from migrator.simulator import Fault, FaultKind
 from migrator.simulator.http import Headers, Request, Response
 from migrator.state import open_ledger, read_ledger
 from tests.cli.world import SECRET, Told, World
+from tests.plans import inserted, plan_of
 
-PLAN = """
-version: 1
-name: people
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: insert
-    fields: {include: [Name]}
-"""
+PLAN = plan_of(inserted("Account", "Name"), name="people")
 
 
 @pytest.fixture

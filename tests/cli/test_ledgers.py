@@ -12,18 +12,10 @@ from migrator.clock import SystemClock
 from migrator.simulator import Fault, FaultKind
 from migrator.state import open_ledger
 from tests.cli.world import Told, World, until
+from tests.plans import inserted, plan_of
 from tests.postgres import Server
 
-PLAN = """
-version: 1
-name: people
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: insert
-    fields: {include: [Name]}
-"""
+PLAN = plan_of(inserted("Account", "Name"), name="people")
 OTHER = PLAN.replace("people", "others")
 
 

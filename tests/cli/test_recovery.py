@@ -6,22 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.world import World
+from tests.plans import PEOPLE, accounts, plan_of
 
-PLAN = """
-version: 1
-name: small
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: upsert
-    external_id: Legacy_Id__c
-    fields: {include: [Name]}
-    map: {Legacy_Id__c: Id}
-  - object: Contact
-    operation: insert
-    fields: {include: [LastName, AccountId]}
-"""
+PLAN = plan_of(accounts(), PEOPLE)
 
 
 @pytest.fixture

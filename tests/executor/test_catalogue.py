@@ -10,30 +10,9 @@ from migrator.model.run import Outcome
 from migrator.simulator import CATALOGUE, preset
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab, make_lab
+from tests.plans import PEOPLE, SCHEMA, accounts, plan_of
 
-SCHEMA = """
-name: Small
-objects:
-  Account:
-    fields:
-      Legacy_Id__c: {type: text, length: 18, unique: true, external_id: true}
-"""
-PLAN = """
-version: 1
-name: small
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: upsert
-    external_id: Legacy_Id__c
-    fields: {include: [Name]}
-    map:
-      Legacy_Id__c: {from: Id}
-  - object: Contact
-    operation: insert
-    fields: {include: [LastName, AccountId]}
-"""
+PLAN = plan_of(accounts(), PEOPLE)
 ACCOUNTS, CONTACTS = 40, 500
 DRIVES = 8  # of one run, as somebody resumes it every few hours
 HOURS = 4 * 3_600.0

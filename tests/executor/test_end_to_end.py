@@ -15,51 +15,14 @@ from migrator.simulator import Org as SimulatedOrg
 from migrator.state import read_ledger
 from tests.executor import orgs
 from tests.executor.orgs import Lab, make_lab
+from tests.plans import HIERARCHY, SCHEMA, accounts, inserted, plan_of
 
-SCHEMA = """
-name: Small
-objects:
-  Account:
-    fields:
-      Legacy_Id__c: {type: text, length: 18, unique: true, external_id: true}
-  Left__c:
-    label: Left
-    fields:
-      Right__c: {type: lookup, to: Right__c}
-      Size__c: {type: number, precision: 18, scale: 2}
-  Right__c:
-    label: Right
-    fields:
-      Left__c: {type: lookup, to: Left__c}
-"""
-
-PLAN = """
-version: 1
-name: small
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: User
-    match: {on: Username}
-  - object: Account
-    operation: upsert
-    external_id: Legacy_Id__c
-    fields: {include: [Name, Industry, NumberOfEmployees, ParentId, OwnerId]}
-    map:
-      Legacy_Id__c: {from: Id}
-    relationships:
-      ParentId: {when_missing: link}
-  - object: Contact
-    operation: insert
-    fields: {include: [FirstName, LastName, Email, AccountId]}
-    locks: {group_by: AccountId}
-  - object: Left__c
-    operation: insert
-    fields: {include: [Name, Right__c, Size__c]}
-  - object: Right__c
-    operation: insert
-    fields: {include: [Name, Left__c]}
-"""
+FIRST = (
+    "  - object: User\n    match: {on: Username}\n",
+    accounts("Name, Industry, NumberOfEmployees, ParentId, OwnerId", HIERARCHY),
+    inserted("Contact", "FirstName, LastName, Email, AccountId", "locks: {group_by: AccountId}"),
+)
+PLAN = plan_of(*FIRST, inserted("Left__c", "Name, Right__c, Size__c"), inserted("Right__c", "Name, Left__c"))
 
 ACCOUNTS = 40
 CONTACTS = 500
@@ -150,10 +113,7 @@ def test_a_dropped_connection_neither_loses_nor_doubles(
     ],
 )
 def test_verification_compares_what_the_plan_asks_for(lab: Lab, wanted: str, found: set[str]) -> None:
-    one_object = PLAN.partition("  - object: User")[0] + (
-        "  - object: Right__c\n    operation: insert\n    fields: {include: [Name]}\n"
-    )
-    lab.begin(f"{one_object}verify: {wanted}\n")
+    lab.begin(plan_of(inserted("Right__c", "Name"), more=f"verify: {wanted}\n"))
     assert lab.drive().exit_code is ExitCode.OK
     result = lab.drive(Goal.VERIFY)
     assert result.exit_code is ExitCode.OK
@@ -166,7 +126,7 @@ def test_verification_compares_what_the_plan_asks_for(lab: Lab, wanted: str, fou
 
 
 def test_rows_whose_results_cannot_be_had_are_looked_up_in_the_target(lab: Lab) -> None:
-    plan = PLAN.partition("  - object: Left__c")[0]
+    plan = plan_of(*FIRST)
     lab.begin(plan, max_slice_rows=250)
     # round 1: both jobs of contacts are aborted; round 2: one again, and the other's results cannot be had
     lab.target.plant(JobFault(JobFaultKind.ABORT, sobject="Contact", times=3))
@@ -188,7 +148,7 @@ def test_rows_whose_results_cannot_be_had_are_looked_up_in_the_target(lab: Lab) 
 
 def test_quarantined_rows_are_never_cut_again(lab: Lab) -> None:
     """Rows that waited in one round and whose fate is unknown since the next stay where they are when others are cut once more."""
-    lab.begin(PLAN.partition("  - object: Left__c")[0], max_slice_rows=250)
+    lab.begin(plan_of(*FIRST), max_slice_rows=250)
     # round 1: every row meets a lock and waits; round 2: some rows of both large jobs do again, and the results of one cannot be had
     lab.target.plant(JobFault(JobFaultKind.LOCK, sobject="Contact", times=5))
     lab.target.plant(JobFault(JobFaultKind.LOCK, sobject="Contact", times=2, after_rows=200))
@@ -230,7 +190,7 @@ def test_one_record_for_two_rows_stops_the_run(lab: Lab, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(orgs, "wsgi_app", lying)
     # rows of one job that are one record would be noticed in its results
-    lab.begin(PLAN.partition("  - object: Left__c")[0], max_slice_rows=250)
+    lab.begin(plan_of(*FIRST), max_slice_rows=250)
     result = lab.drive()
     assert len(told) > 1
     assert result.stop is not None

@@ -7,34 +7,13 @@ import pytest
 from migrator.errors import ExitCode
 from migrator.executor import Goal
 from tests.executor.orgs import make_lab
-
-SCHEMA = """
-name: Nulls
-objects:
-  Account:
-    fields:
-      Legacy_Id__c: {type: text, length: 18, unique: true, external_id: true}
-"""
-PLAN = """
-version: 1
-name: nulls
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: upsert
-    external_id: Legacy_Id__c
-    fields: {include: [Name, Description, NumberOfEmployees]}
-    map: {Legacy_Id__c: {from: Id}}
-%s
-verify: {counts: exact, fields: all}
-"""
+from tests.plans import SCHEMA, VERIFIED, accounts, plan_of
 
 
 @pytest.mark.parametrize("rows", [3, 2_005], ids=["rest", "bulk"])
 @pytest.mark.parametrize(
     ("nulls", "left"),
-    [("", ("text", 7)), ("    nulls: keep", ("text", 7)), ("    nulls: clear", (None, None))],
+    [("", ("text", 7)), ("nulls: keep", ("text", 7)), ("nulls: clear", (None, None))],
 )
 def test_nulls(tmp_path: Path, rows: int, nulls: str, left: tuple[str | None, int | None]) -> None:
     lab = make_lab(tmp_path, SCHEMA)
@@ -46,7 +25,7 @@ def test_nulls(tmp_path: Path, rows: int, nulls: str, left: tuple[str | None, in
         ids += [one.id for one in source.send_rows("Account", "insert", None, [{"Name": "New"}] * count, {})]
     old = {"Name": "Old", "Description": "text", "NumberOfEmployees": "7", "Legacy_Id__c": ids[0]}
     assert target.send_rows("Account", "insert", None, [old], {"NumberOfEmployees": "int"})[0].success
-    lab.begin(PLAN % nulls)
+    lab.begin(plan_of(accounts("Name, Description, NumberOfEmployees", nulls), name="nulls", more=VERIFIED))
     result = lab.drive()
     assert result.exit_code is ExitCode.OK, result.stop
     where = f"SELECT Name, Description, NumberOfEmployees FROM Account WHERE Legacy_Id__c = '{ids[0]}'"

@@ -13,13 +13,9 @@ from migrator.model.run import AttemptState, Outcome
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab, make_lab
+from tests.plans import SCHEMA, VERIFIED, accounts, inserted, plan_of
 
-SCHEMA = """
-name: Reconcile
-objects:
-  Account:
-    fields:
-      Legacy_Id__c: {type: text, length: 18, unique: true, external_id: true}
+THING = """
   Thing__c:
     label: Thing
     fields:
@@ -27,30 +23,17 @@ objects:
       Size__c: {type: number, precision: 18, scale: 2}
       Open__c: {type: checkbox}
 """
-PLAN = """
-version: 1
-name: reconcile
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: upsert
-    external_id: Legacy_Id__c
-    fields: {include: [Name, NumberOfEmployees]}
-    map: {Legacy_Id__c: {from: Id}}
-  - object: Thing__c
-    operation: insert
-    fields: {include: [Name, Account__c, Size__c, Open__c]}
-    canary: off
-verify: {counts: exact, fields: all}
-"""
+NUMBERED = "Name, NumberOfEmployees"
+THINGS_ENTRY = inserted("Thing__c", "Name, Account__c, Size__c, Open__c", "canary: off")
+PLAN = plan_of(accounts(NUMBERED), THINGS_ENTRY, name="reconcile", more=VERIFIED)
+NO_CANARY = accounts(NUMBERED, "canary: off")
 ACCOUNTS, THINGS = 2_100, 260
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     """More accounts than travel over REST, and things, some of which are equal in every field."""
-    made = make_lab(tmp_path, SCHEMA)
+    made = make_lab(tmp_path, SCHEMA + THING)
     org = made.ends().source
     assert org is not None
     ids: list[str] = []
@@ -102,11 +85,7 @@ def _jobs(lab: Lab) -> int:
 
 
 def test_rows_of_a_vanished_job_are_found_and_never_sent_again(lab: Lab) -> None:
-    lab.begin(
-        PLAN.replace("canary: off", "canary: off").replace(
-            "    external_id", "    canary: off\n    external_id"
-        )
-    )
+    lab.begin(plan_of(NO_CANARY, THINGS_ENTRY, more=VERIFIED))
     _gone(lab, 1, times=2)
     result = lab.drive()
     assert result.exit_code is ExitCode.OK, (result.stop, _tallies(lab))
@@ -121,11 +100,7 @@ def test_rows_of_a_vanished_job_are_found_and_never_sent_again(lab: Lab) -> None
 
 
 def test_a_key_makes_it_safe_to_send_again_what_was_not_done(lab: Lab) -> None:
-    lab.begin(
-        PLAN.partition("  - object: Thing__c")[0].replace(
-            "    external_id", "    canary: off\n    external_id"
-        )
-    )
+    lab.begin(plan_of(NO_CANARY))
     lab.target.plant(JobFault(JobFaultKind.ABORT, sobject="Account", after_rows=1_000))
     _gone(lab, 1)
     result = lab.drive()
@@ -138,10 +113,7 @@ def test_a_key_makes_it_safe_to_send_again_what_was_not_done(lab: Lab) -> None:
 
 def _half_done(lab: Lab) -> None:
     """The job of things is aborted after one transaction, and gone before anybody asked."""
-    head, _, rest = PLAN.partition("  - object: Account")
-    lab.begin(
-        head + "  - object: Thing__c" + rest.partition("  - object: Thing__c")[2].replace(", Account__c", "")
-    )
+    lab.begin(plan_of(inserted("Thing__c", "Name, Size__c, Open__c", "canary: off"), more=VERIFIED))
     lab.target.plant(JobFault(JobFaultKind.ABORT, sobject="Thing__c", after_rows=200))
     _gone(lab, 1)
     result = lab.drive()

@@ -11,44 +11,9 @@ from migrator.executor import Undo
 from migrator.model.run import Outcome, RunStatus
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
 from tests.executor.orgs import Lab, make_lab
+from tests.plans import HIERARCHY, PAIR, PEOPLE, SCHEMA, accounts, plan_of
 
-SCHEMA = """
-name: Undo
-objects:
-  Account:
-    fields:
-      Legacy_Id__c: {type: text, length: 18, unique: true, external_id: true}
-  Left__c:
-    label: Left
-    fields:
-      Right__c: {type: lookup, to: Right__c}
-  Right__c:
-    label: Right
-    fields:
-      Left__c: {type: lookup, to: Left__c}
-"""
-PLAN = """
-version: 1
-name: undo
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: upsert
-    external_id: Legacy_Id__c
-    fields: {include: [Name, Industry, Description, ParentId]}
-    map: {Legacy_Id__c: {from: Id}}
-    relationships: {ParentId: {when_missing: link}}
-  - object: Contact
-    operation: insert
-    fields: {include: [LastName, AccountId]}
-  - object: Left__c
-    operation: insert
-    fields: {include: [Name, Right__c]}
-  - object: Right__c
-    operation: insert
-    fields: {include: [Name, Left__c]}
-"""
+PLAN = plan_of(accounts("Name, Industry, Description, ParentId", HIERARCHY), PEOPLE, PAIR, name="undo")
 ACCOUNTS, OLD, CONTACTS = 30, 10, 90
 
 

@@ -10,27 +10,9 @@ from migrator.executor import Goal, Result
 from migrator.model.run import Outcome
 from migrator.simulator import Planted, preset
 from tests.executor.orgs import Lab, make_lab
+from tests.plans import PEOPLE, SCHEMA, inserted, plan_of
 
-SCHEMA = """
-name: Faulted
-objects:
-  Account:
-    fields:
-      Legacy_Id__c: {type: text, length: 18, unique: true, external_id: true}
-"""
-PLAN = """
-version: 1
-name: faulted
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: insert
-    fields: {include: [Name, Description]}
-  - object: Contact
-    operation: insert
-    fields: {include: [LastName, AccountId]}
-"""
+PLAN = plan_of(inserted("Account", "Name, Description"), PEOPLE, name="faulted")
 ACCOUNTS, CONTACTS = 450, 300
 #: a run that is not over by then is in a live-lock
 MAX_DRIVES = 12

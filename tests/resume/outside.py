@@ -15,53 +15,19 @@ from pathlib import Path
 
 from migrator.clock import SystemClock
 from migrator.salesforce import ClientCredentials, ConnectionSettings, Org, Secret, connect
+from tests.plans import HIERARCHY, PEOPLE, SCHEMA, VERIFIED, accounts, inserted, plan_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "simulator-secret"
-SCHEMA = """
-organization: {id: %s, sandbox: true}
-objects:
-  Account:
-    fields:
-      Legacy_Id__c: {type: text, length: 18, unique: true, external_id: true}
-  Left__c:
-    label: Left
-    fields:
-      Right__c: {type: lookup, to: Right__c}
-  Right__c:
-    label: Right
-    fields:
-      Left__c: {type: lookup, to: Left__c}
-"""
-PLAN = """
-version: 1
-name: killed
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: upsert
-    external_id: Legacy_Id__c
-    fields: {include: [Name, ParentId]}
-    map: {Legacy_Id__c: Id}
-    relationships:
-      ParentId: {when_missing: link}
-  - object: Contact
-    operation: insert
-    fields: {include: [LastName, AccountId]}
-  - object: Case
-    operation: insert
-    fields: {include: [Subject, ContactId]}
-  - object: Left__c
-    operation: insert
-    fields: {include: [Name, Right__c]}
-    after: [Case]
-  - object: Right__c
-    operation: insert
-    fields: {include: [Name, Left__c]}
-    after: [Case]
-verify: {counts: exact, fields: all}
-"""
+PLAN = plan_of(
+    accounts("Name, ParentId", HIERARCHY),
+    PEOPLE,
+    inserted("Case", "Subject, ContactId"),
+    inserted("Left__c", "Name, Right__c", "after: [Case]"),
+    inserted("Right__c", "Name, Left__c", "after: [Case]"),
+    name="killed",
+    more=VERIFIED,
+)
 ACCOUNTS, CONTACTS, CASES, PAIRS = 300, 1500, 1000, 100
 #: what is asked of the target in the end: each row must be there as often as the source has it
 QUESTIONS = (
@@ -141,7 +107,8 @@ def orgs_outside(folder: Path) -> Iterator[Outside]:
     command = [sys.executable, "-m", "migrator", "simulate", "--ready-file", str(folder / "ready.json")]
     for name, number in (("legacy", 1), ("merged", 2)):
         path = folder / f"{name}.yaml"
-        path.write_text(SCHEMA % f"00D00000000000{number}EAA", encoding="utf-8")
+        organization = f"organization: {{id: 00D00000000000{number}EAA, sandbox: true}}"
+        path.write_text(organization + SCHEMA, encoding="utf-8")
         command += ["--schema", str(path)]
     command += ["--data", str(folder / "legacy-data"), "--json"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT)  # noqa: S603 - our own command

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.plans import PEOPLE, inserted, plan_of
 from tests.resume.outside import QUESTIONS, Outside, orgs_outside
 
 POINTS = (
@@ -25,20 +26,7 @@ def outside(tmp_path: Path) -> Iterator[Outside]:
 
 
 #: rows fail, because the target has their key already
-STRICT = """
-version: 1
-name: strict
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: insert
-    fields: {include: [Name]}
-    map: {Legacy_Id__c: Id}
-  - object: Contact
-    operation: insert
-    fields: {include: [LastName, AccountId]}
-"""
+STRICT = plan_of(inserted("Account", "Name", "map: {Legacy_Id__c: Id}"), PEOPLE, name="strict")
 
 
 @pytest.mark.timeout(400)
