@@ -13,6 +13,7 @@ from migrator.audit import write_manifest
 from migrator.clock import Clock
 from migrator.data import Engine, Workspace
 from migrator.errors import ExitCode, MigratorError
+from migrator.executor.actions import AttemptAction, Reply, StepAction
 from migrator.executor.allowance import Allowance
 from migrator.executor.budget import accepted
 from migrator.executor.change import Change
@@ -232,7 +233,12 @@ class Drive:
             watch,
             Allowance(self._ends.target, self._clock),
         )
-        workers = Workers(lambda at, action: perform(tools, at, action), self._workers)
+
+        def work(at: Run, action: StepAction | AttemptAction) -> Reply:
+            self._fuse(f"perform:{type(action).__name__}")
+            return perform(tools, at, action)
+
+        workers = Workers(work, self._workers)
         began = self._clock.monotonic()
         requests = self._ends.requests
 
