@@ -6,21 +6,17 @@ DML engine and the queries need is done for a whole segment at a time.
 **Invariant:** the store checks nothing: what is legal is decided in `dml` before it writes here.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
 
-from migrator.simulator.records.columns import Column, cells_of, constant, seal
+from migrator.simulator.records.columns import cells_of, constant
 from migrator.simulator.records.index import Index
 from migrator.simulator.records.recordids import RecordIds
-from migrator.simulator.records.segment import Segment, arranged
+from migrator.simulator.records.segment import Segment, Segments
 from migrator.simulator.schema.model import Field, FieldType, SObject, SummaryOperation
 
-SEGMENT = 256  # a segment is sealed when it has so many records; Bulk chunks of 200 are sealed at once
-SEAL_AT_ONCE = 100
-HOT = 20_000  # segments with open columns, before the oldest are sealed again
 CACHE = 2_048  # decoded columns kept for reads record by record
 
 Journal = list[Callable[[], object]]  # how to take back what was written, the first change first
@@ -55,11 +51,8 @@ class Table:
         self.purged: set[int] = set()  # gone for good
         self.journal: Journal | None = None  # while a transaction may be rolled back
         self.version = 0  # goes up with every change
-        self._starts: list[int] = []
-        self._segments: list[Segment] = []
+        self._segments = Segments()
         self._next = 1
-        self._tail: Segment | None = None  # still growing
-        self._hot: dict[int, None] = {}
         self._cache: dict[tuple[int, str], Sequence[str]] = {}
         self._indexes: dict[str, Index] = {}
         self.reshape(sobject)
@@ -122,8 +115,7 @@ class Table:
             return self.id_of(seq)
         if field == "IsDeleted":
             return "true" if seq in self.deleted else "false"
-        number = bisect_right(self._starts, seq) - 1
-        segment = self._segments[number]
+        segment = self._segments.of(seq)
         column = segment.columns.get(field)
         if isinstance(column, list):
             return column[seq - segment.start]
@@ -132,11 +124,11 @@ class Table:
         derived = self.derived.get(field) if column is None else None
         if derived is not None:
             return derived.compute(*(self.cell(seq, name) for name in derived.fields))
-        key = (number, field)
+        key = (segment.start, field)
         cells = self._cache.get(key)
         if cells is None:
             cells = self._column(segment, field)
-            if segment is self._tail:
+            if self._segments.grows(segment):
                 return cells[seq - segment.start]
             if len(self._cache) >= CACHE:
                 self._cache.clear()
@@ -152,7 +144,7 @@ class Table:
         column: Sequence[str] = ()
         for seq in seqs:
             if not low <= seq < high:
-                segment = self._segments[bisect_right(self._starts, seq) - 1]
+                segment = self._segments.of(seq)
                 low, high = segment.start, segment.start + segment.count
                 kept = segment.columns.get(field)  # an open column needs no decoding
                 column = kept if isinstance(kept, list) else self._column(segment, field)
@@ -173,11 +165,8 @@ class Table:
         self, fields: Sequence[str], *, include_deleted: bool = False, after: int = 0
     ) -> Iterator[Block]:
         """All records above number `after`, in order, some at a time, with these fields: the fast way to read many."""
-        number = max(0, bisect_right(self._starts, after + 1) - 1)
-        while number < len(self._segments):
-            segment = self._segments[number]
-            number += 1
-            seqs: Sequence[int] = range(segment.start, segment.start + segment.count)
+        for segment in self._segments.above(after):
+            seqs: Sequence[int] = segment.seqs
             columns = tuple(self._column(segment, field) for field in fields)
             keep = self._keep(seqs, include_deleted, after)
             if keep is not None:
@@ -198,7 +187,7 @@ class Table:
         column = segment.columns.get(field)
         if column is not None:
             return cells_of(column, segment.count)
-        seqs = range(segment.start, segment.start + segment.count)
+        seqs = segment.seqs
         if field == "Id":
             return self.ids_of(seqs)
         if field == "IsDeleted":
@@ -246,44 +235,9 @@ class Table:
         for name, index in self._indexes.items():
             given = columns.get(name, (self._defaults.get(name, ""),))
             index.add_cells(given if len(given) == count else tuple(given) * count, seqs)
-        if count >= SEAL_AT_ONCE:
-            self._seal_tail()
-            kept: dict[str, Column] = {
-                name: cells if isinstance(cells, tuple) and len(cells) == 1 else seal(cells)
-                for name, cells in columns.items()
-            }
-            self._append(Segment(seqs.start, count, kept))
-        else:
-            self._grow(columns, count)
+        self._segments.append(seqs, columns, self._defaults)
         self._next += count
         return seqs
-
-    def _append(self, segment: Segment) -> None:
-        self._segments.append(segment)
-        self._starts.append(segment.start)
-
-    def _grow(self, columns: Mapping[str, Sequence[str]], count: int) -> None:
-        tail = self._tail
-        if tail is None or tail.count + count > SEGMENT:
-            self._seal_tail()
-            tail = self._tail = Segment(self._next, 0, {})
-            self._append(tail)
-        for name in columns:
-            if name not in tail.columns:
-                tail.columns[name] = [self._defaults.get(name, "")] * tail.count
-        for name, column in tail.columns.items():
-            cells = columns.get(name)
-            if cells is None:
-                cells = (self._defaults.get(name, ""),)
-            opened = column if isinstance(column, list) else list(cells_of(column, tail.count))
-            opened.extend(cells if len(cells) == count else tuple(cells) * count)
-            tail.columns[name] = opened
-        tail.count += count
-
-    def _seal_tail(self) -> None:
-        if self._tail is not None:
-            self._tail.seal()
-            self._tail = None
 
     def update(self, seq: int, values: Mapping[str, str]) -> None:
         """Change fields of one record."""
@@ -298,41 +252,9 @@ class Table:
         self._forget_derived()
         for name in columns.keys() & self._indexes.keys():
             self._reindex(name, seqs, columns[name])
-        for number, (places, rows) in self._by_segment(seqs).items():
-            segment = self._segments[number]
-            whole = len(places) == segment.count and segment is not self._tail
-            for name, cells in columns.items():
-                self._cache.pop((number, name), None)
-                if whole:
-                    segment.columns[name] = arranged(cells, places, rows)
-                    continue
-                column = segment.columns.get(name)
-                if not isinstance(column, list):
-                    column = segment.columns[name] = list(self._column(segment, name))
-                if len(cells) == 1:
-                    for place in places:
-                        column[place] = cells[0]
-                else:
-                    for place, row in zip(places, rows, strict=True):
-                        column[place] = cells[row]
-            if segment is not self._tail and not whole:
-                self._heat(number)
-
-    def _by_segment(self, seqs: Sequence[int]) -> dict[int, tuple[list[int], list[int]]]:
-        """The places in each segment that the records have, and their rows."""
-        groups: dict[int, tuple[list[int], list[int]]] = {}
-        low = high = 0
-        places: list[int] = []
-        rows: list[int] = []
-        for row, seq in enumerate(seqs):
-            if not low <= seq < high:
-                number = bisect_right(self._starts, seq) - 1
-                segment = self._segments[number]
-                low, high = segment.start, segment.start + segment.count
-                places, rows = groups.setdefault(number, ([], []))
-            places.append(seq - low)
-            rows.append(row)
-        return groups
+        for segment in self._segments.overwrite(seqs, columns, self._column):
+            for name in columns:
+                self._cache.pop((segment.start, name), None)
 
     def _reindex(self, name: str, seqs: Sequence[int], cells: Sequence[str]) -> None:
         index = self._indexes[name]
@@ -347,13 +269,6 @@ class Table:
     def _forget_derived(self) -> None:
         for name in self.derived:
             self._indexes.pop(name, None)  # rebuilt when next asked for
-
-    def _heat(self, number: int) -> None:
-        self._hot[number] = None
-        if len(self._hot) > HOT:
-            oldest = next(iter(self._hot))
-            del self._hot[oldest]
-            self._segments[oldest].seal()
 
     def delete(self, seq: int) -> None:
         """Move a record to the recycle bin."""
