@@ -93,6 +93,7 @@ class Orgs:
             login_url=url,
             instance_url=url,
             simulator=bool(entry.get("simulator", False)),
+            own_clock=bool(entry.get("own_clock", False)),
             ca_file=Path(entry["ca_file"]).expanduser() if "ca_file" in entry else None,
             **version,
         )

@@ -87,6 +87,11 @@ class Served:
     key_file: Path | None
 
     @property
+    def own_clock(self) -> bool:
+        """Whether its clock goes its own way."""
+        return isinstance(self.org.clock, OrgClock) and not self.org.clock.keeps_time
+
+    @property
     def url(self) -> str:
         """Where clients that can trust the authority reach it."""
         return self.servers[0].url
@@ -270,6 +275,8 @@ def orgs_file(served: Sequence[Served]) -> str:
     for each in served:
         given = each.org.settings
         lines += [f"  {given.name}:", f"    url: {each.url}", "    simulator: true"]
+        if each.own_clock:
+            lines.append("    own_clock: true")
         if each.ca_file is not None:
             lines.append(f"    ca_file: {each.ca_file.resolve()}")
         if each.key_file is not None:

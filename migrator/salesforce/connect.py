@@ -38,7 +38,8 @@ def connect(
     exchange = Exchange(client, clock, settings.alias)
     retries = Retries(clock, rng or random.Random())  # noqa: S311 - jitter, not cryptography
     tokens = Tokens(settings, exchange, retries, clock)
-    return Org(settings.alias, settings.api_version, Session(exchange, tokens, retries))
+    session = Session(exchange, tokens, retries)
+    return Org(settings.alias, settings.api_version, session, own_clock=settings.own_clock)
 
 
 def _network(settings: ConnectionSettings) -> httpx.HTTPTransport:

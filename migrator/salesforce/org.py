@@ -61,9 +61,11 @@ class Org:
     #: how many records `send_rows` takes at most
     max_rows: ClassVar[int] = MAX_COLLECTION_ROWS
 
-    def __init__(self, alias: str, api_version: str, session: Session) -> None:
+    def __init__(self, alias: str, api_version: str, session: Session, *, own_clock: bool = False) -> None:
         self.alias = alias
         self.api_version = api_version
+        #: whether its clock is not meant to agree with ours
+        self.own_clock = own_clock
         self._session = session
         self._base = f"/services/data/v{api_version}"
         #: serial loads

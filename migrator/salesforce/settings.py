@@ -52,7 +52,7 @@ class ConnectionSettings:
     """One org as configured.
 
     `instance_url` is needed with an access token; with the other flows it pins what the token endpoint tells.
-    `simulator` admits plain http to loopback, and nothing else does. `hosts` are further hosts that may get a token.
+    `simulator` admits plain http to loopback, and nothing else does. `own_clock`: its time is not meant to be ours. `hosts` are further hosts that may get a token.
     """
 
     alias: str
@@ -61,6 +61,7 @@ class ConnectionSettings:
     instance_url: str = ""
     api_version: str = API_VERSION
     simulator: bool = False
+    own_clock: bool = False
     hosts: tuple[str, ...] = ()
     #: a PEM file with further certificate authorities
     ca_file: Path | None = None

@@ -39,6 +39,11 @@ class OrgClock:
             object, float | None
         ] = {}  # by org, None for one at work; the next moment it waits for
 
+    @property
+    def keeps_time(self) -> bool:
+        """Whether it goes as the real clock does."""
+        return self._speed == 1.0 and not self._jumps
+
     def now(self) -> float:
         """The orgs' time, seconds since the epoch."""
         return self._start + self.monotonic()

@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Iterable, Iterator
+from email.utils import formatdate
 from typing import assert_never
 
 from migrator.clock import Clock, SystemClock
@@ -160,6 +161,7 @@ class Org(OrgState):
         if route is not None and route.counted:
             more["Sforce-Limit-Info"] = self._limits.usage(self.now())
         more["Vary"] = "Accept-Encoding"
+        more["Date"] = formatdate(self.now(), usegmt=True)
         self._answered += 1
         more |= dict.fromkeys(("X-SFDC-Request-Id", "X-Request-Id"), f"{self._answered:032x}")
         more["X-SFDC-Edge-Cache"] = "MISS"

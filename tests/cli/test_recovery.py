@@ -1,11 +1,14 @@
 """What is done with a run afterwards, as a user types it: refusals that say what to do, and JSON for whoever asks for it."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.world import World
+from migrator.clock import SystemClock
+from migrator.simulator import JobFault, JobFaultKind, OrgClock
+from tests.cli.world import SECRET, World, make_world
 from tests.plans import PEOPLE, accounts, plan_of
 
 PLAN = plan_of(accounts(), PEOPLE)
@@ -14,12 +17,16 @@ PLAN = plan_of(accounts(), PEOPLE)
 @pytest.fixture
 def done(world: World) -> World:
     """The plan has run."""
+    run(world)
+    return world
+
+
+def run(world: World) -> None:
     world.seed(world.source, "Account", ["Id", "Name"], [[f"a{n}", f"Account {n}"] for n in range(5)])
     ids = world.source.truth.created("Account")
     world.seed(world.source, "Contact", ["LastName", "AccountId"], [[f"P{n}", ids[n % 5]] for n in range(20)])
     told = world.call("run", world.plan(PLAN))
     assert told.code == 0, told
-    return world
 
 
 def test_a_run_without_failures_has_nothing_to_retry_and_nothing_to_resolve(
@@ -52,3 +59,18 @@ def test_an_undo_asks_first_and_the_run_never_goes_on_afterwards(done: World) ->
     told = done.call("resume", undone.name)
     assert (told.code, "[run-undone]" in told.err) == (2, True), told
     assert "undone" in done.call("status", undone.name).out
+
+
+def test_an_undo_judges_by_the_clock_of_the_org(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORG_SECRET", SECRET)
+    clock = OrgClock(SystemClock(), jumps=True)
+    world = make_world(tmp_path / "world", clock=clock)
+    try:
+        world.target.plant(JobFault(JobFaultKind.HOLD, seconds=1_000.0))  # the clock jumps over it
+        run(world)
+        assert clock.now() - time.time() > 900
+        told = world.call("undo", "--yes")
+        assert (told.code, "CHANGED_SINCE" in told.out) == (0, False), told
+        assert not list(world.target.store.table("Contact").scan())
+    finally:
+        world.close()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from migrator.cli.boundary import run
-from migrator.simulator import Org, OrgSettings, Server, load_csv_folder, load_schema, serve
+from migrator.simulator import Org, OrgClock, OrgSettings, Server, load_csv_folder, load_schema, serve
 from migrator.simulator.http import Headers, Request, Response
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,6 +108,7 @@ class World:
     target: WatchedOrg
     servers: tuple[Server, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    own_clock: bool = False
 
     @property
     def state(self) -> Path:
@@ -132,7 +133,8 @@ class World:
             "client_id": "migrator-simulator",
             "client_secret": {"env": "ORG_SECRET"},
         }
-        entries = {alias: {"url": url, "simulator": True, "auth": auth} for alias, url in urls.items()}
+        kind = {"simulator": True, "own_clock": self.own_clock}
+        entries = {alias: {"url": url, **kind, "auth": auth} for alias, url in urls.items()}
         (self.folder / "orgs.yaml").write_text(json.dumps({"orgs": entries}), encoding="utf-8")
 
     def plan(self, text: str, name: str = "plan.yaml") -> Path:
@@ -208,17 +210,17 @@ def call(*arguments: str | Path) -> Told:
     return Told(code, out.getvalue(), err.getvalue())
 
 
-def make_world(folder: Path, schema: str = SCHEMA) -> World:
-    """Two empty orgs with one schema."""
+def make_world(folder: Path, schema: str = SCHEMA, clock: OrgClock | None = None) -> World:
+    """Two empty orgs with one schema; on this machine's time, or on a clock of their own."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "org.yaml"
     path.write_text(schema, encoding="utf-8")
     loaded = load_schema(path)
     source, target = (
-        WatchedOrg(loaded, OrgSettings(organization_id=name, sandbox=True, client_secret=SECRET))
+        WatchedOrg(loaded, OrgSettings(organization_id=name, sandbox=True, client_secret=SECRET), clock)
         for name in ("00D000000000001EAA", "00D000000000002EAA")
     )
-    world = World(folder, source, target, environment={"ORG_SECRET": SECRET})
+    world = World(folder, source, target, environment={"ORG_SECRET": SECRET}, own_clock=clock is not None)
     world.open()
     return world
 

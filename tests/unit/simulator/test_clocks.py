@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
@@ -124,6 +125,16 @@ def test_a_jump_is_for_work_and_not_for_what_expires() -> None:
         time.sleep(0.3)
         assert client.get(f"{DATA}/jobs/ingest/{job['id']}").json()["state"] == "Open"
     assert clock.monotonic() < 20
+
+
+def test_answers_carry_the_time_of_the_org() -> None:
+    clock = OrgClock(SystemClock(), speed=HOURS)
+    with client_of(Org(settings=OrgSettings(token_lifetime=1e9), clock=clock)) as client:
+        time.sleep(0.2)
+        before = int(clock.now())
+        date = parsedate_to_datetime(client.get(f"{DATA}/limits").headers["Date"]).timestamp()
+        assert before <= date <= clock.now()
+    assert date - time.time() > 100
 
 
 def test_a_waiting_request_is_waited_for_by_jumping() -> None:
