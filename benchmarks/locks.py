@@ -99,7 +99,7 @@ def data_sets(scale: float, flights: Path | None) -> Iterator[DataSet]:
         _shuffled(choose, mega),
         batch,
     )
-    campaigns, leads = max(15, round(400 * scale)), round(20_000 * scale)
+    campaigns, leads = max(15, min(400, round(400 * scale))), round(20_000 * scale)
     pairs = [(c, one) for one in range(leads) for c in choose.sample(range(campaigns), 3)]
     yield DataSet(
         "junction",

@@ -6,7 +6,6 @@
 from migrator.data import jobs
 from migrator.data.engine import Engine, check_source_file
 from migrator.data.faults import PageBroken, ResultsMismatch
-from migrator.data.locking import stripes
 from migrator.data.prepare import prepared_anew
 from migrator.data.spread import spread_of_column
 from migrator.data.workspace import Workspace, folder_name
@@ -21,5 +20,4 @@ __all__ = [
     "jobs",
     "prepared_anew",
     "spread_of_column",
-    "stripes",
 ]

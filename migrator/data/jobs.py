@@ -151,7 +151,7 @@ class RetryJob:
 
 @dataclass(frozen=True, slots=True)
 class CutSlice:
-    """One slice file. `group`: of the slices of one group (the rows of a hot record, of a tile, …) one is under way at a time.
+    """One slice file. `group`: of the slices of one group (the rows of a hot record, of a track in a wave, …) one is under way at a time.
 
     Slices of one `wave` that are of different groups, or of none, lock no record in common; a wave begins when the one before is through.
     """

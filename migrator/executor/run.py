@@ -76,11 +76,15 @@ class Policy:
     def poll_delay(self, polls: int, expected: float = 0.0) -> float:
         """How long to wait before the next poll, after `polls` of them; `expected`: how long the job will probably take (0: not known).
 
-        Where that is known the first poll comes shortly before the end, and those after it in small steps that grow.
+        Where that is known one poll comes shortly before the end, the ones before it as rarely as may be, those after it in small steps that grow.
         """
         if expected <= self.poll_first:
             return float(min(self.poll_max, self.poll_first * self.poll_factor**polls))
-        delay = expected * (0.97 if polls == 0 else 0.03 * 1.3 ** (polls - 1))
+        before = int(0.97 * expected / self.poll_max)
+        if polls < before:
+            return self.poll_max
+        near = polls - before
+        delay = 0.97 * expected - before * self.poll_max if near == 0 else 0.03 * expected * 1.3 ** (near - 1)
         return float(min(self.poll_max, max(self.poll_first / 2, delay)))
 
     def lost_delay(self, lost: int, chance: float = 1.0) -> float:

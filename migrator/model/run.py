@@ -166,7 +166,7 @@ class Slice:
     round: int
     file: FileRef
     lane: Lane
-    #: slices of one group (the rows of a hot record, of a tile, …) are a chain: one is under way at a time; empty: of none
+    #: slices of one group (the rows of a hot record, of a track in a wave, …) are a chain: one is under way at a time; empty: of none
     group: str = ""
     #: a slice begins when all of its round that are of an earlier wave are through
     wave: int = 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.executor import Policy
 from migrator.executor.concurrency import START, Window, after, kept, window_of
 from migrator.model.run import Attempt, AttemptKind, AttemptState
 
@@ -101,3 +102,16 @@ def test_what_makes_it_smaller() -> None:
 def test_a_canary_that_ends_well_opens_it() -> None:
     assert after(Window(), settled(1), ceiling=15, next_attempt=2, opens=True).size == 15
     assert after(Window(), settled(1, locked=200), ceiling=15, next_attempt=2, opens=True).size == 1
+
+
+@given(st.floats(1.0, 20_000.0), st.floats(0.98, 1.15))
+def test_a_job_is_looked_at_when_it_is_over_and_rarely_before(expected: float, longer: float) -> None:
+    """Waves wait for their last slice, so an end that is seen late costs all of them; each look is an API request."""
+    policy, now, polls = Policy(), 0.0, 0
+    while now < expected * longer:
+        delay = policy.poll_delay(polls, expected)
+        assert delay <= policy.poll_max
+        now += delay
+        polls += 1
+    assert now - expected * longer <= max(policy.poll_first, 0.1 * expected)
+    assert polls <= expected * longer / policy.poll_max + 10

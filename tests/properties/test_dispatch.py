@@ -74,35 +74,3 @@ def test_the_longest_chain_goes_first(case: Drawn) -> None:
         assert by_no[first].wave <= by_no[second].wave
         if by_no[first].wave == by_no[second].wave:
             assert behind(first) >= behind(second)
-
-
-@given(st.integers(2, 6), st.integers(1, 8), st.sampled_from("/&"), st.data())
-def test_tiles_wait_for_their_stripes_and_not_for_their_wave(
-    stripes: int, room: int, mark: str, data: st.DataObject
-) -> None:
-    pairs = [(i, j) for i in range(stripes) for j in range(stripes) if mark == "/" or i <= j]
-    slices = tuple(
-        Slice(
-            "load",
-            no,
-            1,
-            FileRef(f"{no}", "", 1, data.draw(st.integers(1, 9))),
-            Lane.BULK2,
-            f"{i}{mark}{j}",
-            (i + j) % stripes,
-        )
-        for no, (i, j) in enumerate(pairs, start=1)
-    )
-    by_no = {("load", one.no): one for one in slices}
-    queue, live = list(in_order(slices)), list[int]()
-    while queue or live:
-        for no in startable(by_no, "load", queue, live, room - len(live)):
-            live.append(no)
-            queue.remove(no)
-        assert live
-        locked: list[str] = []
-        for no in live:
-            i, j = by_no[("load", no)].group.split(mark)
-            locked += {f"r{i}", f"r{j}"} if mark == "&" else {f"a{i}", f"b{j}"}
-        assert len(set(locked)) == len(locked), "two tiles under way have a stripe in common"
-        live.remove(data.draw(st.sampled_from(live)))

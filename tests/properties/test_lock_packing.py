@@ -1,16 +1,17 @@
 """Properties of packing by lock key, over the shapes that real data has: what travels at once locks no record twice, and jobs are full."""
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from migrator.data.clusters import balanced, clusters, stripes_wanted, wave
+from migrator.data.clusters import balanced, clusters
 from migrator.data.jobs import LockKeys, Prepared, RetryJob
+from migrator.data.waves import Cell, Cells, arranged
 from tests.unit.data.bench import Bench
 
 SOME = settings(
@@ -155,6 +156,41 @@ def test_one_key_takes_at_most_twice_as_long_as_it_must(
     assert makespan(packed(bench, made, keys=1)) <= 2 * must
 
 
+@pytest.mark.parametrize("shape", [uniform, zipf, mega_parent, star, bipartite, families, tree])
+def test_two_keys_take_little_longer_than_they_must(bench: Bench, shape: object) -> None:
+    assert callable(shape)
+    made: list[Row] = shape(random.Random(3), 2_000)  # noqa: S311 - deterministic on purpose
+    locked = Counter(record for row in made for record in {*row} if record)
+    must = max(len(made) / JOBS_AT_ONCE, *locked.values())
+    assert makespan(packed(bench, made, slice_rows=60)) <= 1.5 * must
+
+
+@SOME
+@given(st.integers(1, 200), st.booleans(), st.randoms(use_true_random=False))
+def test_three_keys_lock_no_record_twice_either(
+    bench: Bench, rows: int, either: bool, chance: random.Random
+) -> None:
+    """Flights of carriers, planes that are nearly always one carrier's, and airports; or members that are a lead or a contact."""
+    made = []
+    for _ in range(rows):
+        carrier, airport = int(8 ** chance.random()), int(20 ** chance.random())
+        plane = f"p{carrier}.{chance.randrange(5)}" if chance.random() < 0.95 else f"p1.{chance.randrange(5)}"
+        second, third = (plane, f"x{airport}")
+        if either:
+            second, third = ("", third) if chance.random() < 0.5 else (second, "")
+        made.append((f"c{carrier}", second, third))
+    pages = bench.pages(("Id", "A", "B", "C"), [[f"{n:05d}", *row] for n, row in enumerate(made)])
+    locks = LockKeys(("A", "B", "C"), parallelism=JOBS_AT_ONCE)
+    done = bench.load(pages, ("Id", "A", "B", "C"), max_slice_rows=SLICE_ROWS, locks=locks)
+    found = contents(bench, done)
+    assert sum(map(len, found.values())) == rows
+    holder: dict[tuple[int, str], str] = {}
+    for one in done.slices:
+        for record in {row[name] for row in found[one.no] for name in ("A", "B", "C") if row[name]}:
+            chain = one.group or f"#{one.no}"
+            assert holder.setdefault((one.wave, record), chain) == chain
+
+
 @SOME
 @given(st.integers(40, 200), st.randoms(use_true_random=False))
 def test_families_run_side_by_side(bench: Bench, rows: int, chance: random.Random) -> None:
@@ -195,34 +231,59 @@ def test_clusters_are_apart_and_small(locked: list[tuple[int, int, int]], cap: i
     assert all(rows <= cap for rows in rows_of.values())
 
 
-@given(st.integers(1, 12), st.integers(2, 3))
-def test_tiles_of_a_wave_share_no_stripe(stripes: int, keys: int) -> None:
-    tiles = list(product(range(stripes), repeat=keys))
-    seen: set[tuple[int, int, int]] = set()
-    for tile in tiles:
-        for key, stripe in enumerate(tile):
-            place = (wave(tile, stripes, shared=False), key, stripe)
-            assert place not in seen
-            seen.add(place)
-    assert {wave(tile, stripes, shared=False) for tile in tiles} == set(range(stripes ** (keys - 1)))
-
-
-@given(st.integers(1, 12))
-def test_tiles_of_one_sobject_share_no_record_in_a_wave(stripes: int) -> None:
-    seen: dict[tuple[int, int], tuple[int, int]] = {}
-    for first in range(stripes):
-        for second in range(first, stripes):
-            at = wave((first, second), stripes, shared=True)
-            for stripe in (first, second):
-                assert seen.setdefault((at, stripe), (first, second)) == (first, second)
-
-
-def test_stripes_are_as_many_as_are_worth_a_job() -> None:
-    assert stripes_wanted(10_000_000, 2, 15, 10_000) == 15
-    assert stripes_wanted(300_000, 2, 15, 10_000) == 15
-    assert stripes_wanted(200_000, 2, 15, 10_000) == 12
-    assert stripes_wanted(1_000, 2, 15, 10_000) == 1
+def test_large_values_are_shared_out_evenly() -> None:
     assert balanced({"x": 50, "y": 30, "z": 30}, 0, 2) == {"x": 0, "y": 1, "z": 1}
+
+
+CELLS = st.builds(
+    Cell,
+    st.integers(0, 3),
+    st.tuples(st.integers(-1, 6), st.integers(-1, 6)),
+    st.integers(1, 50),
+)
+
+
+@SOME
+@given(
+    st.lists(CELLS, min_size=1, max_size=60, unique_by=lambda one: (one.track, one.buckets)),
+    st.dictionaries(st.tuples(st.integers(0, 3), st.integers(2, 4)), st.integers(1, 300), max_size=6),
+    st.integers(8, 100),
+)
+def test_waves_hold_every_row_once_and_no_bucket_twice(
+    cells: list[Cell], turns: dict[tuple[int, int], int], slice_rows: int
+) -> None:
+    made = arranged(Cells(4, cells, turns), slice_rows)
+    parts: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    holder: dict[tuple[int, int], int] = {}
+    for one in made.pieces:
+        parts[one.cell].append((one.after, one.upto))
+        cell = cells[one.cell]
+        for bucket in cell.held:
+            assert holder.setdefault((one.wave, bucket), cell.track) == cell.track
+    assert sorted(parts) == list(range(len(cells)))
+    for each in parts.values():
+        assert each[0][0] == 0.0
+        assert each[-1][1] == 1.0
+        assert all(before[1] == after[0] for before, after in pairwise(each))
+    assert set(made.units) == {(wave, track) for wave in range(made.waves) for track in range(4)}
+    assert made.waves >= max([degree for _, degree in turns], default=1)
+
+
+def test_a_record_needs_as_many_waves_as_tracks_lock_it() -> None:
+    """Four hundred campaigns on fifteen tracks, and leads that are members of three: three waves, not fifteen."""
+    made = arranged(Cells(15, [], {(track, 3): 20_000 for track in range(15)}), 10_000)
+    assert made.waves == 3
+    assert made.slices == 45
+    assert made.longest == 20_001
+
+
+def test_the_largest_record_decides_how_long_it_takes() -> None:
+    """One track has three times as many rows as any other, spread over eight records that all tracks lock."""
+    cells = [
+        Cell(track, (bucket,), 3_000 if track == 0 else 1_000) for track in range(5) for bucket in range(8)
+    ]
+    made = arranged(Cells(5, cells, {}), 10_000)
+    assert made.longest <= 1.05 * 8 * 3_000
 
 
 def test_rows_that_wait_are_packed_by_the_same_keys(bench: Bench) -> None:
