@@ -25,7 +25,7 @@ from migrator.cli.console import (
 )
 from migrator.cli.failpoint import make_fuse
 from migrator.cli.orgs import Orgs
-from migrator.cli.signals import catch_signals
+from migrator.cli.signals import catch_signals, end_now
 from migrator.clock import Clock, SystemClock
 from migrator.errors import ExitCode
 from migrator.executor import Drive, Goal, Policy, Result
@@ -172,6 +172,7 @@ def _once(
         chance=secrets.SystemRandom().random,
         by=who(),
         answers=dict.fromkeys(confirmed, who()),
+        abandon=end_now,
     )
     restore = catch_signals(driven.interrupt)
     console = make_console(sys.stderr if told.as_json else sys.stdout, clock)

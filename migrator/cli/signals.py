@@ -1,10 +1,14 @@
 """Ctrl-C and SIGTERM: once for an orderly stop, twice to end at once."""
 
+import os
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 
 import click
+
+from migrator.errors import ExitCode
 
 
 def catch_signals(interrupt: Callable[[], None]) -> Callable[[], None]:
@@ -25,3 +29,9 @@ def catch_signals(interrupt: Callable[[], None]) -> Callable[[], None]:
             signal.signal(one, handler)
 
     return restore
+
+
+def end_now(what: str) -> None:
+    """Say it and end the process where it stands, as if it had been killed: something in it waits for ever."""
+    os.write(sys.stderr.fileno(), f"\n{what}\n".encode())
+    os._exit(ExitCode.PAUSED)

@@ -77,6 +77,7 @@ CODES: dict[str, str] = {
     "network-failed": "No answer came: name resolution, connection or time-out. Resume continues where it stopped.",
     "not-a-relationship": "A relationship field that is sent is expected, and the plan names something else.",
     "not-confirmed": "Nobody confirmed a command that deletes; nothing was done.",
+    "nothing-moves": "No thread of the process got anywhere for ten minutes, and no request was under way; the run can be resumed.",
     "nothing-to-repeat": "The run takes back another one; a second run of it means nothing.",
     "nothing-to-retry": "The run has no row that failed or was blocked.",
     "nothing-to-send": "No field of an object is left to send.",

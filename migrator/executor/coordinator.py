@@ -10,7 +10,7 @@ deterministic simulation of the very same loop.
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from migrator.clock import Clock
 from migrator.errors import ExitCode
@@ -22,6 +22,7 @@ from migrator.executor.intend import intend
 from migrator.executor.run import Goal, Run, Stop
 from migrator.executor.settle import settle
 from migrator.executor.throttle import LOOK_EVERY
+from migrator.executor.watchdog import STACKS
 from migrator.model.run import RunStatus
 from migrator.model.throttle import NO_THROTTLE
 from migrator.state import Ledger
@@ -31,6 +32,12 @@ Perform = Callable[[Run, StepAction | AttemptAction], Reply]
 STOP_PATIENCE = 10.0
 #: how often an interrupt is looked for while workers are busy
 TICK = 0.25
+NOTHING_MOVES = Stop(
+    "nothing-moves",
+    "nothing has moved for a long time and no request is under way: threads of ours wait for each other",
+    f"resume goes on from here. This is a bug: please attach {STACKS} of the run folder to an issue; it holds no secret and no record",
+    ExitCode.PAUSED,
+)
 #: how often the observer is told at most
 TELL_EVERY = 0.1
 
@@ -111,6 +118,8 @@ class Outside:
     chance: Callable[[], float]
     #: why no slice may begin now; empty: it may. Asked every `LOOK_EVERY` seconds
     held_back: Callable[[], str]
+    #: set when nothing has moved for a long time: see `watchdog`
+    stuck: threading.Event = field(default_factory=threading.Event)
 
 
 class Coordinator:
@@ -128,6 +137,9 @@ class Coordinator:
         self._told = float("-inf")
         self._held_back = outside.held_back
         self._looked = float("-inf")
+        self._stuck = outside.stuck
+        #: turns in which something moved, or was waited for that becomes due
+        self.beats = 0
         #: due times are on a clock that nobody sets: a wall clock that jumps makes nothing wait or hurry
         self._began = outside.clock.now() - outside.clock.monotonic()
 
@@ -153,8 +165,10 @@ class Coordinator:
                     "interrupted", "stopped on request", "resume goes on from here", ExitCode.INTERRUPTED
                 )
                 self._commit(Change(self._run).stopped(stop), "stop")
-            elif not self._begin_actions():
-                self._take_reply()
+            elif self._stuck.is_set():
+                self._commit(Change(self._run).stopped(NOTHING_MOVES), "stop")
+            elif self._begin_actions() or self._take_reply():
+                self.beats += 1
             self._tell()
 
     def _put_gates_back(self) -> None:
@@ -191,20 +205,22 @@ class Coordinator:
                 self._workers.begin(self._run, action)
         return bool(actions)
 
-    def _take_reply(self) -> None:
+    def _take_reply(self) -> bool:
+        """Take what a worker brings, or wait for what becomes due. False: the workers have nothing yet."""
         if self._run.busy:
             done = self._workers.reply(TICK)
             if done is not None:
                 self._settle(done)
-            return
+            return done is not None
         due = next_due(self._run, self._now())
         stop = stalled(self._run) if due is None else None
         if stop is not None:
             self._commit(Change(self._run).stopped(stop), "stop")
-            return
+            return True
         if due is None:
             raise RuntimeError("nothing to do, nothing under way, and yet not over: " + str(self._run.goal))
         self._clock.wait(min(TICK, due - self._now()) if self._workers.count else due - self._now())
+        return True
 
     def _settle(self, done: _Done) -> None:
         if isinstance(done.reply, BaseException):

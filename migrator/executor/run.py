@@ -66,6 +66,8 @@ class Policy:
     #: the run pauses after more fruitless requests in a row on one attempt than this, which went on for so many seconds
     max_lost: int = 8
     patience: float = 900.0
+    #: seconds in which nothing moves before the process is taken for stuck
+    still: float = 600.0
     #: how often results that do not add up are fetched again before they are quarantined
     max_refetch: int = 5
     #: actions of the data plane at once: each may use the whole memory limit of the engine
@@ -116,6 +118,9 @@ class Stop:
     what: str
     hint: str
     exit_code: ExitCode
+
+    def __str__(self) -> str:
+        return f"stopped[{self.code}] {self.what} → {self.hint}"
 
 
 @dataclass(frozen=True, slots=True)

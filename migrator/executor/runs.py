@@ -5,6 +5,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from migrator.executor.actions import AttemptAction, Reply, StepAction
 from migrator.executor.allowance import Allowance
 from migrator.executor.budget import accepted
 from migrator.executor.change import Change
-from migrator.executor.coordinator import Coordinator, Outside, Workers
+from migrator.executor.coordinator import NOTHING_MOVES, Coordinator, Outside, Workers
 from migrator.executor.reset import check_not_reset
 from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
 from migrator.executor.second_run import PLACE, begin_reading, forgotten, survey
 from migrator.executor.throttle import held_back
 from migrator.executor.watch import watch as progress_of
+from migrator.executor.watchdog import STACKS, Watchdog, Watched
 from migrator.executor.work import Tools, perform
 from migrator.model.progress import Progress
 from migrator.model.run import Facts, LedgerState, NewEvent, RunRow, RunStatus, StepPhase, StepRow
@@ -80,6 +82,10 @@ def _no_fuse(_point: str) -> None:
     """Let the run go on."""
 
 
+def _no_end(_what: str) -> None:
+    """Let the process be, stuck as it is."""
+
+
 def _no_chance() -> float:
     """Wait as long as there may be to wait."""
     return 1.0
@@ -89,6 +95,7 @@ class Drive:
     """One process's work on one run. `go` may be called once; `interrupt` from a signal handler at any time.
 
     `answers`: who confirms which gate, for gates that wait for a person. `by`: who drives, for the log.
+    `abandon` ends a process in which nothing moves any more and that does not stop in order; it is given what to say.
     """
 
     def __init__(
@@ -104,6 +111,7 @@ class Drive:
         chance: Callable[[], float] = _no_chance,
         answers: Mapping[str, str] | None = None,
         by: str = "",
+        abandon: Callable[[str], None] = _no_end,
     ) -> None:
         self._folder = folder
         self._ends = ends
@@ -115,6 +123,7 @@ class Drive:
         self._chance = chance
         self._answers = dict(answers or {})
         self._by = by
+        self._abandon = abandon
         self._interrupted = threading.Event()
 
     def interrupt(self) -> None:
@@ -249,14 +258,17 @@ class Drive:
             plan_folder = Path(run.row.plan_path).parent
             return held_back(run.schedule.throttle, self._clock.now(), self._ends.target, plan_folder)
 
-        outside = Outside(self._clock, tell, self._interrupted, self._fuse, self._chance, held)
-        try:
-            if run.goal is Goal.LOAD:
-                check_not_reset(run, engine, self._ends.target)
-            ended = Coordinator(run, ledger, workers, outside).drive()
-        finally:
-            workers.close(patience=1.0)
-            engine.close()
+        stuck = threading.Event()
+        outside = Outside(self._clock, tell, self._interrupted, self._fuse, self._chance, held, stuck)
+        coordinator = Coordinator(run, ledger, workers, outside)
+        with self._watched(coordinator, stuck):
+            try:
+                if run.goal is Goal.LOAD:
+                    check_not_reset(run, engine, self._ends.target)
+                ended = coordinator.drive()
+            finally:
+                workers.close(patience=1.0)
+                engine.close()
         write_manifest(ledger, workspace, ended.schedule)
         summary = summarize(ledger.state(), ended.schedule)
         if ended.stop is not None:
@@ -266,6 +278,18 @@ class Drive:
             code = ExitCode.BUDGET  # there was nothing left to stop
         orphans = self._orphans(ledger, ended.schedule.written) if ended.goal is Goal.LOAD else None
         return Result(summary, None, code, orphans)
+
+    def _watched(self, coordinator: Coordinator, stuck: threading.Event) -> AbstractContextManager[object]:
+        if not self._workers:
+            return nullcontext()  # there are no threads that could wait for each other
+        return Watchdog(
+            Watched(lambda: coordinator.beats, lambda: self._ends.under_way),
+            clock=self._clock,
+            patience=self._policy.still,
+            stacks=self._folder / STACKS,
+            noticed=stuck,
+            abandon=lambda: self._abandon(str(NOTHING_MOVES)),
+        )
 
 
 def _accepted(run: Run, ledger: Ledger, who: str) -> Run:

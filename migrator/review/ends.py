@@ -32,6 +32,11 @@ class Ends:
         """How many requests both orgs have been sent."""
         return self.target.requests + (self.source.requests if self.source else 0)
 
+    @property
+    def under_way(self) -> int:
+        """How many requests to both orgs have no whole answer yet."""
+        return self.target.under_way + (self.source.under_way if self.source else 0)
+
     def close(self) -> None:
         """Close the connections."""
         self.target.close()

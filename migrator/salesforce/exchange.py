@@ -80,12 +80,23 @@ class Exchange:
         self._alias = alias
         self._lock = threading.Lock()
         self._requests = 0
+        self._under_way = 0
         self._skew: float | None = None
 
     @property
     def requests(self) -> int:
         """How many requests were made."""
         return self._requests
+
+    @property
+    def under_way(self) -> int:
+        """How many requests have no whole answer yet."""
+        return self._under_way
+
+    def ended(self) -> None:
+        """A request that was opened is over."""
+        with self._lock:
+            self._under_way -= 1
 
     @property
     def skew(self) -> float | None:
@@ -97,10 +108,18 @@ class Exchange:
         return f"{self._alias}: {call.method} {call.path.partition('?')[0]}"
 
     def open(self, call: Call, origin: str, token: Secret | None = None) -> httpx.Response:
-        """Send it and give the answer's head, which has a success status; the caller reads or closes the body."""
+        """Send it and give the answer's head, which has a success status; the caller reads or closes the body, and then says that it is `ended`."""
         request = self._request(call, origin, token)
         with self._lock:
             self._requests += 1
+            self._under_way += 1
+        try:
+            return self._send(call, request)
+        except BaseException:
+            self.ended()
+            raise
+
+    def _send(self, call: Call, request: httpx.Request) -> httpx.Response:
         started = self._clock.monotonic()
         try:
             response = self._client.send(request, stream=True)
@@ -124,6 +143,7 @@ class Exchange:
             content = self._read(call, response)
         finally:
             response.close()
+            self.ended()
         return Answer(response.status_code, response.headers, self._parse(call, response, content))
 
     def close(self) -> None:

@@ -90,6 +90,11 @@ class Org:
         return self._session.requests
 
     @property
+    def under_way(self) -> int:
+        """How many requests have no whole answer yet."""
+        return self._session.under_way
+
+    @property
     def skew(self) -> float | None:
         """By how many seconds the org's clock is ahead of ours, by its last answer; None: it does not tell."""
         return self._session.skew

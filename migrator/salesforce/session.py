@@ -28,9 +28,10 @@ class Download:
     `rows`: how many the org says there are; None: it does not say. `locator`: of the next page; empty: there is none.
     """
 
-    def __init__(self, response: httpx.Response, where: str) -> None:
+    def __init__(self, response: httpx.Response, where: str, ended: Callable[[], None]) -> None:
         self._response = response
         self._where = where
+        self._ended: Callable[[], None] | None = ended
         told = response.headers.get("Sforce-NumberOfRecords", "")
         locator = response.headers.get("Sforce-Locator", "")
         self.rows = int(told) if told.isdigit() else None
@@ -44,11 +45,14 @@ class Download:
             reason = str(fault) if isinstance(fault, BrokenBody) else "it was cut"
             raise broken_answer(reason, self._where, self._response.status_code) from fault
         finally:
-            self._response.close()
+            self.close()
 
     def close(self) -> None:
         """Give the connection back without reading on."""
         self._response.close()
+        if self._ended is not None:
+            self._ended()
+            self._ended = None
 
     def __enter__(self) -> Self:
         return self
@@ -69,6 +73,11 @@ class Session:
     def requests(self) -> int:
         """How many requests were made, those for tokens included."""
         return self._exchange.requests
+
+    @property
+    def under_way(self) -> int:
+        """How many requests have no whole answer yet."""
+        return self._exchange.under_way
 
     @property
     def skew(self) -> float | None:
@@ -93,7 +102,7 @@ class Session:
 
         def once() -> Download:
             response = self._as_user(lambda grant: self._exchange.open(call, grant.origin, grant.token))
-            return Download(response, self._exchange.where(call))
+            return Download(response, self._exchange.where(call), self._exchange.ended)
 
         return self._retries.run(once)
 

@@ -320,7 +320,13 @@ PROCESS = {
         "the run stops, a redacted log, resumable",
         "tests/simulation/test_processes.py::test_a_bug_in_a_worker",
     ),
-    "P11": _shown("nothing moves and nothing is under way", "stacks told, paused"),
+    "P11": _shown(
+        "threads wait for each other",
+        "after ten minutes in which nothing moves: stacks in a file, paused",
+        "tests/simulation/test_watchdog.py::test_a_worker_that_waits_for_ever",
+        "tests/simulation/test_watchdog.py::test_whatever_moves_is_no_standstill",
+        "tests/simulation/test_watchdog.py::test_a_process_that_does_not_end_in_order_is_ended",
+    ),
     "P12": _shown(
         "64 open files; a reader that goes away",
         "works, or pauses whole",

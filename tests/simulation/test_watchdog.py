@@ -1,0 +1,163 @@
+"""A process in which nothing moves any more: it says where its threads stand, and ends so that it can be resumed."""
+
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from migrator.clock import SystemClock
+from migrator.executor import Policy
+from migrator.executor.watchdog import Usage, Watchdog, Watched
+from migrator.executor.work import perform
+from migrator.simulator import preset
+from tests.cli.world import ROOT, SECRET, World, make_world
+
+PLAN = """
+version: 1
+name: people
+source: {org: legacy}
+target: {org: merged}
+objects:
+  - object: Account
+    operation: insert
+    fields: {include: [Name]}
+"""
+ACCOUNTS = 100
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Two simulated orgs behind HTTP, a hundred accounts in the first; a process is taken for stuck after a second and a half."""
+    monkeypatch.setenv("ORG_SECRET", SECRET)
+    monkeypatch.setattr("migrator.cli.driving.Policy", lambda: Policy(still=1.5))
+    made = make_world(tmp_path / "world")
+    made.seed(made.source, "Account", ["Id", "Name"], ([f"a{n}", f"Canary {n}"] for n in range(ACCOUNTS)))
+    made.plan(PLAN)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("nth", [1, 5])
+def test_a_worker_that_waits_for_ever(world: World, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    left, never = [nth], threading.Event()
+
+    def waits_for_another_thread(*given: object) -> object:
+        left[0] -= 1
+        if left[0] == 0:
+            never.wait()
+        return perform(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("migrator.executor.runs.perform", waits_for_another_thread)
+    monkeypatch.setattr("migrator.executor.coordinator.STOP_PATIENCE", 0.5)
+    told = world.call("run", world.folder / "plan.yaml")
+    never.set()
+    assert told.code == 75, told
+    assert "stopped[nothing-moves]" in told.err
+    assert "next: migrator resume" in told.out
+    (stacks,) = world.state.glob("2*/stacks.txt")
+    text = stacks.read_text()
+    assert "waits_for_another_thread" in text, "it says where"
+    assert "coordinator.py" in text
+    assert "Canary" not in text
+    assert stat.S_IMODE(stacks.stat().st_mode) == 0o600
+    told = world.call("resume")
+    assert told.code == 0, told
+    assert world.target.truth.count("Account") == ACCOUNTS
+
+
+def test_a_job_that_takes_long_and_an_org_that_is_slow_are_waited_for(world: World) -> None:
+    world.target.plant(*preset("H25", seconds=4.0))
+    world.target.plant(*preset("N22", seconds=3.0, times=1, probability=1.0, method="PUT"))
+    told = world.call("run", world.folder / "plan.yaml")
+    assert told.code == 0, told
+    assert not list(world.state.glob("2*/stacks.txt"))
+
+
+# -- the watchdog alone
+
+
+@dataclass
+class Dog:
+    """A watchdog of a tenth of a second over figures that a test moves."""
+
+    stacks: Path
+    beats: int = 0
+    under_way: int = 0
+    seconds: float = 0.0
+    blocks: int = 0
+    noticed: threading.Event = field(default_factory=threading.Event)
+    abandoned: threading.Event = field(default_factory=threading.Event)
+
+    def watch(self) -> Watchdog:
+        watched = Watched(
+            lambda: self.beats, lambda: self.under_way, lambda: Usage(self.seconds, self.blocks)
+        )
+        return Watchdog(
+            watched,
+            clock=SystemClock(),
+            patience=0.1,
+            stacks=self.stacks,
+            noticed=self.noticed,
+            abandon=self.abandoned.set,
+            grace=0.1,
+        )
+
+
+def beat(dog: Dog) -> None:
+    dog.beats += 1
+
+
+def request(dog: Dog) -> None:
+    dog.under_way = 1
+
+
+def compute(dog: Dog) -> None:
+    dog.seconds += 0.02
+
+
+def read(dog: Dog) -> None:
+    dog.blocks += 8
+
+
+@pytest.mark.parametrize("move", [beat, request, compute, read])
+def test_whatever_moves_is_no_standstill(tmp_path: Path, move: Callable[[Dog], None]) -> None:
+    dog = Dog(tmp_path / "stacks.txt")
+    with dog.watch():
+        for _ in range(40):
+            move(dog)
+            time.sleep(0.01)
+        assert not dog.noticed.is_set()
+        dog.under_way = 0
+        assert dog.noticed.wait(5.0), "and then it stops"
+    assert dog.stacks.read_text()
+
+
+def test_a_process_that_does_not_end_in_order_is_ended(tmp_path: Path) -> None:
+    dog = Dog(tmp_path / "stacks.txt")
+    with dog.watch():
+        assert dog.abandoned.wait(5.0)
+
+
+def test_a_process_that_ends_in_order_is_left_alone(tmp_path: Path) -> None:
+    dog = Dog(tmp_path / "stacks.txt")
+    with dog.watch():
+        assert dog.noticed.wait(5.0)
+    time.sleep(0.2)
+    assert not dog.abandoned.is_set()
+
+
+def test_the_end_of_a_stuck_process_is_a_pause() -> None:
+    code = (
+        "import threading; from migrator.cli.signals import end_now\n"
+        "threading.Timer(0.1, end_now, ['stopped[nothing-moves]']).start(); threading.Event().wait()"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (done.returncode, done.stderr.strip()) == (75, "stopped[nothing-moves]")
