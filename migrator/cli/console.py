@@ -194,15 +194,23 @@ def print_verification(summary: Summary) -> None:
         "duplicated",
         "orphaned",
         "differing",
+        "without success",
         "verdict",
     ):
         table.add_column(heading, justify="left" if heading in {"object", "verdict"} else "right")
     for one in summary.verification:
         orphaned, differing = sum(one.orphaned.values()), sum(one.differing.values())
-        verdict = (
-            "[green]equal[/]" if one.done and not one.wrong else "[red]wrong[/]" if one.done else "not run"
+        tone = "green" if one.verdict == "equal" else "red"
+        verdict = f"[{tone}]{one.verdict}[/]" if one.verdict else "not run"
+        numbers = (
+            one.rows,
+            one.compared,
+            one.missing,
+            one.duplicated,
+            orphaned,
+            differing,
+            one.unsuccessful,
         )
-        numbers = (one.rows, one.compared, one.missing, one.duplicated, orphaned, differing)
         table.add_row(plain(one.object_name), *(f"{number:,}" for number in numbers), verdict)
     _print(table)
     for one in summary.verification:
@@ -300,6 +308,8 @@ def summary_json(summary: Summary, exit_code: ExitCode) -> dict[str, object]:
                 "duplicate_keys": one.duplicate_keys,
                 "orphaned": dict(one.orphaned),
                 "differing": dict(one.differing),
+                "without_success": one.unsuccessful,
+                "verdict": one.verdict or None,
             }
             for one in summary.verification
         ],

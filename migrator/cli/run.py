@@ -193,7 +193,7 @@ def verify(
 ) -> int:
     """Read the target of RUN back and compare counts and field values with what was sent.
 
-    Ends with exit code 1 when a record is missing, doubled, orphaned or differs, and when a second run (--twice) would create records.
+    Ends with exit code 1 when a record is missing, doubled, orphaned or differs, when rows of the run failed or were blocked, and when a second run (--twice) would create records.
 
     \b
     Examples:

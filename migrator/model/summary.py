@@ -109,11 +109,20 @@ class VerificationSummary:
     orphaned: Mapping[str, int] = field(default_factory=dict)
     #: keys of loaded records that other records of the target have as well; they are among `duplicated`
     duplicate_keys: int = 0
+    #: rows of the object that failed, were blocked or are quarantined: there is nothing of them to compare
+    unsuccessful: int = 0
 
     @property
     def wrong(self) -> int:
         """How many findings speak against the load."""
         return self.missing + self.duplicated + sum(self.orphaned.values()) + sum(self.differing.values())
+
+    @property
+    def verdict(self) -> str:
+        """Empty until it was read back. Equal only when no row of the object was left behind, too."""
+        if not self.done:
+            return ""
+        return "differs" if self.wrong else "incomplete" if self.unsuccessful else "equal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +185,7 @@ class Summary:
     @property
     def verify_exit(self) -> ExitCode:
         """The exit code of a finished verification; a plan that wants none has nothing against it."""
-        unverified = any(one.wrong or not one.done for one in self.verification)
+        unverified = any(one.verdict != "equal" for one in self.verification)
         return ExitCode.ROWS_FAILED if unverified or self.created_again else ExitCode.OK
 
 
@@ -194,7 +203,8 @@ def summarize(state: LedgerState, schedule: Schedule) -> Summary:
             case MatchStep() | LoadStep() | LinkStep():
                 steps.append(_step_summary(step, row, attempts.get(step.id, []), state))
             case VerifyStep():
-                verification.append(_verification(step, row))
+                mine = sum(one.unsuccessful for one in steps if one.object_name == step.object_name)
+                verification.append(_verification(step, row, mine))
             case GateStep():
                 gates.append(_gate_summary(step, row, attempts.get(step.id, [])))
             case _:
@@ -273,7 +283,7 @@ def _operation(step: MatchStep | LoadStep | LinkStep) -> str:
             return "link " + ", ".join(one.rule.target for one in step.lookups)
 
 
-def _verification(step: Step, row: StepRow) -> VerificationSummary:
+def _verification(step: Step, row: StepRow, unsuccessful: int) -> VerificationSummary:
     reports = [one for one in row.files if one.path.startswith("compare/")]
     return VerificationSummary(
         step=step.id,
@@ -287,6 +297,7 @@ def _verification(step: Step, row: StepRow) -> VerificationSummary:
         differing=_by_field(row, "differing."),
         orphaned=_by_field(row, "orphaned."),
         duplicate_keys=row.counts.get("duplicate.keys", 0),
+        unsuccessful=unsuccessful,
         report=reports[-1] if reports else None,
         notes=row.notes,
     )

@@ -119,6 +119,8 @@ def _verification(one: VerificationSummary) -> dict[str, Any]:
         "duplicate_keys": one.duplicate_keys,
         "orphaned": dict(one.orphaned),
         "differing": dict(one.differing),
+        "without_success": one.unsuccessful,
+        "verdict": one.verdict or None,
         "notes": list(one.notes),
         "report": one.report.path if one.report else None,
     }

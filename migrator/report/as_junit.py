@@ -95,4 +95,7 @@ def _verification_case(one: VerificationSummary) -> _Case:
         return _Case(
             "verify", one.step, 0.0, failure=f"{counted(one.wrong, 'difference')} found", detail=detail
         )
+    if one.verdict == "incomplete":
+        what = f"{counted(one.unsuccessful, 'row')} without success: nothing of them is in the target"
+        return _Case("verify", one.step, 0.0, failure=what)
     return _Case("verify", one.step, 0.0, skipped="" if one.done else "not verified yet")

@@ -117,12 +117,15 @@ def _verification(facts: Facts) -> Iterator[str]:
             "yes" if one.done else "no",
             *(counted(each) for each in (one.rows, one.compared, one.missing, one.duplicated)),
             *(_by_field(each) for each in (one.orphaned, one.differing)),
+            counted(one.unsuccessful),
+            one.verdict or "not yet",
         ]
         for one in facts.verification
         if any(each.done for each in facts.verification)
     ]
     header = ("object", "read back", "rows", "compared", "missing", "duplicated")
-    yield from _table((*header, "orphaned", "differing values"), rows, numbers=2)
+    more = ("orphaned", "differing values", "rows without success", "verdict")
+    yield from _table((*header, *more), rows, numbers=2)
 
 
 def _by_field(counts: Mapping[str, int]) -> str:

@@ -106,8 +106,8 @@ def test_a_dropped_connection_neither_loses_nor_doubles(
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        ("{counts: exact, fields: all}", {"rows", "compared", "missing", "duplicated"}),
-        ("{counts: exact, fields: off}", {"rows", "compared", "missing", "duplicated"}),
+        ("{counts: exact, fields: all}", {"rows", "compared", "missing", "duplicated", "duplicate.keys"}),
+        ("{counts: exact, fields: off}", {"rows", "compared", "missing", "duplicated", "duplicate.keys"}),
         ("{counts: off, fields: {sample: 3}}", {"rows", "compared"}),
         ("{counts: off, fields: off}", set()),
     ],

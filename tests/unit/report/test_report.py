@@ -12,6 +12,7 @@ import pytest
 from defusedxml.ElementTree import fromstring
 from jsonschema import Draft202012Validator
 
+from migrator.errors import ExitCode
 from migrator.model.run import Outcome, RunStatus
 from migrator.model.schedule import Forecast, KeyForecast, RecordRows
 from migrator.model.summary import GateSummary, Summary
@@ -35,6 +36,7 @@ RUNS = {
     "moved": a_run(),
     "partly": a_run(PARTLY, faults={"STRING_TOO_LONG": 20, "UNABLE_TO_LOCK_ROW": 3}),
     "different": a_run(compared=EQUAL | {"missing": 2, "differing.Phone": 5}),
+    "left behind": a_run(PARTLY, compared={"rows": 15_970, "compared": 10_000}),
     "orphans": a_run(compared=EQUAL | {"duplicated": 3, "duplicate.keys": 2, "orphaned.AccountId": 4}),
     "repeats": a_run(compared=EQUAL, again={"again.create": 11, "again.unchanged": 15_989}),
     "steady": a_run(compared=EQUAL, again={"again.unchanged": 16_000}),
@@ -123,6 +125,25 @@ def test_the_page_tells_the_numbers_and_the_reasons() -> None:
     assert "/home/somebody" not in page
 
 
+def test_what_was_left_behind_is_not_verified() -> None:
+    summary = RUNS["left behind"]
+    (one,) = (each for each in render_json(summary, made=MADE)["verification"] if each["object"] == "Contact")
+    assert (one["differing"], one["missing"], one["without_success"]) == ({}, 0, 30)
+    assert one["verdict"] == "incomplete"
+    assert summary.verify_exit is ExitCode.ROWS_FAILED
+    case = next(
+        each
+        for each in fromstring(render_junit(summary, made=MADE)).iter("testcase")
+        if each.get("name") == "verify.Contact"
+    )
+    failure = case.find("failure")
+    assert failure is not None
+    assert "30 rows without success" in str(failure.get("message"))
+    page = " ".join(_Page(render_html(summary, made=MADE, files=FILES)).text)
+    assert "✗ incomplete" in page
+    assert "| 30 | incomplete |" in render_markdown(summary, made=MADE)
+
+
 def test_orphans_and_duplicates_have_figures_of_their_own() -> None:
     summary = RUNS["orphans"]
     (one,) = (each for each in render_json(summary, made=MADE)["verification"] if each["object"] == "Contact")
@@ -182,7 +203,9 @@ def test_junit_counts_what_it_lists(summary: Summary) -> None:
     failed = {one.get("name") for one in root.iter("testcase") if one.find("failure") is not None}
     wrong = {one.step for one in summary.steps if one.unsuccessful or not one.balanced}
     wrong |= {one.step for one in summary.repeated if summary.created_again}
-    assert failed == wrong | {one.step for one in summary.verification if one.wrong}
+    assert failed == wrong | {
+        one.step for one in summary.verification if one.verdict in {"differs", "incomplete"}
+    }
 
 
 def test_a_table_of_markdown_has_as_many_cells_in_each_line() -> None:
