@@ -14,6 +14,7 @@ from rich.text import Text
 from migrator.cli.text import plain
 from migrator.clock import Clock
 from migrator.errors import ExitCode
+from migrator.model.lockreport import lock_lines, lock_values
 from migrator.model.progress import Progress, StepProgress
 from migrator.model.run import Outcome
 from migrator.model.summary import Again, StepSummary, Summary
@@ -161,6 +162,9 @@ def print_outcomes(summary: Summary) -> None:
             _print(Text(plain(f"  {one.step}: {count:,} rows {code}"), style="red"))
         for told in one.notes:
             _print(Text(plain(f"  {one.step}: {told}"), style="dim"))
+    for locked in summary.locked:
+        for told in lock_lines(locked):
+            _print(Text(plain(f"  {locked.step}: {told}"), style="dim"))
 
 
 def print_gates(summary: Summary) -> None:
@@ -282,6 +286,7 @@ def summary_json(summary: Summary, exit_code: ExitCode) -> dict[str, object]:
         "verified": summary.verified,
         "exit_code": int(exit_code),
         "gates": gates_json(summary),
+        "locks": [lock_values(one) for one in summary.locked],
         "steps": [
             {
                 "step": one.step,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from migrator.errors import Diagnostic
+from migrator.model.lockfigures import LockedRecords
 from migrator.model.plan import Operation, WhenMissing
 from migrator.model.run import FileRef, Outcome
 
@@ -177,6 +178,8 @@ class Prepared:
     faults: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     canary: int | None = None
+    #: how rows spread over the records of each lock key, of a load's first round
+    locked: tuple[LockedRecords, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

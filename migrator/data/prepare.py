@@ -13,7 +13,7 @@ from migrator.data.again import judge_taken_keys, stage_again
 from migrator.data.cutting import divide
 from migrator.data.jobs import CutSlice, LinkJob, LoadJob, LockKeys, Prepared, RetryJob
 from migrator.data.later import AgainJob, UndoJob
-from migrator.data.locking import lock_column
+from migrator.data.locking import lock_column, locked_records
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY
 from migrator.data.packing import Limits
 from migrator.data.rows import PACKING, cells, header, latest, line_column, packing_text, sent_names
@@ -107,7 +107,15 @@ def _prepare(
         faults=dict(session.rows("SELECT code, count(*) FROM unsent GROUP BY 1 ORDER BY 1")),
         notes=tuple(notes),
         canary=canary,
+        locked=locked_records(session, workspace.path(rows), _lock_fields(job)) if again is None else (),
     )
+
+
+def _lock_fields(job: LoadJob | LinkJob | UndoJob) -> tuple[str, ...]:
+    """The fields whose values stand in the lock columns of the rows file."""
+    if not isinstance(job, LoadJob):
+        return ()
+    return job.locks.fields if job.locks else (job.group_by,) if job.group_by else ()
 
 
 def _set_apart(session: Session, wanted: int) -> bool:

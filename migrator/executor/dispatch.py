@@ -4,7 +4,9 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import heapify, heappop, heappush
 
+from migrator.model.lockfigures import LockedRecords, LockFigures
 from migrator.model.run import Slice
 
 
@@ -45,3 +47,38 @@ def startable(
         room -= 1
         if not room:
             return
+
+
+def figures(keys: Sequence[LockedRecords], slices: Sequence[Slice], at_once: int) -> LockFigures:
+    """How slices of one round travel, `at_once` of them side by side."""
+    waves: dict[int, dict[str, list[int]]] = {}
+    for one in sorted(slices, key=lambda each: each.no):
+        chains = waves.setdefault(one.wave, {})
+        chains.setdefault(one.group or f"#{one.no}", []).append(one.file.rows)
+    every = [chain for chains in waves.values() for chain in chains.values()]
+    return LockFigures(
+        keys=tuple(keys),
+        rows=sum(map(sum, every)),
+        slices=len(slices),
+        waves=len(waves),
+        widest=max(map(len, waves.values()), default=0),
+        chains=sum(len(chain) > 1 for chain in every),
+        longest_chain=max(map(sum, every), default=0),
+        in_turn=sum(_in_turn(list(chains.values()), at_once) for chains in waves.values()),
+    )
+
+
+def _in_turn(chains: Sequence[Sequence[int]], at_once: int) -> int:
+    """Rows that go one after the other when whoever is through is followed by the slice with the most rows behind it."""
+    waiting = [(-sum(chain), place, 0) for place, chain in enumerate(chains)]
+    heapify(waiting)
+    busy: list[tuple[int, int, int]] = []
+    now = 0
+    while waiting or busy:
+        while waiting and len(busy) < at_once:
+            _, place, nth = heappop(waiting)
+            heappush(busy, (now + chains[place][nth], place, nth))
+        now, place, nth = heappop(busy)
+        if nth + 1 < len(chains[place]):
+            heappush(waiting, (-sum(chains[place][nth + 1 :]), place, nth + 1))
+    return now

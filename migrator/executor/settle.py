@@ -3,7 +3,7 @@
 **Invariant:** pure; an attempt and all its rows change in one commit; nothing is concluded from a missing answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from migrator.data.jobs import Comparison, Prepared
@@ -48,12 +48,14 @@ from migrator.executor.actions import (
 )
 from migrator.executor.budget import CANARY
 from migrator.executor.change import Change, added, finished, held, repeated_ids
+from migrator.executor.dispatch import figures
 from migrator.executor.gates import settle_gate
 from migrator.executor.jobs import ANEW
 from migrator.executor.lost import lost
 from migrator.executor.reconcile import reconciled
-from migrator.executor.rounds import rung
+from migrator.executor.rounds import ceiling, rung
 from migrator.executor.run import Run, Stop, key_of
+from migrator.model.lockfigures import lock_counts
 from migrator.model.run import AttemptKind, Outcome, Slice, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, VerifyStep
 
@@ -179,7 +181,7 @@ def _prepared(change: Change, action: StepAction, reply: StepPrepared, now: floa
         waiting=0,
         rounds=row.rounds + 1,
         files=(*row.files, prepared.rows, *((prepared.outcomes,) if prepared.outcomes else ())),
-        counts=_with_facts(row.counts, prepared),
+        counts=_with_facts(row.counts, prepared) | _locked(run, step, prepared, slices),
         notes=(*row.notes, *prepared.notes),
     )
     if isinstance(step, LoadStep) and 0 < step.max_deletes < prepared.rows.rows:
@@ -205,6 +207,15 @@ def _with_facts(counts: Mapping[str, int], prepared: Prepared) -> dict[str, int]
     more = {f"fault.{code}": count for code, count in prepared.faults.items()}
     canary = {CANARY: prepared.canary} if prepared.canary is not None else {}
     return {key: counts.get(key, 0) + more.get(key, 0) for key in (*counts, *more) if key != ANEW} | canary
+
+
+def _locked(
+    run: Run, step: LoadStep | LinkStep, prepared: Prepared, slices: Sequence[Slice]
+) -> dict[str, int]:
+    """What the rows lock and how they travel, where they lock anything."""
+    if not prepared.locked:
+        return {}
+    return lock_counts(figures(prepared.locked, slices, ceiling(step, run.policy)))
 
 
 def _compared(comparison: Comparison, *, counted: bool) -> dict[str, int]:

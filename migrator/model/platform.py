@@ -7,3 +7,5 @@
 BATCH_ROWS = 10_000
 #: batches that an org processes at once; no figure is published, and what a busy org gives is less
 PARALLELISM = 15
+#: children of one record, or records of one owner, from which Salesforce speaks of skew (Designing Record Access for Enterprise Scale)
+SKEW = 10_000

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from migrator.errors import ExitCode
 from migrator.model.gates import BY_HAND, Confirm, told
+from migrator.model.lockfigures import LockFigures, lock_figures
+from migrator.model.lockreport import LockReport
 from migrator.model.run import (
     Attempt,
     AttemptKind,
@@ -21,7 +23,15 @@ from migrator.model.run import (
     StepPhase,
     StepRow,
 )
-from migrator.model.schedule import GateStep, LinkStep, LoadStep, MatchStep, Schedule, Step, VerifyStep
+from migrator.model.schedule import (
+    GateStep,
+    LinkStep,
+    LoadStep,
+    MatchStep,
+    Schedule,
+    Step,
+    VerifyStep,
+)
 
 #: outcomes that make a run end with exit code 1
 UNSUCCESSFUL = frozenset({Outcome.FAILED, Outcome.BLOCKED, Outcome.QUARANTINED})
@@ -78,6 +88,8 @@ class StepSummary:
     again: Mapping[Again, int] | None = None
     #: the rows that it would create, when there are any
     again_report: FileRef | None = None
+    #: how its rows spread over the records that they lock, and how they travel; None: they lock nothing, or are not cut yet
+    locks: LockFigures | None = None
 
     @property
     def balanced(self) -> bool:
@@ -156,6 +168,13 @@ class Summary:
     def held_gates(self) -> tuple[GateSummary, ...]:
         """Gates that have to be put back still."""
         return tuple(one for one in self.gates if one.held)
+
+    @property
+    def locked(self) -> tuple[LockReport, ...]:
+        """What locks were expected to cost, and what they really do, of the loads that are more than one slice."""
+        planned = {one.step: one for one in self.schedule.forecasts}
+        found = [LockReport(one.step, planned.get(one.step), one.locks) for one in self.steps]
+        return tuple(one for one in found if one.planned or (one.real and one.real.slices > 1))
 
     @property
     def complete(self) -> bool:
@@ -263,6 +282,7 @@ def _step_summary(
         finished=row.finished,
         outcome_files=made + settled,
         again=_again(row),
+        locks=lock_figures(row.counts),
         again_report=next((one for one in reversed(row.files) if one.path.startswith("compare/")), None),
     )
 

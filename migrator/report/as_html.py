@@ -12,8 +12,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from migrator.model.lockfigures import LockedRecords
 from migrator.model.run import Outcome
-from migrator.model.schedule import KeyForecast
+from migrator.model.schedule import KeyForecast, RecordRows
 from migrator.model.summary import Again, StepSummary
 from migrator.report import diagram
 from migrator.report.as_markdown import manifest
@@ -102,14 +103,15 @@ def outcome_bar(tallies: Mapping[Outcome, int], total: int) -> list[Part]:
     return [Part(one.x * scale, one.width * scale, one.tone, one.label) for one in parts]
 
 
-def spread_bar(key: KeyForecast) -> list[Part]:
+def spread_bar(key: KeyForecast | LockedRecords) -> list[Part]:
     """How rows spread over the records that they look up: the largest one by one, then all others together."""
+    largest = [one.rows if isinstance(one, RecordRows) else one for one in key.largest]
     parts: list[Part] = []
     x = 0.0
-    for place, one in enumerate(key.largest, start=1):
-        width = FULL * one.rows / max(key.rows, 1)
+    for place, rows in enumerate(largest, start=1):
+        width = FULL * rows / max(key.rows, 1)
         tone = "bad" if place <= key.skewed else "mild"
-        parts.append(Part(x, max(width - 1.5, 0.5), tone, f"one record: {one.rows:,} rows"))
+        parts.append(Part(x, max(width - 1.5, 0.5), tone, f"one record: {rows:,} rows"))
         x += width
     others = key.records - len(key.largest)
     if others > 0:

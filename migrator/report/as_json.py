@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from migrator.model.lockreport import lock_values
 from migrator.model.summary import Again, GateSummary, StepSummary, VerificationSummary
 from migrator.report.clean import moment
 from migrator.report.facts import OUTCOMES, Facts, kind_of, seconds_of
@@ -25,6 +26,7 @@ def as_json(facts: Facts) -> dict[str, Any]:
         "steps": [_step(facts, one) for one in facts.summary.steps],
         "verification": [_verification(one) for one in facts.verification],
         "second_run": [_second_run(one) for one in facts.summary.repeated],
+        "locks": [lock_values(one) for one in facts.summary.locked],
         "gates": [_gate(one) for one in facts.gates],
         "schedule": {
             "steps": [{"step": one.id, "object": one.object_name} for one in schedule.steps],

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from migrator.model.lockreport import lock_lines
 from migrator.model.run import Outcome
 from migrator.model.summary import Again, StepSummary
 from migrator.report.clean import duration, markdown, moment
@@ -24,6 +25,7 @@ def _lines(facts: Facts) -> Iterator[str]:
     yield from _section("Why rows were refused or left out", _faults(facts))
     yield from _section("Verification", _verification(facts))
     yield from _section("A second run", _second_run(facts))
+    yield from _section("Locks", _locks(facts))
     yield from _section("Gates", _gates(facts))
     yield from _section("Notes", _notes(facts))
     yield from _section("Where the rows are listed", _files(facts))
@@ -138,6 +140,12 @@ def _second_run(facts: Facts) -> Iterator[str]:
         for one in facts.summary.repeated
     ]
     yield from _table(("step", *(each.heading for each in Again)), rows, numbers=1)
+
+
+def _locks(facts: Facts) -> Iterator[str]:
+    for one in facts.summary.locked:
+        for line in lock_lines(one):
+            yield f"- {markdown(one.step)}: {markdown(line)}"
 
 
 def _gates(facts: Facts) -> Iterator[str]:

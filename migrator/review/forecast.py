@@ -17,13 +17,11 @@ from math import ceil, exp
 
 from migrator.errors import Diagnostic, warning
 from migrator.model.plan import Plan
-from migrator.model.platform import BATCH_ROWS, PARALLELISM
+from migrator.model.platform import BATCH_ROWS, PARALLELISM, SKEW
 from migrator.model.schedule import Forecast, KeyForecast, LoadStep, LockKey, RecordRows, Schedule, strong
 
 #: rows of one transaction (Bulk API guide, "Bulk API Limits")
 TRANSACTION_ROWS = 200
-#: children of one record, or records of one owner, from which Salesforce speaks of skew (Designing Record Access for Enterprise Scale)
-SKEW = 10_000
 #: the largest records that are asked for, and how many of them are told
 TOP = 200
 SHOWN = 5
