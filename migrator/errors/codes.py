@@ -60,6 +60,7 @@ CODES: dict[str, str] = {
     "internal-error": "A bug of ours; the log named in the message is redacted and fit for an issue.",
     "interrupted": "The run was stopped on request; `resume` goes on.",
     "job-refused": "The org refused an ingest job as a whole; the rows it did not take wait for the plan or the org to be mended.",
+    "job-state-unknown": "The org tells a job state that this version does not know, for an hour; the run is paused and can be resumed.",
     "jobs-keep-failing": "Several ingest jobs of one object in a row ended as Failed or Aborted.",
     "key-unfit": "The key of an object does not identify its rows the way it is used.",
     "lease-held": "Another process is working on this run.",

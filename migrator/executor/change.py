@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from migrator.errors import ExitCode
 from migrator.executor.budget import judge, judge_run
 from migrator.executor.dispatch import in_order
-from migrator.executor.run import Key, Losing, Run, Stop, released, with_attempt, with_step
+from migrator.executor.run import Key, Run, Stop, Streak, released, with_attempt, with_step
 from migrator.model.run import Attempt, Facts, LedgerRow, Outcome, Slice, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep
 
@@ -49,11 +49,11 @@ class Change:
         *,
         due: float | None = None,
         tries: int | None = None,
-        losing: Losing | None = None,
+        streak: Streak | None = None,
         why: str = "",
     ) -> "Change":
         """With `key` no longer busy; `why` it waits until `due`, for those who watch."""
-        return replace(self, run=released(self.run, key, due=due, tries=tries, losing=losing, why=why))
+        return replace(self, run=released(self.run, key, due=due, tries=tries, streak=streak, why=why))
 
     def stopped(self, stop: Stop) -> "Change":
         """With the run stopping; the first reason stays."""

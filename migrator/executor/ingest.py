@@ -13,6 +13,7 @@ from migrator.executor.budget import CANARY, MAX_LOST_JOBS, lost_jobs
 from migrator.executor.change import Change, added, finished
 from migrator.executor.concurrency import after, kept, window_of
 from migrator.executor.learned import note, with_locks
+from migrator.executor.polling import waited
 from migrator.executor.reconcile import unknown
 from migrator.executor.rounds import ceiling
 from migrator.executor.run import Run, Stop
@@ -116,9 +117,8 @@ def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     )
     polls = run.tries.get(attempt.id, 0)
     if not job.state.terminal:
-        waiting = replace(run, live={**run.live, attempt.id: told})
         due = now + run.policy.poll_delay(polls + 1, _expected(run, attempt))
-        return Change(waiting).free(attempt.id, due=due, tries=polls + 1)
+        return waited(run, attempt, told, now, due)
     full = job.state is JobState.JOB_COMPLETE and job.processed == attempt.rows
     twice = (attempt.job_state, attempt.processed, attempt.failed) == (
         told.job_state,

@@ -18,7 +18,7 @@ from migrator.executor.actions import (
 )
 from migrator.executor.change import Change
 from migrator.executor.ingest import doubted, sent_anew, untouched
-from migrator.executor.run import Losing, Run, Stop
+from migrator.executor.run import Run, Stop, Streak
 from migrator.model.run import AttemptKind, AttemptState
 from migrator.model.wire import Sent
 
@@ -33,12 +33,12 @@ REFUSALS = frozenset({400, 403, 404, 405, 415})
 def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float, chance: float) -> Change:
     """The run after a request of `action` was lost. `chance` (0 to 1) spreads out what is tried again."""
     attempt = run.live[action.attempt]
-    losing = _once_more(run, attempt.id, now)
+    streak = _once_more(run, attempt.id, now)
     change = Change(run)
     if reply.code in LIMIT_CODES:
-        delay = min(LIMIT_MAX_DELAY, LIMIT_FIRST_DELAY * 2.0 ** min(losing.count - 1, 8))
+        delay = min(LIMIT_MAX_DELAY, LIMIT_FIRST_DELAY * 2.0 ** min(streak.count - 1, 8))
         why = f"the org's request allowance is spent; asked again every {delay / 60:.0f} min"
-        return _later(_never_left(change, action, reply), attempt.id, losing, now + delay, why)
+        return _later(_never_left(change, action, reply), attempt.id, streak, now + delay, why)
     # an expired session was renewed by the client already and is one more lost request; this one needs a person
     if reply.code == "sign-in-failed":
         stop = Stop("signed-out", reply.what, "sign in again, then resume", ExitCode.PAUSED)
@@ -67,27 +67,29 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float, chance
         return change.attempt(
             replace(attempt, state=AttemptState.ABANDONED, note="its results are gone"), "abandoned"
         ).free(attempt.id)
-    if losing.count > run.policy.max_lost and now - losing.since >= run.policy.patience:
+    if streak.count > run.policy.max_lost and now - streak.since >= run.policy.patience:
         stop = Stop(
             "org-does-not-answer",
-            f"{attempt.step}: {losing.count} requests in a row got no usable answer: {reply.what}",
+            f"{attempt.step}: {streak.count} requests in a row got no usable answer: {reply.what}",
             "resume when the org can be reached again; nothing is lost",
             ExitCode.PAUSED,
         )
         return _never_left(change, action, reply).free(attempt.id).stopped(stop)
-    delay = run.policy.lost_delay(losing.count, chance)
-    why = f"no usable answer for {now - losing.since:.0f} of {run.policy.patience:.0f} seconds: {reply.what}"
-    return _later(_never_left(change, action, reply), attempt.id, losing, now + delay, why)
+    delay = run.policy.lost_delay(streak.count, chance)
+    why = f"no usable answer for {now - streak.since:.0f} of {run.policy.patience:.0f} seconds: {reply.what}"
+    return _later(_never_left(change, action, reply), attempt.id, streak, now + delay, why)
 
 
-def _once_more(run: Run, attempt: int, now: float) -> Losing:
-    before = run.losing.get(attempt, Losing(now, 0))
+def _once_more(run: Run, attempt: int, now: float) -> Streak:
+    before = run.streaks.get(attempt)
+    if before is None or not before.lost:
+        return Streak(now, 1, lost=True)
     return replace(before, count=before.count + 1)
 
 
-def _later(change: Change, attempt: int, losing: Losing, due: float, why: str) -> Change:
+def _later(change: Change, attempt: int, streak: Streak, due: float, why: str) -> Change:
     """With the attempt due again; what was polled or fetched before stays counted."""
-    return change.free(attempt, due=due, tries=change.run.tries.get(attempt), losing=losing, why=why)
+    return change.free(attempt, due=due, tries=change.run.tries.get(attempt), streak=streak, why=why)
 
 
 def _never_left(change: Change, action: AttemptAction, reply: RequestLost) -> Change:

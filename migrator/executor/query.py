@@ -5,6 +5,7 @@ from dataclasses import replace
 from migrator.errors import ExitCode
 from migrator.executor.actions import JobTold, PageStored, ResultsBroken
 from migrator.executor.change import Change
+from migrator.executor.polling import waited
 from migrator.executor.run import Run, Stop
 from migrator.model.run import Attempt, AttemptState, Facts, Page, StepPhase
 from migrator.model.schedule import LinkStep, LoadStep, VerifyStep
@@ -20,11 +21,8 @@ def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     if reply.gone or job.state in {JobState.FAILED, JobState.ABORTED}:
         return replaced(run, attempt, job.error or "the query job is gone")
     told = replace(attempt, job_state=job.state.value, processed=job.processed, rows=job.processed or 0)
-    polls = run.tries.get(attempt.id, 0)
     if not job.state.terminal:
-        waiting = replace(run, live={**run.live, attempt.id: told})
-        due = now + run.policy.poll_delay(polls)
-        return Change(waiting).free(attempt.id, due=due, tries=polls + 1)
+        return waited(run, attempt, told, now, now + run.policy.poll_delay(run.tries.get(attempt.id, 0)))
     ended = replace(told, state=AttemptState.TERMINAL)
     return Change(run).attempt(ended, "query-ended", rows=ended.rows).free(attempt.id)
 

@@ -1,6 +1,6 @@
 """A run in memory: the ledger's rows, indexed, and what is known only while a process lives (what is busy, what is due).
 
-**Invariant:** everything that a resumed run needs is in the ledger's rows; `busy`, `due`, `tries`, `losing` and `waits` may be lost at any instant.
+**Invariant:** everything that a resumed run needs is in the ledger's rows; `busy`, `due`, `tries`, `streaks` and `waits` may be lost at any instant.
 """
 
 from collections.abc import Mapping
@@ -103,11 +103,12 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Losing:
-    """Requests of an attempt that get no usable answer, one after the other: since when, and how many."""
+class Streak:
+    """What happens to an attempt again and again, since when, and how often: requests get no usable answer (`lost`), or its job does not move."""
 
     since: float
     count: int
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ class Run:
     due: Mapping[Key, float] = field(default_factory=dict)
     #: polls, or results that did not add up, in a row
     tries: Mapping[Key, int] = field(default_factory=dict)
-    losing: Mapping[Key, Losing] = field(default_factory=dict)
+    streaks: Mapping[Key, Streak] = field(default_factory=dict)
     #: what is waited for, in words, where it is not simply a job at work
     waits: Mapping[Key, str] = field(default_factory=dict)
     stop: Stop | None = None
@@ -319,7 +320,7 @@ def released(
     *,
     due: float | None = None,
     tries: int | None = None,
-    losing: Losing | None = None,
+    streak: Streak | None = None,
     why: str = "",
 ) -> Run:
     """The run with `key` no longer busy; due at `due` (at once, when None) for the reason `why`, with that many tries behind it."""
@@ -332,8 +333,8 @@ def released(
         counts[key] = tries
     if why:
         waits[key] = why
-    without = {one: each for one, each in run.losing.items() if one != key}
-    if losing is not None:
-        without[key] = losing
+    without = {one: each for one, each in run.streaks.items() if one != key}
+    if streak is not None:
+        without[key] = streak
     busy = {one: action for one, action in run.busy.items() if one != key}
-    return replace(run, busy=busy, due=dues, tries=counts, losing=without, waits=waits)
+    return replace(run, busy=busy, due=dues, tries=counts, streaks=without, waits=waits)

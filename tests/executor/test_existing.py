@@ -101,7 +101,9 @@ def test_on_existing_fail_leaves_the_record_alone_and_the_row_fails(lab: Lab) ->
     assert attempt.faults == {"DUPLICATE_VALUE": 1}
     assert cell(lab, there, "Name") == "came first"
     assert len(lab.target.store.table("Account")) == ROWS
-    assert lab.drive(Goal.VERIFY).exit_code is ExitCode.OK
+    lab.drive(Goal.VERIFY)
+    counts = read_ledger(lab.folder).steps["verify.Account"].counts
+    assert (counts["missing"], counts["duplicated"]) == (0, 0)
 
 
 @pytest.mark.parametrize("fault", ["N08", "N09"])
@@ -139,3 +141,20 @@ def test_multiple_choices_over_rest_cost_the_row_that_has_them_and_no_other(lab:
         accounts.cell(accounts.seq_of(one), "Legacy_Id__c") for one in lab.target.truth.created("Account")
     }
     assert made == set(source_ids(lab)) - {guilty}
+
+
+def test_another_run_overwrites_what_it_maps_and_nothing_else(lab: Lab) -> None:
+    lab.begin(plan())
+    assert lab.drive().exit_code is ExitCode.OK
+    first, *_ = lab.target.truth.created("Account")
+    accounts = lab.target.store.table("Account")
+    accounts.update(accounts.seq_of(first), {"Name": "by hand", "Description": "by hand"})
+    verified = lab.drive(Goal.VERIFY)
+    assert verified.exit_code is ExitCode.ROWS_FAILED
+    assert read_ledger(lab.folder).steps["verify.Account"].counts["differing.Name"] == 1
+    lab.folder = lab.folder.with_name("second")
+    lab.begin(plan())
+    assert lab.drive().exit_code is ExitCode.OK
+    assert step(lab).tallies == {Outcome.UPDATED: ROWS}
+    assert (cell(lab, first, "Name"), cell(lab, first, "Description")) == ("Account 0", "by hand")
+    assert lab.drive(Goal.VERIFY).exit_code is ExitCode.OK

@@ -125,3 +125,62 @@ def test_an_outage_after_many_polls_is_no_longer_than_another(lab: Lab) -> None:
     lab.target.plant(*preset("H25"))  # the job waits for hours, so it is asked for often
     assert lab.drive().exit_code is ExitCode.OK
     assert networks[1].failed
+
+
+# -- what takes long
+
+
+@pytest.mark.parametrize("point", ["after:intent:Upload", "after:result:Upload", "after:result:CloseUpload"])
+def test_a_machine_that_sleeps_for_nine_hours_goes_on(lab: Lab, point: str) -> None:
+    slept: list[str] = []
+
+    def sleep(reached: str) -> None:
+        if reached == point and not slept:
+            slept.append(reached)
+            lab.clock.wait(9 * 3_600.0)  # sessions end meanwhile
+
+    assert lab.drive(fuse=sleep).exit_code is ExitCode.OK
+    assert slept
+    assert len(lab.target.truth.created("Account")) == ROWS
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+@pytest.mark.parametrize(("days", "urgent"), [(2.0, False), (6.0, True), (8.0, True)])
+def test_results_that_waited_for_days_are_told_and_their_rows_looked_up_when_they_are_gone(
+    lab: Lab, days: float, *, urgent: bool
+) -> None:
+    def fuse(point: str) -> None:
+        if point == "before:intent:Harvest":
+            raise Killed
+
+    with pytest.raises(Killed):
+        lab.drive(fuse=fuse)
+    lab.clock.wait(days * 86_400.0)
+    assert lab.drive().exit_code is ExitCode.OK
+    (told,) = (one.facts for one in lab.events() if one.kind == "results-overdue")
+    assert told["urgent"] is urgent
+    assert ("reconciled" in {one.kind for one in lab.events()}) is (days > 7)
+    assert len(lab.target.truth.created("Account")) == ROWS
+
+
+def test_a_job_state_that_nobody_knows_is_waited_for_an_hour_and_never_taken_for_an_end(lab: Lab) -> None:
+    lab.target.plant(*preset("H16", times="always", path=".*/jobs/ingest/[^/]+"))
+    began = lab.clock.monotonic()
+    result = lab.drive()
+    assert result.stop is not None
+    assert (result.stop.code, result.exit_code) == ("job-state-unknown", ExitCode.PAUSED)
+    assert 3_600 <= lab.clock.monotonic() - began < 3_900
+    lab.target.faults.clear()
+    assert lab.drive().exit_code is ExitCode.OK
+    assert len(lab.target.truth.created("Account")) == ROWS
+
+
+def test_a_job_that_does_not_move_is_told_each_hour_and_not_sent_again(lab: Lab) -> None:
+    lab.target.plant(*preset("H25"))
+    assert lab.drive().exit_code is ExitCode.OK
+    told = [one.facts["seconds"] for one in lab.events() if one.kind == "job-not-moving"]
+    assert [int(str(one)) // 3_600 for one in told] == [1, 2, 3, 4, 5]
+    assert len([one for one in read_ledger(lab.folder).attempts if one.kind is AttemptKind.BULK2]) == 1

@@ -22,7 +22,12 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """How the small migration meets the fault. `codes`: exit codes of its drives; `reason`: of the first that stopped; `between`: seconds that pass between drives; `drives`: how many at most."""
+    """How the small migration meets the fault.
+
+    `presets`: faults of the simulator's catalogue, one migration each (the one of this name when empty). `codes`: exit codes of its drives;
+    `reason`: of the first that stopped; `between`: seconds that pass between drives; `drives`: how many at most. `given_up`: ingest jobs that are
+    given up for another one; `orphans`: open jobs that nobody knows in the end. `rest`: the accounts travel over REST. `event`: what the log must have.
+    """
 
     end: End
     codes: tuple[int, ...] = (0,)
@@ -30,11 +35,16 @@ class Script:
     at_source: bool = False
     between: float = 0.0
     drives: int = 4
+    presets: tuple[str, ...] = ()
+    given_up: int = 0
+    orphans: int = 0
+    rest: bool = False
+    event: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One entry."""
+    """One entry. With a script it may be shown by more tests, for what a single migration does not show."""
 
     what: str
     expected: str
@@ -42,8 +52,10 @@ class Fault:
     shown: tuple[str, ...] = ()
 
 
-def _whole(what: str, expected: str = "goes on by itself", **given: object) -> Fault:
-    return Fault(what, expected, Script(End.WHOLE, **given))  # type: ignore[arg-type]
+def _whole(
+    what: str, expected: str = "goes on by itself", *, shown: tuple[str, ...] = (), **given: object
+) -> Fault:
+    return Fault(what, expected, Script(End.WHOLE, **given), shown)  # type: ignore[arg-type]
 
 
 def _shown(what: str, expected: str, *tests: str) -> Fault:
@@ -89,19 +101,31 @@ NETWORK = {
         "tests/unit/salesforce/test_tls.py::test_an_authority_that_nobody_knows",
     ),
     "N05": _whole("reset before a job's creation has arrived", "created again"),
-    "N06": _whole("reset behind a job's creation", "created again; the first one stays open and empty"),
-    "N07": _whole("reset in the middle of an upload", "job aborted, rows in another"),
-    "N08": _whole("reset behind an upload", "job aborted, rows in another"),
+    "N06": _whole(
+        "reset behind a job's creation", "created again; the first one stays open and empty", orphans=1
+    ),
+    "N07": _whole("reset in the middle of an upload", "job aborted, rows in another", given_up=1),
+    "N08": _whole("reset behind an upload", "job aborted, rows in another", given_up=1),
     "N09": _whole("the answer to the close is lost", "the same job is asked about, no second one"),
     "N10": _whole("the close arrives ten minutes late", "refused by the org, same job"),
-    "N11": _whole("the upload arrives ten minutes late", "refused by the org: its job is aborted"),
+    "N11": _whole(
+        "the upload arrives ten minutes late", "refused by the org: its job is aborted", given_up=1
+    ),
     "N12": _whole("a download ends behind a row", "counted, and fetched again"),
     "N13": _whole("a download ends inside a quote", "does not parse, and is fetched again"),
     "N14": _whole("a download ends inside its gzip stream", "does not unpack, and is fetched again"),
-    "N15": _whole("10 KB a second", "waited for as long as bytes move"),
-    "N16": _whole("taken, and silence for an hour", "given up after idling, in doubt"),
+    "N15": _whole(
+        "10 KB a second",
+        "waited for as long as bytes move",
+        shown=("tests/faults/test_network.py::test_a_slow_download_is_waited_for_as_long_as_bytes_move",),
+    ),
+    "N16": _whole(
+        "taken, and silence for an hour",
+        "given up after idling, in doubt",
+        shown=("tests/faults/test_network.py::test_an_answer_that_never_comes_is_given_up_after_idling",),
+    ),
     "N17": _whole("answers byte by byte", "read all the same"),
-    "N18": _whole("a creation is delivered twice", "one job known, one open orphan"),
+    "N18": _whole("a creation is delivered twice", "one job known, one open orphan", orphans=1),
     "N19": _whole("an upload is delivered twice", "the org will not close it: aborted, rows in another"),
     "N20": _whole(
         "a proxy answers with its own page",
@@ -109,13 +133,17 @@ NETWORK = {
         codes=(75, 0),
         reason="proxy-answer",
     ),
-    "N21": _whole("a kept connection ends", "reads repeated, writes in doubt"),
+    "N21": _whole(
+        "a kept connection ends",
+        "reads repeated, writes in doubt",
+        shown=("tests/faults/test_network.py::test_a_kept_connection_that_ends",),
+    ),
     "N22": _whole("some answers hang", "the others go on"),
 }
 
 ANSWERS = {
     "H01": _whole("the session ends while a job is polled", "renewed once, asked again"),
-    "H02": _whole("the session ends at an upload", "renewed, and the upload is in doubt"),
+    "H02": _whole("the session ends at an upload", "renewed, and the upload is in doubt", given_up=1),
     "H03": _whole("the session ends between pages", "renewed, the same page again", at_source=True),
     "H04": Fault(
         "nobody can sign in again",
@@ -139,7 +167,7 @@ ANSWERS = {
         REQUESTS + "test_retry_after_is_honoured_within_measure",
     ),
     "H08": _whole("500, 502, 503, 504 to reads", "repeated"),
-    "H09": _whole("503 behind an upload and behind a close", "each resolved by its state"),
+    "H09": _whole("503 behind an upload and behind a close", "each resolved by its state", given_up=1),
     "H10": _shown(
         "an upsert finds several records",
         "the row fails with its code; the key is said not to be unique",
@@ -153,9 +181,19 @@ ANSWERS = {
     ),
     "H12": _whole("a job is deleted by an administrator", "its rows are looked up in the target"),
     "H13": _whole("results are past seven days", "their rows are looked up in the target"),
-    "H14": _whole("results are empty although counters are not", "fetched again"),
+    "H14": _whole(
+        "results are empty although counters are not",
+        "fetched again",
+        shown=("tests/faults/test_catalogue.py::test_results_that_never_add_up_are_looked_up_in_the_target",),
+    ),
     "H15": _whole("counters move after the end", "asked until they are the same twice"),
-    "H16": _whole("a job state of a later release", "not taken for an end"),
+    "H16": _whole(
+        "a job state of a later release",
+        "not taken for an end",
+        shown=(
+            OUTAGES + "test_a_job_state_that_nobody_knows_is_waited_for_an_hour_and_never_taken_for_an_end",
+        ),
+    ),
     "H17": _whole("an open job is aborted by somebody", "it did nothing: rows in another"),
     "H18": _whole("a job at work is aborted", "done rows stay, the others travel again"),
     "H19": Fault(
@@ -185,19 +223,41 @@ ANSWERS = {
         "the object stops at once",
         Script(End.REFUSED, (4,), "storage-full", drives=1),
     ),
-    "H25": _whole("a job waits for six hours", "waited for, never sent again"),
+    "H25": _whole(
+        "a job waits for six hours",
+        "waited for, never sent again",
+        event="job-not-moving",
+        shown=(OUTAGES + "test_a_job_that_does_not_move_is_told_each_hour_and_not_sent_again",),
+    ),
     "H26": _whole("result rows in another order", "known by their content"),
-    "H27": _whole("a row comes twice in the results", "does not add up, fetched again"),
-    "H28": _whole("a row is in two result sets", "does not add up, fetched again"),
-    "H29": _whole("ids of another sObject, or of 15 characters", "refused by their prefix; completed"),
+    "H27": _whole(
+        "a row comes twice in the results",
+        "does not add up, fetched again",
+        shown=("tests/faults/test_catalogue.py::test_results_that_never_add_up_are_looked_up_in_the_target",),
+    ),
+    "H28": _whole(
+        "a row is in two result sets",
+        "does not add up, fetched again",
+        shown=("tests/faults/test_catalogue.py::test_results_that_never_add_up_are_looked_up_in_the_target",),
+    ),
+    "H29": _whole(
+        "ids of another sObject, or of 15 characters",
+        "refused by their prefix; completed",
+        presets=("H29", "H29b"),
+        shown=("tests/faults/test_catalogue.py::test_results_that_never_add_up_are_looked_up_in_the_target",),
+    ),
     "H30": Fault(
         "the pages of a query go round in circles",
         "noticed, asked anew, then a pause",
         Script(End.STOPPED, (75, 75), "query-keeps-failing", at_source=True, drives=2),
     ),
     "H31": _whole("a page has other rows than it says", "fetched again", at_source=True),
-    "H32": Fault("some rows of a request are refused", "an outcome for each row", Script(End.REFUSED, (1,))),
-    "H33": _whole("a composite request is carried out late", "only what may be repeated travels so"),
+    "H32": Fault(
+        "some rows of a request are refused", "an outcome for each row", Script(End.REFUSED, (1,), rest=True)
+    ),
+    "H33": _whole(
+        "a composite request is carried out late", "only what may be repeated travels so", rest=True
+    ),
     "H34": Fault(
         "the org has moved",
         "told, nothing is sent elsewhere",
@@ -243,7 +303,11 @@ ROWS = {
         "a source record is deleted between two passes", "skipped or deleted by rule: there is one pass only"
     ),
     "D05": _shown("a source record changes after the extract", "named in the report"),
-    "D06": _whole("somebody edits loaded records", "verify shows it"),
+    "D06": _shown(
+        "somebody edits loaded records",
+        "verify shows it; another run overwrites what it maps and nothing else",
+        EXISTING + "test_another_run_overwrites_what_it_maps_and_nothing_else",
+    ),
     "D07": _shown(
         "a key is in the target already, of a record with another owner",
         "updated; with `on_existing: fail` the row fails and the record stays",
@@ -414,9 +478,13 @@ CLOCKS = {
         "the machine sleeps for hours",
         "the lease is lost or kept, nothing else",
         POSTGRES + "test_a_heartbeat_that_came_too_late_stops_the_writer",
+        OUTAGES + "test_a_machine_that_sleeps_for_nine_hours_goes_on",
     ),
     "T05": _shown(
-        "a run of eight days", "told on the fifth; what is gone is in doubt", DOCTOR + "test_what_is_not_well"
+        "a run of eight days",
+        "results that wait are told, from the fifth day on as urgent; when they are gone their rows are looked up",
+        DOCTOR + "test_what_is_not_well",
+        OUTAGES + "test_results_that_waited_for_days_are_told_and_their_rows_looked_up_when_they_are_gone",
     ),
 }
 
@@ -436,8 +504,9 @@ PEOPLE = {
     ),
     "U04": _shown(
         "loaded records are deleted",
-        "verify finds them missing",
+        "their children are refused; verify finds them missing",
         COMMANDS + "test_verify_finds_what_was_changed_and_what_is_gone",
+        RESETS + "test_records_that_somebody_deleted_are_no_reset",
     ),
     "U05": Fault("the user is deactivated", "pause", Script(End.STOPPED, (75, 75), "signed-out", drives=2)),
     "U06": _shown(
@@ -445,7 +514,11 @@ PEOPLE = {
         "the budget stops the object",
         "tests/executor/test_error_policy.py::test_an_object_over_its_budget_is_held_and_so_are_its_children_but_not_the_others",
     ),
-    "U07": _whole("all jobs are aborted", "done rows stay, the others travel again; three in a row pause"),
+    "U07": _whole(
+        "all jobs are aborted",
+        "done rows stay, the others travel again; three in a row pause",
+        shown=("tests/executor/test_error_policy.py::test_three_jobs_in_a_row_that_end_badly_stop_the_run",),
+    ),
     "U08": _shown(
         "undo of a run that updated",
         "only what it created, the rest is listed",

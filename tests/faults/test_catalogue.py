@@ -11,7 +11,7 @@ from migrator.executor import Goal
 from migrator.model.run import Outcome
 from migrator.simulator import preset
 from tests.executor.orgs import Lab
-from tests.faults.arena import ACCOUNTS, CONTACTS, Ended, meet
+from tests.faults.arena import ACCOUNTS, CONTACTS, PLAN, REPEATABLE, Ended, meet
 from tests.faults.catalogue import COUNT, FAULTS, End, Script, covered, told
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,25 +43,47 @@ def test_the_tests_that_are_named_are_there(name: str) -> None:
         assert function in functions_of(path), node
 
 
-@pytest.mark.parametrize("name", SCRIPTED)
-def test_a_fault_leads_to_what_it_must(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "given"), [(name, given) for name, one in SCRIPTED.items() for given in one.presets or (name,)]
+)
+def test_a_fault_leads_to_what_it_must(tmp_path: Path, name: str, given: str) -> None:
     script = SCRIPTED[name]
 
     def between(lab: Lab, _number: int) -> None:
         if script.between:
             lab.clock.wait(script.between)
 
-    ended = meet(tmp_path, preset(name), at_source=script.at_source, between=between, drives=script.drives)
+    ended = meet(
+        tmp_path,
+        preset(given),
+        plan=REPEATABLE if script.rest else PLAN,
+        at_source=script.at_source,
+        between=between,
+        drives=script.drives,
+    )
+    assert ended.struck, "the fault never came"
     assert (ended.codes[: len(script.codes)], ended.doubled) == (list(script.codes), []), ended.reasons
     assert len(ended.codes) == len(script.codes), ended.reasons
     assert ended.reasons[0] == script.reason
+    assert not script.event or script.event in {one.kind for one in ended.lab.events()}
     judge(ended, script)
+
+
+@pytest.mark.parametrize("name", ["H14", "H27", "H28", "H29"])
+def test_results_that_never_add_up_are_looked_up_in_the_target(tmp_path: Path, name: str) -> None:
+    ended = meet(tmp_path, preset(name, times="always"))
+    assert (ended.codes, ended.struck) == ([0], True)
+    assert ended.whole, ended.tallies
+    assert {"fate-unknown", "reconciled"} <= {one.kind for one in ended.lab.events()}
 
 
 def judge(ended: Ended, script: Script) -> None:
     match script.end:
         case End.WHOLE:
             assert ended.whole, ended.tallies
+            assert ended.given_up == script.given_up
+            assert ended.result is not None
+            assert len(ended.result.orphans or ()) == script.orphans
             verified = ended.lab.drive(Goal.VERIFY)
             assert verified.exit_code == 0
         case End.DOUBT:

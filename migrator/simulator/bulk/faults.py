@@ -60,5 +60,6 @@ class JobFaults:
         for fault in self._faults:
             if fault.kind in kinds and fault.fits(sobject, processed):
                 fault.times -= 1
+                fault.struck += 1
                 return fault
         return None

@@ -152,6 +152,7 @@ class JobFault:
     code: str = "UNABLE_TO_LOCK_ROW"  # of LOCK
     seconds: float = 0.0  # of HOLD
     act: Act | None = None
+    struck: int = 0
 
     def fits(self, sobject: str, processed: int) -> bool:
         """Whether it strikes a job of this sObject now."""
