@@ -1,6 +1,7 @@
 """What a run looks like on a terminal, and as plain lines where there is none."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -11,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from migrator.cli.text import plain
+from migrator.cli.text import plain, span
 from migrator.clock import Clock
 from migrator.errors import ExitCode
 from migrator.model.lockreport import lock_lines, lock_values
@@ -89,10 +90,24 @@ def line(step: StepProgress) -> str:
     return plain(f"{step.phase:5} {step.id}{lane}: {step.done:,}{total} rows{failed}{note}")
 
 
+def in_view(steps: Sequence[StepProgress], room: int) -> tuple[StepProgress, ...]:
+    """As many of the steps as there is room for, in their order: what moves first, then what comes next, then what was done last."""
+    ranks = {"open": 0, "pending": 1, "done": 2}
+
+    def rank(place: int) -> tuple[int, int]:
+        phase = steps[place].phase
+        return ranks[phase], -place if phase == "done" else place
+
+    seen = sorted(sorted(range(len(steps)), key=rank)[: max(room, 1)])
+    return tuple(steps[place] for place in seen)
+
+
 class Bars:
-    """Live bars, one for each step that has begun."""
+    """Live bars, one for each step; when the terminal is too low for all, for those that matter now."""
 
     def __init__(self, console: Console) -> None:
+        self._console = console
+        self._ended = False
         self._progress = Progress((), 0.0, 0)
         self._live = Live(console=console, refresh_per_second=8, get_renderable=self._draw)
 
@@ -106,6 +121,7 @@ class Bars:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._ended = True
         self._live.__exit__(kind, error, trace)
 
     def update(self, progress: Progress) -> None:
@@ -115,8 +131,11 @@ class Bars:
     def _draw(self) -> Group:
         table = Table.grid(padding=(0, 1))
         for _ in range(6):
-            table.add_column()
-        for step in self._progress.steps:
+            table.add_column(no_wrap=True)
+        steps = self._progress.steps
+        if not self._ended:  # the last picture stays on the terminal, and shows them all
+            steps = in_view(steps, self._console.height - 4)
+        for step in steps:
             mark, style = _MARKS[step.phase]
             total = step.total or 0
             bar: ProgressBar | Text = ProgressBar(total=max(total, 1), completed=step.done, width=28)
@@ -130,7 +149,12 @@ class Bars:
             failed = Text(f"{step.failed:,} without success" if step.failed else "", style="red")
             name, note = Text(plain(step.id), style=style), Text(plain(step.note), style="dim")
             table.add_row(Text(mark, style=style), name, bar, count, failed, note)
-        return Group(table, Text(self._foot(), style="dim"))
+        left_out = Counter(step.phase for step in self._progress.steps) - Counter(
+            step.phase for step in steps
+        )
+        more = ", ".join(f"{count} {phase}" for phase, count in sorted(left_out.items()))
+        parts = [Text(f"  {more}: not shown", style="dim")] if more else []
+        return Group(table, *parts, Text(self._foot(), style="dim"))
 
     def _foot(self) -> str:
         loads = [one for one in self._progress.steps if one.kind in {"load", "link", "verify"}]
@@ -139,8 +163,8 @@ class Bars:
         elapsed = self._progress.elapsed
         rate = done / elapsed if elapsed else 0.0
         left = sum(known) - sum(one.done for one in loads if one.kind == "load")
-        eta = f", about {left / rate:,.0f} s for the rows known so far" if rate and left > 0 else ""
-        return f"{elapsed:,.0f} s, {rate:,.0f} rows/s, {self._progress.requests:,} requests{eta}"
+        eta = f", about {span(left / rate)} for the rows known so far" if rate and left > 0 else ""
+        return f"{span(elapsed)}, {rate:,.0f} rows/s, {self._progress.requests:,} requests{eta}"
 
 
 def print_outcomes(summary: Summary) -> None:

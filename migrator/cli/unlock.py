@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from migrator.cli import options
+from migrator.cli.text import span
 from migrator.clock import SystemClock
 from migrator.errors import ExitCode
 from migrator.state import Holder
@@ -38,7 +39,7 @@ def unlock(run_name: str, state_dir: Path, force: bool, yes: bool, as_json: bool
     if found is None and not as_json:
         click.echo(f"run {folder.name}: nobody holds it")
     elif found is not None and not as_json:
-        click.echo(f"run {folder.name}: held by process {found.pid} on {found.host} for {_age(age)}")
+        click.echo(f"run {folder.name}: held by process {found.pid} on {found.host} for {span(age)}")
         for scope in found.scopes:
             organization, _, sobject = scope.partition(":")
             click.echo(f"  writes {sobject} of org {organization}")
@@ -68,9 +69,3 @@ def _json(found: Holder | None, age: float) -> dict[str, object] | None:
         "age_seconds": round(age, 1),
         "writes": list(found.scopes),
     }
-
-
-def _age(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

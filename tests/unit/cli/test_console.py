@@ -2,7 +2,9 @@
 
 import io
 
-from migrator.cli.console import Lines
+from rich.console import Console
+
+from migrator.cli.console import Bars, Lines, in_view
 from migrator.clock import VirtualClock
 from migrator.model.progress import Progress, StepProgress
 
@@ -49,3 +51,32 @@ def test_a_wait_is_told_with_its_reason() -> None:
     note = "the org's request allowance is spent; asked again every 2 min"
     Lines(stream, VirtualClock()).update(Progress((load(5, note=note),), 1.0, 0))
     assert stream.getvalue().strip() == f"1.0s open  load.Account [bulk2]: 5 of 10,000 rows ({note})"
+
+
+def steps(*phases: str) -> tuple[StepProgress, ...]:
+    return tuple(StepProgress(f"load.{n}", "", "load", phase, 10, 5, 0) for n, phase in enumerate(phases))
+
+
+def test_on_a_low_terminal_what_moves_is_seen() -> None:
+    many = steps(*["done"] * 40, "open", "done", "open", *["pending"] * 40)
+    seen = [one.id for one in in_view(many, 6)]
+    assert seen == ["load.40", "load.42", "load.43", "load.44", "load.45", "load.46"]
+    assert in_view(many, 1_000) == many
+    late = steps(*["done"] * 40, "open")
+    assert [one.id for one in in_view(late, 3)] == ["load.38", "load.39", "load.40"], (
+        "then what was done last"
+    )
+
+
+def test_bars_fit_the_terminal_until_the_end() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100, height=12)
+    with Bars(console) as bars:
+        bars.update(Progress(steps(*["done"] * 30, "open", *["pending"] * 30), 7_500.0, 3))
+        console.print(bars._draw())
+        drawn = stream.getvalue()
+        assert "load.30" in drawn
+        assert "load.29" not in drawn
+        assert "2 h 5 min" in drawn
+        assert "30 done, 23 pending: not shown" in drawn
+    assert "load.0 " in stream.getvalue(), "the last picture shows them all"
