@@ -38,6 +38,7 @@ from migrator.model.run import (
     StepRow,
 )
 from migrator.state import Ledger, open_ledger
+from migrator.state.ballast import Ballast
 from migrator.state.beacon import Beacon
 from migrator.state.chain import Stored, first_hash
 from migrator.state.rows import dumps
@@ -253,7 +254,7 @@ def overhead(rows: int) -> tuple[float, float]:
     def in_memory(folder: Path, clock: Clock) -> Ledger:
         with open_ledger(folder, clock) as ledger:
             state = ledger.state()
-        return Ledger(MemoryStore(state), Beacon(folder / "none" / "run"), clock)
+        return Ledger(MemoryStore(state), Beacon(folder / "none" / "run"), clock, Ballast(folder))
 
     pairs = [(once(open_ledger), once(in_memory)) for _ in range(3)]
     return min(one for one, _ in pairs), min(one for _, one in pairs)

@@ -13,7 +13,8 @@ from migrator.errors import ExitCode, PlanInvalid, has_errors
 from migrator.model.plan import OrgEnd, Plan
 from migrator.model.schema import OrgSchema, to_snapshot
 from migrator.planner import Explanation
-from migrator.review import Approved, Checked, check
+from migrator.preflight import room_for
+from migrator.review import Approved, Checked, SchemaWatch, check
 
 
 @click.command()
@@ -73,7 +74,7 @@ def plan(
         loaded, found = options.read_plan(plan_file, given, vars_file)
     except PlanInvalid as wrong:
         return options.report_findings(list(wrong.diagnostics), plan=str(plan_file), json_wanted=as_json)
-    checked, api_version = check_ends_of(loaded, orgs_path)
+    checked, api_version, disk = check_ends_of(loaded, orgs_path, plan_file.parent)
     everything = [*found, *checked.diagnostics]
     for path, schema in ((save_target_schema, checked.target), (save_source_schema, checked.source)):
         if path is not None and isinstance(schema, OrgSchema):
@@ -94,6 +95,7 @@ def plan(
             options.print_json(
                 {
                     "schedule": Explanation(checked.schedule).json(),
+                    "disk_bytes": disk,
                     "diagnostics": [diagnostic_json(one) for one in everything],
                 }
             )
@@ -101,13 +103,18 @@ def plan(
             click.echo(Explanation(checked.schedule).mermaid())
         case _:
             click.echo(Explanation(checked.schedule).text())
+            click.echo(f"disk: about {disk / 1e6:,.0f} MB must be free where the run folder is\n")
             show(everything)
     return ExitCode.OK
 
 
-def check_ends_of(loaded: Plan, orgs_path: Path) -> tuple[Checked, str]:
-    """The plan checked against the orgs it names, and the target's API version."""
+def check_ends_of(loaded: Plan, orgs_path: Path, folder: Path) -> tuple[Checked, str, int]:
+    """The plan checked against the orgs it names, the target's API version, and bytes of disk that a run will need."""
     orgs = Orgs(orgs_path, options.environment(), SystemClock())
     source = loaded.source.org if isinstance(loaded.source, OrgEnd) else None
     with orgs.ends(source, loaded.target.org) as ends:
-        return check(loaded, ends), ends.target.api_version
+        checked, version = check(loaded, ends), ends.target.api_version
+        if checked.schedule is None or has_errors(checked.diagnostics):
+            return checked, version, 0
+        watch = SchemaWatch(Approved.of(checked, {}, version).identity.dump(), ends)
+        return checked, version, room_for(checked.schedule, watch.width, folder).whole

@@ -21,7 +21,7 @@ from migrator.model.run import FileRef
 _CHUNK = 1 << 20
 #: where half-written files and DuckDB's spills live; emptied when a workspace is opened
 _TEMPORARY = "tmp"
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_DISK = {errno.EROFS, errno.EIO}
 
 

@@ -30,6 +30,7 @@ CODES: dict[str, str] = {
     "delete-unguarded": "An entry deletes records and does not say how many at most.",
     "disk-full": "The disk that holds the run's state is full. Make room, then resume.",
     "disk-lost": "The disk of the run folder cannot be written any more; the run pauses and can be resumed.",
+    "disk-too-small": "The disk of the run folder has no room for what the run will write, by an estimate; nothing was sent.",
     "duplicate-object": "Two entries of the plan have one name.",
     "empty-value": "A key has nothing behind its colon.",
     "expression-constant": "An expression uses no source field.",

@@ -19,6 +19,7 @@ from migrator.executor.change import Change
 from migrator.executor.decide import decide, next_due, stalled
 from migrator.executor.gates import ends_open
 from migrator.executor.intend import intend
+from migrator.executor.room import out_of_room, ran_out, room_needed
 from migrator.executor.run import Goal, Run, Stop
 from migrator.executor.settle import settle
 from migrator.executor.throttle import LOOK_EVERY
@@ -118,6 +119,10 @@ class Outside:
     chance: Callable[[], float]
     #: why no slice may begin now; empty: it may. Asked every `LOOK_EVERY` seconds
     held_back: Callable[[], str]
+    #: bytes that are free on the disk of the run folder
+    free: Callable[[], int]
+    #: the run folder, for messages
+    place: str
     #: set when nothing has moved for a long time: see `watchdog`
     stuck: threading.Event = field(default_factory=threading.Event)
 
@@ -140,6 +145,8 @@ class Coordinator:
         self._stuck = outside.stuck
         #: turns in which something moved, or was waited for that becomes due
         self.beats = 0
+        self._free = outside.free
+        self._place = outside.place
         #: due times are on a clock that nobody sets: a wall clock that jumps makes nothing wait or hurry
         self._began = outside.clock.now() - outside.clock.monotonic()
 
@@ -200,6 +207,10 @@ class Coordinator:
         room = max(1, self._workers.count) - len(self._run.busy)
         actions = decide(self._run, self._now(), room)
         for action in actions:
+            needed = room_needed(self._run, action)
+            if needed and (free := self._free()) < needed:
+                self._commit(Change(self._run).stopped(out_of_room(self._place, needed, free)), "stop")
+                break
             self._commit(intend(self._run, action, self._now()), f"intent:{type(action).__name__}")
             if not isinstance(action, Begin):
                 self._workers.begin(self._run, action)
@@ -257,3 +268,5 @@ class Coordinator:
             self._ledger.commit(change.rows, change.events)
         self._fuse(f"after:{point}")
         self._run = change.run
+        if self._ledger.ran_out and self._run.stop is None:
+            self._commit(Change(self._run).stopped(ran_out(self._place)), "stop")

@@ -3,6 +3,7 @@
 **Invariant:** a run executes the schedule that its ledger holds, never a plan file that has changed since.
 """
 
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -32,7 +33,14 @@ from migrator.model.schedule import VerifyStep
 from migrator.model.schedule_text import parse_schedule
 from migrator.model.summary import Summary, summarize
 from migrator.model.wire import JobInfo
-from migrator.preflight import check_clock, check_neighbours, find_neighbours, overdue
+from migrator.preflight import (
+    check_clock,
+    check_neighbours,
+    check_room,
+    find_neighbours,
+    overdue,
+    room_for,
+)
 from migrator.review import Approved, Ends, SchemaWatch
 from migrator.salesforce import RequestFailed
 from migrator.state import Ledger, known_jobs, open_ledger
@@ -157,6 +165,7 @@ class Drive:
             if goal is Goal.LOAD:
                 ledger.hold(state.run.target_org_id, run.schedule.written)
                 self._look_around(state, ledger, run.schedule.written, accepted=foreign_jobs)
+                self._check_room(run)
             if goal is Goal.VERIFY:
                 run = _verify_anew(run, ledger)
             if accepted_by:
@@ -184,6 +193,7 @@ class Drive:
                 memory_mb=self._memory_mb,
                 chance=self._chance,
                 by=self._by,
+                abandon=self._abandon,
             )
             reader._interrupted = self._interrupted
             read = reader.go(Goal.LOAD, observe)
@@ -220,6 +230,11 @@ class Drive:
             events.append(("results-overdue", late_facts))
         ledger.commit([], [one for one in events if one is not None])
 
+    def _check_room(self, run: Run) -> None:
+        """Refuse to begin what the disk has no room for."""
+        watch = SchemaWatch(run.row.identity_json, self._ends)
+        check_room(self._folder, room_for(run.schedule, watch.width, Path(run.row.plan_path).parent))
+
     def _orphans(self, ledger: Ledger, sobjects: Sequence[str]) -> tuple[JobInfo, ...] | None:
         """Open jobs that a lost answer left; a run that is over does not fail because they cannot be listed."""
         known = known_jobs(self._folder.parent)
@@ -254,13 +269,8 @@ class Drive:
         def tell(at: Run) -> None:
             observe(progress_of(at, self._clock.monotonic() - began, self._ends.requests - requests))
 
-        def held() -> str:
-            plan_folder = Path(run.row.plan_path).parent
-            return held_back(run.schedule.throttle, self._clock.now(), self._ends.target, plan_folder)
-
         stuck = threading.Event()
-        outside = Outside(self._clock, tell, self._interrupted, self._fuse, self._chance, held, stuck)
-        coordinator = Coordinator(run, ledger, workers, outside)
+        coordinator = Coordinator(run, ledger, workers, self._outside(run, tell, stuck))
         with self._watched(coordinator, stuck):
             try:
                 if run.goal is Goal.LOAD:
@@ -269,7 +279,7 @@ class Drive:
             finally:
                 workers.close(patience=1.0)
                 engine.close()
-        write_manifest(ledger, workspace, ended.schedule)
+        _manifest(ledger, workspace, ended)
         summary = summarize(ledger.state(), ended.schedule)
         if ended.stop is not None:
             return Result(summary, ended.stop, ended.stop.exit_code, None)
@@ -278,6 +288,19 @@ class Drive:
             code = ExitCode.BUDGET  # there was nothing left to stop
         orphans = self._orphans(ledger, ended.schedule.written) if ended.goal is Goal.LOAD else None
         return Result(summary, None, code, orphans)
+
+    def _outside(self, run: Run, tell: Callable[[Run], None], stuck: threading.Event) -> Outside:
+        def held() -> str:
+            plan_folder = Path(run.row.plan_path).parent
+            return held_back(run.schedule.throttle, self._clock.now(), self._ends.target, plan_folder)
+
+        def free() -> int:
+            return shutil.disk_usage(self._folder).free
+
+        place = str(self._folder)
+        return Outside(
+            self._clock, tell, self._interrupted, self._fuse, self._chance, held, free, place, stuck
+        )
 
     def _watched(self, coordinator: Coordinator, stuck: threading.Event) -> AbstractContextManager[object]:
         if not self._workers:
@@ -290,6 +313,16 @@ class Drive:
             noticed=stuck,
             abandon=lambda: self._abandon(str(NOTHING_MOVES)),
         )
+
+
+def _manifest(ledger: Ledger, workspace: Workspace, ended: Run) -> None:
+    """Write it, on a full disk into the room that is kept for the end."""
+    try:
+        write_manifest(ledger, workspace, ended.schedule)
+    except MigratorError as fault:
+        if fault.code != "disk-full" or not ledger.make_room():
+            raise
+        write_manifest(ledger, workspace, ended.schedule)
 
 
 def _accepted(run: Run, ledger: Ledger, who: str) -> Run:

@@ -3,7 +3,7 @@
 **Invariant:** reads only; a change that could do harm stops the step before it has written anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from migrator.errors import ExitCode, MigratorError
@@ -11,6 +11,7 @@ from migrator.model.schedule import Side, Step
 from migrator.review.drift import Harm, drift, uses
 from migrator.review.ends import Ends
 from migrator.review.identity import parse_identity
+from migrator.review.width import width
 from migrator.salesforce import Org, RequestFailed
 
 #: how many changes one message names
@@ -45,6 +46,10 @@ class SchemaWatch:
                 exit_code=ExitCode.REFUSED,
             )
         return tuple(one.what for one in found if one.harm is Harm.WARN)
+
+    def width(self, side: Side, sobject: str, columns: Sequence[str]) -> int:
+        """About how many bytes a record of these columns takes as CSV."""
+        return width(columns, self._known[side].get(sobject, {}).get("fields", {}))
 
     def unique(self, sobject: str) -> frozenset[str]:
         """The used fields of the target's sObject that were unique when the plan was checked."""

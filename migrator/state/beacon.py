@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from migrator.state.storage import explained
+
 FOLDER = ".beacons"
 
 
@@ -38,10 +40,11 @@ class Beacon:
 
     def write(self, mark: Mark) -> None:
         """Say that the log has come this far. One write of one block: a kill leaves the old text or the new one."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         text = json.dumps({"seq": mark.seq, "hash": mark.hash}).ljust(120) + "\n"
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            os.pwrite(descriptor, text.encode(), 0)
-        finally:
-            os.close(descriptor)
+        with explained(self.path):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                os.pwrite(descriptor, text.encode(), 0)
+            finally:
+                os.close(descriptor)

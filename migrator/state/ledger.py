@@ -5,12 +5,13 @@ ledger since. One thread owns it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from migrator.clock import Clock
 from migrator.errors import MigratorError
 from migrator.model.run import Attempt, Event, Facts, LedgerRow, LedgerState, RunRow
+from migrator.state.ballast import Ballast
 from migrator.state.beacon import Beacon, Mark
 from migrator.state.chain import Stored, broken_at, chained, first_hash
 from migrator.state.content import hashes, replaced, rows_in, summed
@@ -27,9 +28,11 @@ PLAN_EVENTS = frozenset({"plan-change-accepted", "plan-settings-changed"})
 class Ledger:
     """The ledger of one run; made by `open_ledger`."""
 
-    def __init__(self, store: RunStore, beacon: Beacon, clock: Clock) -> None:
+    def __init__(self, store: RunStore, beacon: Beacon, clock: Clock, ballast: Ballast) -> None:
         self._store = store
         self._beacon = beacon
+        self._ballast = ballast
+        self._ran_out = False
         self._clock = clock
         told = beacon.read()
         self._epoch = store.take_over()
@@ -41,6 +44,16 @@ class Ledger:
         #: the attempts as committed, so that a transition is judged without asking the disk
         self._attempts = {one.id: one for one in state.attempts}
         self._run = state.run
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether the disk was full at a commit, which then took the room that was kept for the end."""
+        return self._ran_out
+
+    def make_room(self) -> bool:
+        """Give up the room that is kept for the end, because this is it; whether there was any left."""
+        self._ran_out = True
+        return self._ballast.release()
 
     @property
     def epoch(self) -> int:
@@ -55,7 +68,7 @@ class Ledger:
         self._store.hold(sorted(scope_of(organization_id, one) for one in set(sobjects)))
 
     def commit(self, rows: Sequence[LedgerRow], events: Sequence[tuple[str, Facts]] = ()) -> None:
-        """Write all rows and events, or nothing.
+        """Write all rows and events, or nothing. On a full disk the room that is kept for the end is taken (see `ran_out`).
 
         Raises IllegalWrite for a transition that the protocol does not know, MigratorError `lease-lost`, `disk-full`,
         `state-read-only`, `state-corrupt` or `ledger-unreachable` when it cannot be written.
@@ -70,12 +83,20 @@ class Ledger:
         changed = hashes(rows)
         total = replaced(self._total, self._hashes, changed)
         after = Head(head, seq, f"{total:064x}")
-        self._store.write(rows, chain, self._head, after)
+        self._write(lambda: self._store.write(rows, chain, self._head, after))
         self._head, self._total, self._run = after, total, run
         self._hashes |= changed
         self._attempts |= attempts
         if chain:
-            self._beacon.write(Mark(seq, head))
+            self._write(lambda: self._beacon.write(Mark(seq, head)))
+
+    def _write(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except MigratorError as fault:
+            if fault.code != "disk-full" or not self.make_room():
+                raise
+            write()
 
     def state(self) -> LedgerState:
         """Everything, as committed."""
@@ -87,6 +108,7 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the database and of all leases; twice is harmless."""
+        self._ballast.release()  # while nobody else can have the run
         self._store.close()
 
     def __enter__(self) -> Self:

@@ -17,9 +17,10 @@ LEDGER_NAME = "ledger.sqlite"
 #: another process can only be in the way while it reads a page of the ledger
 BUSY_MS = 5_000
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+#: EFBIG: a limit of this process (`ulimit -f`)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _READ_FAULTS = frozenset({sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ})
-_READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 
 
 @contextlib.contextmanager

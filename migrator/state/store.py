@@ -18,6 +18,7 @@ from migrator.clock import Clock
 from migrator.errors import ExitCode, MigratorError
 from migrator.model.run import Event, LedgerState, RunRow
 from migrator.state import lease
+from migrator.state.ballast import Ballast
 from migrator.state.beacon import Beacon, Mark
 from migrator.state.chain import first_hash
 from migrator.state.content import hash_of
@@ -63,13 +64,15 @@ def open_ledger(folder: Path, clock: Clock, *, create: RunRow | None = None, url
             )
         private_folder(folder)
         refuse_remote(folder)
-        beacon = Beacon(folder)
+        beacon, ballast = Beacon(folder), Ballast(folder)
         store = _remote(folder, clock, create, url) if url or _note(folder) else _local(folder, clock, create)
         try:
+            ballast.keep()
             if create is not None:
                 beacon.write(Mark(0, first_hash(create.run_id)))
-            return Ledger(store, beacon, clock)
+            return Ledger(store, beacon, clock, ballast)
         except BaseException:
+            ballast.release()
             store.close()
             raise
 

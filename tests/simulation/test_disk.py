@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -13,8 +14,8 @@ import pytest
 from migrator.clock import VirtualClock
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor import Result
-from migrator.model.run import RunRow, StepRow
-from migrator.state import open_ledger, sqlite
+from migrator.model.run import RunRow, RunStatus, StepRow
+from migrator.state import open_ledger, read_ledger, sqlite
 from tests.executor.orgs import Lab
 from tests.simulation.small import Fuse, go, judge, small_lab
 
@@ -143,3 +144,87 @@ def test_no_room_at_any_file(tmp_path: Path, number: int, monkeypatch: pytest.Mo
         left[0] = 0
         judge(lab, go(lab, Fuse()))
     assert met >= 3
+
+
+def test_room_that_is_used_up_at_any_look_stops_what_would_be_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else fills the disk: nothing new is begun, so nothing is intended that has no room for its answer."""
+    usage = shutil.disk_usage
+    left = [0]
+    fuse, marks = Fuse(), [0]
+
+    def shrinking(path: Path) -> object:
+        left[0] -= 1
+        found = usage(path)
+        if left[0] <= 0:
+            marks.append(len(fuse.seen))
+        return found._replace(free=20_000_000) if left[0] <= 0 else found
+
+    met = 0
+    for at in range(2, 20):
+        left[0] = at + 1_000
+        lab = small_lab(tmp_path / str(at))
+        monkeypatch.setattr(shutil, "disk_usage", shrinking)
+        left[0], fuse = at, Fuse()
+        marks.clear()
+        stop = go(lab, fuse).stop
+        if stop is None:
+            break
+        assert (stop.code, stop.exit_code) == ("disk-full", ExitCode.PAUSED)
+        assert "20 MB free" in stop.what
+        assert str(lab.folder) in stop.what
+        met += 1
+        assert read_ledger(lab.folder).run.status is RunStatus.PAUSED
+        since = " ".join(fuse.seen[marks[0] :])
+        assert not re.search(r"intent:(Begin|Prepare|Cut)", since), "something was begun without room"
+        monkeypatch.setattr(shutil, "disk_usage", usage)
+        judge(lab, go(lab, Fuse()))
+    assert met >= 3
+
+
+def test_the_room_that_a_run_needs_is_told_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage
+    lab = small_lab(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda path: usage(path)._replace(free=268_000_000))
+        with pytest.raises(MigratorError) as caught:
+            go(lab, Fuse())
+    said = caught.value
+    assert (said.code, said.exit_code) == ("disk-too-small", ExitCode.PAUSED)
+    assert "268 MB are free" in said.diagnostic.what
+    assert str(lab.folder) in said.diagnostic.what
+    assert "--state-dir" in said.diagnostic.hint
+    assert lab.target.truth.count("Account") == 0
+    judge(lab, go(lab, Fuse()))
+
+
+def test_the_ballast_is_taken_by_the_commit_that_has_no_room_and_is_there_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    begin = sqlite.transaction
+    full = [False]
+
+    @contextmanager
+    def only_with_room(connection: sqlite3.Connection) -> Iterator[None]:
+        with begin(connection):
+            yield
+            if full[0] and (folder / "ballast").exists():
+                raise _sqlite("database or disk is full", sqlite3.SQLITE_FULL)
+
+    monkeypatch.setattr(sqlite, "transaction", only_with_room)
+    ledger = open_ledger(folder, VirtualClock(), create=a_run())
+    assert (folder / "ballast").stat().st_blocks * 512 >= 32 * 1024 * 1024
+    full[0] = True
+    ledger.commit([], [("last", {})])
+    assert ledger.ran_out
+    assert not (folder / "ballast").exists()
+    ledger.close()
+    full[0] = False
+    with open_ledger(folder, VirtualClock()) as again:
+        assert [one.kind for one in again.events()] == ["last"]
+        assert (folder / "ballast").exists()
+    assert not (folder / "ballast").exists(), "nobody drives it, so it takes no room"

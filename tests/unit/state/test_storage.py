@@ -181,17 +181,17 @@ def test_a_state_that_vanished_is_not_written_on(folder: Path, tmp_path: Path) -
 
 
 @pytest.fixture
-def file_size_limit() -> Iterator[int]:
-    """No file of this process may grow beyond this many bytes."""
+def _limited() -> Iterator[None]:
+    """The limit of what files may grow to is as it was afterwards."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    limit = 1 << 20
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    yield limit
+    yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_when_the_file_cannot_grow_what_was_committed_stays(folder: Path, file_size_limit: int) -> None:
+@pytest.mark.usefixtures("_limited")
+def test_when_the_file_cannot_grow_what_was_committed_stays(folder: Path) -> None:
     ledger = open_ledger(folder, VirtualClock())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
     committed = 0
     with pytest.raises(MigratorError) as caught:  # noqa: PT012 - which of the commits fails is not ours to say
         for number in range(1000):
