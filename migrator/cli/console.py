@@ -183,7 +183,9 @@ def print_outcomes(summary: Summary) -> None:
         print_gates(summary)
     for one in summary.steps:
         for code, count in one.faults.items():
-            _print(Text(plain(f"  {one.step}: {count:,} rows {code}"), style="red"))
+            fields = one.fields_of(code)
+            where = f" ({fields})" if fields else ""
+            _print(Text(plain(f"  {one.step}: {count:,} rows {code}{where}"), style="red"))
         for told in one.notes:
             _print(Text(plain(f"  {one.step}: {told}"), style="dim"))
     for locked in summary.locked:
@@ -323,6 +325,7 @@ def summary_json(summary: Summary, exit_code: ExitCode) -> dict[str, object]:
                 "outcomes": {outcome.value: count for outcome, count in one.tallies.items()},
                 "waiting": one.waiting,
                 "faults": dict(one.faults),
+                "fault_fields": {code: dict(found) for code, found in one.fault_fields.items()},
             }
             for one in summary.steps
         ],

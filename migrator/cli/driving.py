@@ -8,7 +8,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -23,6 +23,7 @@ from migrator.cli.console import (
     print_verification,
     summary_json,
 )
+from migrator.cli.explained import explained
 from migrator.cli.failpoint import make_fuse
 from migrator.cli.orgs import Orgs
 from migrator.cli.signals import catch_signals, end_now
@@ -123,6 +124,7 @@ def drive(
         if not gate or told.as_json or not _asked(result):
             break
         asked.append(gate)
+    result = replace(result, summary=explained(folder, result.summary))
     if told.as_json:
         options.print_json(
             {

@@ -8,6 +8,7 @@ import click
 
 from migrator.audit import Audit, audit, peek
 from migrator.cli import options
+from migrator.cli.explained import explained
 from migrator.clock import SystemClock
 from migrator.data import Engine, Workspace
 from migrator.errors import ExitCode, MigratorError
@@ -62,7 +63,7 @@ def report(
     folder = options.find_run(state_dir, run_name)
     checked = audit(folder)
     click.echo(_vouched(checked), err=True)
-    summary = peek(folder)
+    summary = explained(folder, peek(folder))
     files = _rows_files(folder, summary) if rows else ()
     made = SystemClock().now()
     if manifest:

@@ -208,6 +208,11 @@ class Engine:
         with self._session() as session:
             return exports.outcome_counts(session, self.workspace, files)
 
+    def fault_fields(self, files: Sequence[FileRef]) -> Mapping[str, Mapping[str, int]]:
+        """How many final faults of each code name which fields, the most frequent first."""
+        with self._session() as session:
+            return exports.fault_fields(session, self.workspace, files)
+
     def export_outcomes(self, name: str, files: Sequence[FileRef]) -> FileRef:
         """CSV of the final outcomes (`report/<name>.csv`): source key, target id, outcome, code, message, fields."""
         with self._session() as session:

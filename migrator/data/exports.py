@@ -43,6 +43,21 @@ def some_ids(session: Session, workspace: Workspace, files: Sequence[FileRef], c
     return ()
 
 
+def fault_fields(
+    session: Session, workspace: Workspace, files: Sequence[FileRef]
+) -> Mapping[str, Mapping[str, int]]:
+    """The fields that final faults name, by code, the most frequent first; several fields of one fault are joined by commas."""
+    if not files:
+        return {}
+    source = read_parquet([workspace.path(ref) for ref in files])
+    found: dict[str, dict[str, int]] = {}
+    for code, fields, count in session.rows(
+        f"SELECT code, fields, count(*) FROM {source} WHERE final AND code <> '' AND fields <> '' GROUP BY 1, 2 ORDER BY 3 DESC, 2"
+    ):
+        found.setdefault(code, {})[fields] = count
+    return found
+
+
 def export_outcomes(session: Session, workspace: Workspace, name: str, files: Sequence[FileRef]) -> FileRef:
     """A CSV for people, in the order of the source."""
     columns = "source_key, target_id, outcome, code, message, fields"

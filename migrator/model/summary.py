@@ -37,6 +37,9 @@ from migrator.model.schedule import (
 UNSUCCESSFUL = frozenset({Outcome.FAILED, Outcome.BLOCKED, Outcome.QUARANTINED})
 
 
+#: how many fields are named of one code's faults
+FIELDS_SHOWN = 3
+
 #: in `StepRow.counts`: what a second run would do to the rows of the step, by `Again`
 SECOND_RUN = "again."
 
@@ -88,6 +91,8 @@ class StepSummary:
     again: Mapping[Again, int] | None = None
     #: the rows that it would create, when there are any
     again_report: FileRef | None = None
+    #: how many faults of each code name which fields, the most frequent first; empty where the rows were not looked at
+    fault_fields: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     #: how its rows spread over the records that they lock, and how they travel; None: they lock nothing, or are not cut yet
     locks: LockFigures | None = None
 
@@ -95,6 +100,14 @@ class StepSummary:
     def balanced(self) -> bool:
         """Whether every row has exactly one outcome."""
         return self.total is not None and sum(self.tallies.values()) == self.total
+
+    def fields_of(self, code: str) -> str:
+        """The fields that faults of the code name, in words: `OwnerId`, or with numbers when they are several."""
+        found = list(self.fault_fields.get(code, {}).items())
+        if len(found) == 1:
+            return found[0][0]
+        shown = [f"{names} {count:,}" for names, count in found[:FIELDS_SHOWN]]
+        return ", ".join([*shown, "…"] if len(found) > FIELDS_SHOWN else shown)
 
     @property
     def unsuccessful(self) -> int:

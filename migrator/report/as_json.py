@@ -78,6 +78,7 @@ def _step(facts: Facts, step: StepSummary) -> dict[str, Any]:
         "waiting": step.waiting,
         "balanced": step.balanced,
         "faults": dict(step.faults),
+        "fault_fields": {code: dict(found) for code, found in step.fault_fields.items()},
         "jobs": step.jobs,
         "rounds": step.rounds,
         "notes": list(step.notes),

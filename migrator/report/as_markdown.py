@@ -108,8 +108,16 @@ def _matches(facts: Facts) -> Iterator[str]:
 
 
 def _faults(facts: Facts) -> Iterator[str]:
-    rows = [[markdown(one.step.step), markdown(one.code), counted(one.count)] for one in facts.faults]
-    yield from _table(("step", "code", "rows"), rows, numbers=2)
+    rows = [
+        [
+            markdown(one.step.step),
+            markdown(one.code),
+            markdown(one.step.fields_of(one.code)),
+            counted(one.count),
+        ]
+        for one in facts.faults
+    ]
+    yield from _table(("step", "code", "fields", "rows"), rows, numbers=3)
 
 
 def _verification(facts: Facts) -> Iterator[str]:

@@ -191,10 +191,14 @@ def test_refused_rows_are_told_with_their_codes_and_their_children_blocked(
         "DATA_TOO_LONG": 1,
     }
     assert sum(faults["Contact"].values()) == 4
+    fields = {one["object"]: one["fault_fields"] for one in told.document["steps"]}
+    assert fields["Account"]["DATA_TOO_LONG"] == {"Remark__c": 1}
+    assert fields["Contact"]["LOOKUP_MISSING"] == {"AccountId": 4}
     assert len(world.target.truth.created("Account")) == 2
     again = world.call("resume", "--json")
     assert (again.code, _outcomes(again)) == (1, _outcomes(told))
     assert len(world.target.truth.created("Contact")) == 3
+    assert "4 rows LOOKUP_MISSING (AccountId)" in world.call("resume").out
     shown = world.call("status")
     assert "DATA_TOO_LONG" in shown.out
     assert "Bronze" not in shown.out
