@@ -66,9 +66,10 @@ def no_id(value: str, prefix: str) -> str:
     )
 
 
-#: where a cell without quotes must be quoted, or where a reader might trim it; it has no CR (see `one_newline`) and is not empty.
-#: Space and tab sort before "!", and one comparison is cheaper than two functions
-_QUOTE = "contains(x, ',') OR contains(x, chr(10)) OR x < '!' OR ends_with(x, ' ') OR ends_with(x, chr(9))"
+#: where a cell without quotes must be quoted; it is not empty. Space and tab sort before "!", and one comparison is cheaper than two functions
+_QUOTE = "contains(x, ',') OR contains(x, chr(10)) OR x < '!'"
+#: where a reader might trim it besides
+_TRIMMED = "ends_with(x, ' ') OR ends_with(x, chr(9))"
 
 #: created in every database
 MACROS = (
@@ -78,20 +79,40 @@ MACROS = (
     # one kind of line end inside values: Bulk API 2.0 jobs state theirs, and mixed ones fail the job
     """CREATE MACRO one_newline(x) AS CASE WHEN contains(x, chr(13))
         THEN replace(replace(x, chr(13) || chr(10), chr(10)), chr(13), chr(10)) ELSE x END""",
-    # a cell in Salesforce's CSV dialect
+    # a cell in Salesforce's CSV dialect, without CR (see `one_newline`)
     f"""CREATE MACRO csv_cell(x) AS CASE WHEN contains(x, '"') THEN concat('"', replace(x, '"', '""'), '"')
+        WHEN {_QUOTE} OR {_TRIMMED} THEN concat('"', x, '"') ELSE coalesce(x, '') END""",
+    # the same where the whole line is looked at afterwards, see `unsettled`
+    f"""CREATE MACRO quick_cell(x) AS CASE WHEN contains(x, '"') THEN concat('"', replace(x, '"', '""'), '"')
         WHEN {_QUOTE} THEN concat('"', x, '"') ELSE coalesce(x, '') END""",
     # Excel and its like run a cell that starts with one of these; only reports are read by them
     """CREATE MACRO for_people(x) AS CASE WHEN regexp_matches(x, '^[=+@\\t\\r-]') THEN concat(chr(39), x) ELSE x END""",
 )
 
 
-def line(values: Sequence[str], *, plain: Sequence[str] = ()) -> str:
+def line(values: Sequence[str], *, plain: Sequence[str] = (), macro: str = "csv_cell") -> str:
     """A row of a slice file; `plain` values never need quotes. A row of one empty cell is written as a quoted one: a blank line would be no row."""
     if len(values) == 1:
-        return f"CASE WHEN {values[0]} IS NULL THEN '\"\"' ELSE csv_cell({values[0]}) END"
-    parts = [f"coalesce({value}, '')" if value in plain else f"csv_cell({value})" for value in values]
+        return f"CASE WHEN {values[0]} IS NULL THEN '\"\"' ELSE {macro}({values[0]}) END"
+    parts = [f"coalesce({value}, '')" if value in plain else f"{macro}({value})" for value in values]
     return f"concat_ws(',', {', '.join(parts)})"
+
+
+def quick_line(values: Sequence[str], *, plain: Sequence[str] = ()) -> str:
+    """A row of a slice file, if `unsettled` does not hold for it: looking for what is rare in a line is cheaper than in each of its cells."""
+    return line(values, plain=plain, macro="quick_cell")
+
+
+def lf_ended(quick: str) -> str:
+    """A quick line with LF in place of CRLF: a cell with CRLF has an LF, so it has its quotes already."""
+    return f"CASE WHEN contains({quick}, chr(13)) THEN replace({quick}, chr(13) || chr(10), chr(10)) ELSE {quick} END"
+
+
+def unsettled(quick: str) -> str:
+    """SQL: the quick line (of `lf_ended`) may have a cell with a CR, or one that ends with a blank and has no quotes."""
+    marks = "chr(13)", "' ,'", "chr(9) || ','"
+    found = " OR ".join(f"contains({quick}, {mark})" for mark in marks)
+    return f"({found} OR ends_with({quick}, ' ') OR ends_with({quick}, chr(9)))"
 
 
 def present(value: str) -> str:

@@ -17,7 +17,7 @@ from migrator.data.lookups import Resolved, id_map, resolve, source_value
 from migrator.data.rows import line_column
 from migrator.data.scan import ROW, scan_parts, source_key
 from migrator.data.session import Session
-from migrator.data.sql import SET_NULL, cell, ident, line, text
+from migrator.data.sql import SET_NULL, cell, ident, lf_ended, line, quick_line, text, unsettled
 from migrator.data.workspace import Workspace
 from migrator.model.plan import Operation, WhenMissing
 from migrator.model.run import Outcome
@@ -177,31 +177,44 @@ def _query(
     cells = {name: _sent_cell(f"j.{cell(name)}", (clear_when or {}).get(name)) for name in values}
     # looked-up ids are ours: no line ends, nothing to quote
     texts = [name for name, sql in values.items() if sql.startswith("keyed.")]
-    returns = " OR ".join(f"contains(j.{cell(name)}, chr(13))" for name in texts) or "false"
     flags = "".join(
         f", {one.selected} AS {ident(f'#s{n}')}, {one.missing} AS {ident(f'#x{n}')}"
         for n, one in enumerate(resolved)
     )
     names = [column.name for column in columns]
-    sent = [cell(name) for name in names]
+    even = {name: f"one_newline({cell(name)})" if name in texts else cell(name) for name in names}
     locked = ", ".join(
-        f"{cell(one) if one in values else 'NULL::VARCHAR'} AS {lock_column(n)}"
-        for n, one in enumerate(locks)
+        f"{even.get(one or '', 'NULL::VARCHAR')} AS {lock_column(n)}" for n, one in enumerate(locks)
     )
-    plain = [cell(name) for name in names if name not in texts]
     return f"""
 WITH keyed AS (SELECT {first} FROM ({source})),
 joined AS (SELECT keyed.*{flags}, {raw} FROM keyed{joins}{"".join(one.joins for one in resolved)}{where}),
 judged AS (SELECT j.*, CASE {judged} END AS "#verdict" FROM joined AS j),
 sent AS (
   SELECT "#row" AS "row", coalesce(source_key, concat('#', "#row")) AS source_key, "#verdict" AS verdict,
-         coalesce({returns}, false) AS returns, {", ".join(f"{sql} AS {cell(name)}" for name, sql in cells.items())}
+         {", ".join(f"{sql} AS {cell(name)}" for name, sql in cells.items())}
   FROM judged AS j),
-lined AS (SELECT *, {line(sent, plain=plain)} AS line, {keys.quick_key(columns, sent, key_field)} AS key FROM sent)
+{_lined(columns, even, key_field)}
 SELECT "row", source_key, verdict.outcome AS outcome, verdict.code AS code, verdict.field AS fields, verdict.message AS message,
-       returns, {locked}, {cell(key_field) if key_field else "NULL::VARCHAR"} AS record_key, strlen(line) + 1 AS bytes, key,
+       returns, {locked}, {even.get(key_field or "", "NULL::VARCHAR")} AS record_key, strlen(line) + 1 AS bytes, key,
        line AS {line_column(names)}
 FROM lined"""
+
+
+def _lined(columns: Sequence[SentColumn], even: Mapping[str, str], key_field: str | None) -> str:
+    """From `sent` to `lined`, with line and key. `even`: SQL of each cell with one kind of line end.
+
+    Hardly any cell has a CR, so lines are made of the cells as they are, and made anew where it matters.
+    """
+    sent = [cell(name) for name in even]
+    plain = [cell(name) for name, sql in even.items() if sql == cell(name)]
+    key = keys.quick_key(columns, sent, key_field)
+    even_key = keys.quick_key(columns, list(even.values()), key_field)
+    return f"""quick AS (SELECT *, {quick_line(sent, plain=plain)} AS quick FROM sent),
+even AS (SELECT *, contains(quick, chr(13)) AS returns, {lf_ended("quick")} AS even FROM quick),
+lined AS (
+  SELECT *, CASE WHEN {unsettled("even")} THEN {line(list(even.values()), plain=plain)} ELSE even END AS line,
+         CASE WHEN returns THEN {even_key} ELSE {key} END AS key FROM even)"""
 
 
 def _clear_when(job: LoadJob, resolved: Sequence[Resolved], key_field: str | None) -> dict[str, str]:
@@ -213,7 +226,7 @@ def _clear_when(job: LoadJob, resolved: Sequence[Resolved], key_field: str | Non
 
 
 def _sent_cell(value: str, clear_when: str | None) -> str:
-    plain = f"one_newline(nullif({value}, ''))"
+    plain = f"nullif({value}, '')"
     return (
         plain
         if clear_when is None
