@@ -61,7 +61,7 @@ def stage_again(session: Session, workspace: Workspace, job: AgainJob) -> Staged
     session.run(
         f'CREATE TEMP TABLE wanted AS SELECT "row", min(source_key) AS source_key FROM {settled} GROUP BY "row" HAVING NOT bool_or(final)'
     )
-    found = read_parquet(staged.paths)
+    found = read_parquet([staged.path])
     if isinstance(fresh, LinkJob) and fresh.loaded.files:
         known = read_parquet([workspace.path(ref) for ref in fresh.loaded.files])
         session.run(
@@ -77,7 +77,7 @@ def stage_again(session: Session, workspace: Workspace, job: AgainJob) -> Staged
         "again.parquet",
     )
     return Staged(
-        (path,),
+        path,
         staged.names,
         keyed=False,
         key_field=staged.key_field,

@@ -7,6 +7,7 @@ the order (group, source key).
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from migrator.data.again import judge_taken_keys, stage_again
@@ -43,7 +44,7 @@ def prepare_load(session: Session, workspace: Workspace, job: LoadJob) -> Prepar
     """Make the slices of a load step."""
     staged = stage_load(session, workspace, job)
     expected = sum(ref.rows for ref in job.pages.files)
-    (found,) = session.one(f"SELECT count(*) FROM {read_parquet(staged.paths)}")
+    (found,) = session.one(f"SELECT count(*) FROM {read_parquet([staged.path])}")
     if found != expected:
         raise MigratorError(
             "state-corrupt",
@@ -177,7 +178,7 @@ def _judge_repeats(session: Session, workspace: Workspace, staged: Staged, again
 
     Makes `overrides` (row, code, fields; code NULL: dropped) and the views `sendable` and `unsent`.
     """
-    source = read_parquet(staged.paths)
+    source = read_parquet([staged.path])
     session.run(f"CREATE TEMP VIEW staged AS SELECT * FROM {source}")
     session.run('CREATE TEMP TABLE overrides ("row" BIGINT, code VARCHAR, fields VARCHAR)')
     if staged.keyed:
@@ -285,8 +286,11 @@ def _write(
             f"SELECT slice, count(*), sum(bytes)::BIGINT FROM {read_parquet([made])} GROUP BY slice ORDER BY slice"
         )
     ]
-    files = slice_files(session, workspace, made, names, f"slices/{target.folder}", sizes)
+    # the disk takes the rows file while slices are cut out of it
+    with ThreadPoolExecutor(1) as beside:
+        sealed = beside.submit(workspace.seal, made)
+        files = slice_files(session, workspace, made, names, f"slices/{target.folder}", sizes)
     slices = tuple(CutSlice(no, ref, *packing.get(no, ("", 0))) for no, ref in files)
     relpath = f"rows/{target.folder}/{target.name}.parquet"
-    ref = workspace.adopt(relpath, made, sum(one.rows for one in sizes))
+    ref = workspace.adopt(relpath, made, sum(one.rows for one in sizes), sealed.result())
     return ref, slices, [divided.how] if divided.how else []

@@ -19,28 +19,23 @@ ROW = '"#row"'
 _CHUNK = 1 << 20
 
 
-def scan(workspace: Workspace, pages: Pages) -> str:
-    """SQL of the relation: `#row` from 1, then the source columns."""
-    (whole,) = scan_parts(workspace, pages, 1)
-    return whole
+def scan(workspace: Workspace, pages: Pages, *, parts: int = 1) -> str:
+    """SQL of the relation: `#row` from 1, then the source columns.
 
-
-def scan_parts(workspace: Workspace, pages: Pages, count: int) -> list[str]:
-    """The relation in at most `count` parts of about the same size: DuckDB reads CSV files one after the other, a part is for a thread."""
+    The rows of one scan are numbered one after the other; a relation of several `parts`, of about the same size, is read by as many threads.
+    """
     files = [ref for ref in pages.files if ref.rows]
     if not files:
-        return [_nothing(workspace, pages)]
+        return _nothing(workspace, pages)
     headers = {ref: csv_header(workspace.path(ref), delimiter=pages.delimiter) for ref in files}
     names = quoted(headers[files[0]])
-    total, offset = sum(ref.rows for ref in files), 0
-    parts: list[list[str]] = [[] for _ in range(count)]
-    for run in _runs(files, headers, -(-total // count)):
+    offset, scans = 0, []
+    for run in _runs(files, headers, -(-sum(ref.rows for ref in files) // parts)):
         source = read_csv([workspace.path(ref) for ref in run], headers[run[0]], delimiter=pages.delimiter)
         # the rows of one scan come in the order of its files
-        numbered = f"SELECT {offset} + row_number() OVER () AS {ROW}, {names} FROM {source}"
-        parts[min(count - 1, offset * count // total)].append(numbered)
+        scans.append(f"SELECT {offset} + row_number() OVER () AS {ROW}, {names} FROM {source}")
         offset += sum(ref.rows for ref in run)
-    return [" UNION ALL ".join(part) for part in parts if part]
+    return " UNION ALL ".join(scans)
 
 
 def _nothing(workspace: Workspace, pages: Pages) -> str:

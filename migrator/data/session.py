@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,10 +60,6 @@ class Session:
         while chunk := cursor.fetchmany(4096):
             yield from chunk
 
-    def run_all(self, statements: Sequence[str]) -> None:
-        """Execute statements that do not depend on each other, nor on temporary objects, as many at once as there are threads."""
-        self.do_all([partial(self._run_apart, sql) for sql in statements], at_once=self.threads)
-
     def do_all(self, tasks: Sequence[Callable[[], _T]], *, at_once: int) -> list[_T]:
         """Do what does not depend on each other."""
         with ThreadPoolExecutor(at_once) as pool:
@@ -81,26 +76,12 @@ class Session:
 
     def write_parquet(self, sql: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Path:
         """The result of a query as a parquet file in the scratch folder. `metadata`: texts that the file carries."""
-        (path,) = self.write_parquets([sql], name, metadata=metadata)
-        return path
-
-    def write_parquets(
-        self, parts: Sequence[str], name: str, *, metadata: Mapping[str, str] | None = None
-    ) -> list[Path]:
-        """The results of queries, each as a file; several are written at the same time and must not need temporary objects."""
-        paths = [self.folder / f"{number}-{name}" for number in range(len(parts))]
-        # small row groups keep the writer's memory flat and let one slice be read without its neighbours
+        path = self.folder / name
         noted = ", ".join(f"{key}: {text(value)}" for key, value in (metadata or {}).items())
         more = f", KV_METADATA {{{noted}}}" if noted else ""
-        statements = [
-            f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 30720{more})"
-            for sql, path in zip(parts, paths, strict=True)
-        ]
-        if len(statements) == 1:
-            self.run(statements[0])
-        else:
-            self.run_all(statements)
-        return paths
+        # small row groups keep the writer's memory flat and let one slice be read without its neighbours
+        self.run(f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 30720{more})")
+        return path
 
 
 class Database:

@@ -15,16 +15,15 @@ from migrator.data.jobs import LinkJob, LoadJob, SentColumn, SqlColumn, SqlLooku
 from migrator.data.locking import lock_column
 from migrator.data.lookups import Resolved, id_map, resolve, source_value
 from migrator.data.rows import line_column
-from migrator.data.scan import ROW, scan_parts, source_key
+from migrator.data.scan import ROW, scan, source_key
 from migrator.data.session import Session
 from migrator.data.sql import SET_NULL, cell, ident, lf_ended, line, quick_line, text, unsettled
 from migrator.data.workspace import Workspace
 from migrator.model.plan import Operation, WhenMissing
 from migrator.model.run import Outcome
 
-#: extracts below this are staged in one part; so are those whose id maps have more rows than this
+#: extracts below this are read by one thread
 _PARTED_ROWS = 50_000
-_PARTED_MAP_ROWS = 1_000_000
 #: characters (Bulk API 2.0 limits: a field, a record)
 _MAX_FIELD = 131_072
 _MAX_RECORD = 400_000
@@ -34,7 +33,7 @@ _MAX_RECORD = 400_000
 class Staged:
     """The staged file and what its columns are. `key_field`: the sent field by which the org finds a record."""
 
-    paths: tuple[Path, ...]
+    path: Path
     names: tuple[str, ...]
     keyed: bool
     key_field: str | None = None
@@ -139,13 +138,11 @@ def stage_link(session: Session, workspace: Workspace, job: LinkJob) -> Staged:
 
 def _write(
     session: Session, workspace: Workspace, job: LoadJob | LinkJob, query: Callable[[str], str]
-) -> tuple[Path, ...]:
-    """Large extracts are staged in parts, one for each thread, unless each part's copy of the id maps would take much memory."""
-    mapped = sum(ref.rows for lookup in job.lookups for one in lookup.id_maps for ref in one.files)
-    rows = sum(ref.rows for ref in job.pages.files)
-    parts = session.threads if rows >= _PARTED_ROWS and mapped <= _PARTED_MAP_ROWS else 1
-    sources = scan_parts(workspace, job.pages, parts)
-    return tuple(session.write_parquets([query(source) for source in sources], "staged.parquet"))
+) -> Path:
+    """Large extracts are read by every thread."""
+    large = sum(ref.rows for ref in job.pages.files) >= _PARTED_ROWS
+    source = scan(workspace, job.pages, parts=session.threads if large else 1)
+    return session.write_parquet(query(source), "staged.parquet")
 
 
 def _reference(lookup: SqlLookup) -> SentColumn:

@@ -109,7 +109,7 @@ def stage_undo(session: Session, workspace: Workspace, job: UndoJob) -> Staged:
         "SELECT \"row\", source_key, verdict.o AS outcome, verdict.c AS code, '' AS fields, '' AS message, false AS returns, "
         f"NULL::VARCHAR AS grp, {cell('Id')} AS record_key, strlen(line) + 1 AS bytes, key, line AS {line_column(names)} FROM lined"
     )
-    return Staged(tuple(session.write_parquets([query], "staged.parquet")), names, keyed=False)
+    return Staged(session.write_parquet(query, "staged.parquet"), names, keyed=False)
 
 
 def _changed(job: UndoJob) -> str:

@@ -84,13 +84,20 @@ class Workspace:
                     size += len(chunk)
             return self._place(FileRef(relpath, digest.hexdigest(), size, rows), made)
 
-    def adopt(self, relpath: str, made: Path, rows: int) -> FileRef:
-        """Publish a file that was made in a scratch folder."""
+    def adopt(self, relpath: str, made: Path, rows: int, sealed: tuple[str, int] | None = None) -> FileRef:
+        """Publish a file that was made in a scratch folder. `sealed`: what `seal` said about it, when that was done already."""
         with disk_faults(self.root):
-            digest, size = _digest(made)
+            digest, size = sealed or _digest(made)
         ref = self._place(FileRef(relpath, digest, size, rows), made)
         self._keep_names(self._inside(relpath).parent)
         return ref
+
+    def seal(self, made: Path) -> tuple[str, int]:
+        """Checksum and size of a finished file, when the disk has its bytes. It may be read meanwhile."""
+        with disk_faults(self.root):
+            digest, size = _digest(made)
+            _sync(made)
+        return digest, size
 
     def _place(self, ref: FileRef, made: Path) -> FileRef:
         """Give a whole file its name; `_keep_names` makes it durable."""
