@@ -6,8 +6,11 @@ take the answers in their own order, successes first.
 **Invariant:** either every sent row has exactly one answer and every answer one sent row, and every figure agrees, or ResultsMismatch is raised.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from migrator.data import keys
@@ -16,12 +19,15 @@ from migrator.data.jobs import SettleJob
 from migrator.data.rows import cells, sent_names
 from migrator.data.session import Session, csv_header, read_csv, read_parquet
 from migrator.data.sql import cell, ident, no_id, text, with_capitals
+from migrator.data.together import Together
 from migrator.data.workspace import Workspace
 from migrator.model.run import FileRef
 
 _TITLES = {"ok": "successful results", "bad": "failed results", "un": "unprocessed records"}
 _OWN = {"ok": ("sf__Id", "sf__Created"), "bad": ("sf__Id", "sf__Error"), "un": ()}
 _SMALL = 65_536
+#: bytes of a job's result files from which on their rows cost much more than the asking: they wait for nobody
+_LARGE = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,46 +56,128 @@ class _ResultFile:
         return ident(next(one for one in self.header if one.casefold() == name.casefold()))
 
 
-def correlate(session: Session, workspace: Workspace, job: SettleJob, finish: str) -> int:
-    """Makes `settled` by `finish`: SQL over `answered` (row, source_key, kind, id, created, error, key) that keeps `row`, `kind` and `key`,
-    and gives the ids of successes as `target_id`.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A job and its result files."""
 
-    Returns how many rows equal another one. Raises ResultsMismatch.
+    job: SettleJob
+    files: tuple[_ResultFile, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files."""
+        return sum(one.path.stat().st_size for one in self.files)
+
+    @property
+    def kind(self) -> SettleJob:
+        """What jobs have in common that can be paired by one statement."""
+        job = self.job
+        return replace(
+            job,
+            slice=0,
+            attempt=0,
+            successful=job.rows,
+            failed_results=job.rows,
+            unprocessed=job.rows,
+            processed=None,
+            failed=None,
+        )
+
+
+class _Pairs:
+    """A table of what the quick keys pair, for as many jobs, and its figures by slice: pairs, rows, answers, different keys, and those of `_Told`.
+
+    Each job borrows it once; after the last one it is gone.
     """
-    files = _result_files(workspace, job)
-    source = f"(FROM {read_parquet([workspace.path(job.rows)])} WHERE slice = {job.slice})"
-    if _quickly(session, job, source, files, finish):
-        return 0
-    told = _read_answers(session, job, files)
-    equal = _thoroughly(session, job, source, told, finish)
+
+    def __init__(self, table: str, figures: Mapping[int, Sequence[int]], jobs: int) -> None:
+        self.table = table
+        self._figures = figures
+        self._jobs = jobs
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lent(self, session: Session) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._jobs -= 1
+                last = not self._jobs
+            if last:
+                session.run(f"DROP TABLE IF EXISTS {self.table}")
+
+    def hold_for(self, job: SettleJob) -> bool:
+        """Whether everything of the job's slice is paired one to one: every key stands in one pair, and no row or answer is without one.
+
+        Raises ResultsMismatch when it is, and the job's counters say something else.
+        """
+        pairs, rows, answers, different, *told = self._figures.get(job.slice, (0, 0, 0, 1, 0, 0, 0, 0, 0))
+        found = _Told(*told)
+        if not pairs == rows == answers == different or found.malformed or found.ids != found.ok:
+            return False
+        _check_counts(job, rows, found)
+        return True
+
+
+#: pairs jobs of several threads by one statement
+Pairing = Together[_Asked, _Pairs]
+
+
+@contextmanager
+def correlated(
+    session: Session, workspace: Workspace, job: SettleJob, finish: str, pairing: Pairing
+) -> Iterator[int]:
+    """For a while there is `settled`, made by `finish`: SQL over `answered` (slice, row, source_key, kind, id, created, error, key) that keeps
+    `slice`, `row`, `kind` and `key`, and gives the ids of successes as `target_id`.
+
+    Yields how many rows equal another one. Raises ResultsMismatch.
+    """
+    asked = _Asked(job, tuple(_result_files(workspace, job)))
+    work = partial(_pair, session, workspace, finish)
+    pairs = work([asked]) if asked.size > _LARGE else pairing.do((asked.kind, finish), job.slice, asked, work)
+    with pairs.lent(session):
+        if pairs.hold_for(job):
+            session.run(f"CREATE TEMP VIEW settled AS SELECT * FROM {pairs.table} WHERE slice = {job.slice}")
+            yield 0
+            return
+    told = _read_answers(session, job, asked.files)
+    equal = _thoroughly(session, workspace, job, told, finish)
     check_ids(told.malformed, told.ok - told.ids)
-    return equal
+    yield equal
 
 
-def _quickly(
-    session: Session, job: SettleJob, source: str, files: Sequence[_ResultFile], finish: str
-) -> bool:
-    """Pair by the quick key while the files are read. False, and nothing is known, unless everything pairs up one to one.
+def _pair(session: Session, workspace: Workspace, finish: str, asked: Sequence[_Asked]) -> _Pairs:
+    """Pair by the quick key while the files are read.
 
-    Every key stands in one pair then, and no row or answer is without one. Keys that repeat make many pairs: there is no need
-    for more than the files can have rows, which have a byte for each cell.
+    Keys that repeat make many pairs: there is no need for more than the files can have rows, which have a byte for each cell.
     """
-    most = sum(one.path.stat().st_size // len(one.header) + 1 for one in files)
-    answered = f"SELECT {_ANSWERED} FROM {source} AS s FULL JOIN ({_answers(job, files, thorough=False)}) AS t USING (key) LIMIT {most + 1}"
-    _read(session, f"CREATE OR REPLACE TEMP TABLE settled AS WITH answered AS ({answered}) {finish}")
-    pairs, rows, answers, different, *told = session.one(
-        f'SELECT count(*), count("row"), count(kind), count(DISTINCT key), {_figures(job, "target_id")} FROM {with_capitals("settled", "target_id")}'
+    # not a temporary table: it is there for the other jobs' connections
+    table = f"memory.main.{ident(session.folder.name)}"
+    most = sum(file.path.stat().st_size // len(file.header) + 1 for one in asked for file in one.files)
+    slices = ", ".join(str(one.job.slice) for one in asked)
+    job = asked[0].job
+    rows = f'SELECT slice, "row", source_key, key FROM {read_parquet([workspace.path(job.rows)])} WHERE slice IN ({slices})'
+    answered = (
+        f"SELECT slice, {_ANSWERED} FROM ({rows}) AS s FULL JOIN ({_answers(asked, thorough=False)}) AS t "
+        f"USING (slice, key) LIMIT {most + 1}"
     )
-    found = _Told(*told)
-    if not pairs == rows == answers == different or found.malformed or found.ids != found.ok:
-        return False
-    _check_counts(job, rows, found)
-    return True
+    try:
+        session.run(f"CREATE TABLE {table} AS WITH answered AS ({answered}) {finish}")
+    except session.broken:
+        # whose file it is comes out when each job's files are read for themselves
+        return _Pairs(table, {}, len(asked))
+    figures = session.rows(
+        f'SELECT slice, count(*), count("row"), count(kind), count(DISTINCT key), {_figures(job, "target_id")} '
+        f"FROM {with_capitals(table, 'target_id')} GROUP BY slice"
+    )
+    return _Pairs(table, {no: numbers for no, *numbers in figures}, len(asked))
 
 
-def _thoroughly(session: Session, job: SettleJob, source: str, told: _Told, finish: str) -> int:
+def _thoroughly(session: Session, workspace: Workspace, job: SettleJob, told: _Told, finish: str) -> int:
     """Pair by the thorough key, and equal rows by their order. Raises ResultsMismatch."""
-    session.run(f"CREATE TEMP TABLE slice AS FROM {source}")
+    source = read_parquet([workspace.path(job.rows)])
+    session.run(f"CREATE TEMP TABLE slice AS FROM {source} WHERE slice = {job.slice}")
     names = sent_names(session, "slice")
     written = {name.casefold(): name for name in names}
     raw = [cell(written[column.name.casefold()]) for column in job.columns]
@@ -101,7 +189,7 @@ def _thoroughly(session: Session, job: SettleJob, source: str, told: _Told, fini
     _check_counts(job, rows, told)
     order = "CASE kind WHEN 'ok' THEN 0 WHEN 'bad' THEN 1 ELSE 2 END, id, second"
     answered = (
-        f'SELECT {_ANSWERED} FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY "row") AS nth FROM sent) AS s '
+        f'SELECT {job.slice} AS slice, {_ANSWERED} FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY "row") AS nth FROM sent) AS s '
         f"FULL JOIN (SELECT *, row_number() OVER (PARTITION BY key ORDER BY {order}) AS nth FROM told) AS t USING (key, nth)"
     )
     session.run(f"CREATE OR REPLACE TEMP TABLE settled AS WITH answered AS ({answered}) {finish}")
@@ -114,26 +202,23 @@ def _thoroughly(session: Session, job: SettleJob, source: str, told: _Told, fini
     return int(equal)
 
 
-def _read_answers(session: Session, job: SettleJob, files: Sequence[_ResultFile]) -> _Told:
-    """Makes `told` (kind, id, second, key): the rows of the result files."""
-    _read(session, f"CREATE TEMP TABLE told AS {_answers(job, files, thorough=True)}")
-    return _Told(*session.one(f"SELECT {_figures(job, 'id')} FROM {with_capitals('told', 'id')}"))
-
-
-def _answers(job: SettleJob, files: Sequence[_ResultFile], *, thorough: bool) -> str:
-    parts = [_result_rows(job, each, thorough=thorough) for each in _alike_files(files)]
-    return " UNION ALL ".join(parts) or _NO_ANSWERS
-
-
-def _read(session: Session, sql: str) -> None:
-    """Run what reads result files. Raises ResultsMismatch."""
+def _read_answers(session: Session, job: SettleJob, files: tuple[_ResultFile, ...]) -> _Told:
+    """Makes `told` (kind, id, second, key): the rows of the result files. Raises ResultsMismatch."""
     try:
-        session.run(sql)
+        session.run(f"CREATE TEMP TABLE told AS {_answers([_Asked(job, files)], thorough=True)}")
     except session.broken as fault:
         # the text of the fault quotes the record, which is a value and stays out of messages
         raise ResultsMismatch(
             "a result file has a record without the header's number of cells, or is not text"
         ) from fault
+    return _Told(*session.one(f"SELECT {_figures(job, 'id')} FROM {with_capitals('told', 'id')}"))
+
+
+def _answers(asked: Sequence[_Asked], *, thorough: bool) -> str:
+    """SQL of the rows of the result files: kind, id, second, key and, unless thorough, slice."""
+    files = [(one.job.slice, file) for one in asked for file in one.files]
+    parts = [_result_rows(asked[0].job, each, thorough=thorough) for each in _alike_files(files)]
+    return " UNION ALL ".join(parts) or _NO_ANSWERS
 
 
 def _figures(job: SettleJob, identity: str) -> str:
@@ -144,34 +229,41 @@ def _figures(job: SettleJob, identity: str) -> str:
     )
 
 
-def _alike_files(files: Sequence[_ResultFile]) -> list[list[_ResultFile]]:
-    """Files whose columns stand in the same places are read together: a scan costs more than the rows of a short file."""
-    found: dict[tuple[str, ...], list[_ResultFile]] = {}
-    for one in files:
+def _alike_files(files: Sequence[tuple[int, _ResultFile]]) -> list[list[tuple[int, _ResultFile]]]:
+    """Files (of a slice each) whose columns stand in the same places are read together: a scan costs more than the rows of a short file."""
+    found: dict[tuple[str, ...], list[tuple[int, _ResultFile]]] = {}
+    for no, one in files:
         own = {name.casefold() for name in _OWN[one.kind]}
         shape = tuple("" if name.casefold() in own - {"sf__id"} else name.casefold() for name in one.header)
-        found.setdefault(shape, []).append(one)
+        found.setdefault(shape, []).append((no, one))
     return list(found.values())
 
 
-def _result_rows(job: SettleJob, files: Sequence[_ResultFile], *, thorough: bool) -> str:
+def _result_rows(job: SettleJob, files: Sequence[tuple[int, _ResultFile]], *, thorough: bool) -> str:
     """SQL of the rows of result files of one shape, read by the header of the first."""
-    first = files[0]
-    kind = " ".join(f"WHEN {text(str(one.path))} THEN {text(one.kind)}" for one in files)
+    _, first = files[0]
     own = [first.column(name) for name in _OWN[first.kind]] or ["NULL", "NULL"]
     raw = [first.column(column.name) for column in job.columns]
-    source = read_csv([one.path for one in files], first.header, filename="#file")
-    own_columns = f'CASE "#file" {kind} END AS kind, {own[0]} AS id, {own[1]} AS second'
+    source = read_csv([one.path for _, one in files], first.header)
+    own_columns = (
+        f"{_by_file(text(one.kind) for _, one in files)} AS kind, {own[0]} AS id, {own[1]} AS second"
+    )
     if thorough:
         keyed = f"SELECT kind, id, second, {_thorough_key(job)} AS key FROM (SELECT {own_columns}, {_thorough_forms(job, raw)} FROM {source})"
-    else:
-        # ids that are not of 18 characters make no quick pairs
-        key = keys.quick_key(job.columns, raw, _key_field(job))
-        return f"SELECT {own_columns}, {key} AS key FROM {source}"
-    return f"SELECT kind, to18(id) AS id, second, key FROM ({keyed})"
+        return f"SELECT kind, to18(id) AS id, second, key FROM ({keyed})"
+    # ids that are not of 18 characters make no quick pairs
+    key = keys.quick_key(job.columns, raw, _key_field(job))
+    return (
+        f"SELECT {own_columns}, {key} AS key, {_by_file(str(no) for no, _ in files)} AS slice FROM {source}"
+    )
 
 
-_NO_ANSWERS = "SELECT '' AS kind, '' AS id, '' AS second, NULL AS key WHERE false"
+def _by_file(values: Iterable[str]) -> str:
+    """SQL of what a row is by the place of its file in the list of a scan."""
+    return f"CASE file_index {' '.join(f'WHEN {n} THEN {value}' for n, value in enumerate(values))} END"
+
+
+_NO_ANSWERS = "SELECT '' AS kind, '' AS id, '' AS second, NULL AS key, NULL::INTEGER AS slice WHERE false"
 #: `second`: whether the record was created, or the fault
 _ANSWERED = "s.\"row\", s.source_key, t.kind, coalesce(t.id, '') AS id, coalesce(lower(t.second) = 'true', false) AS created, CASE WHEN t.kind = 'bad' THEN coalesce(t.second, '') ELSE '' END AS error, key"
 

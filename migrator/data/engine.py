@@ -12,6 +12,7 @@ from migrator.data import match as matching
 from migrator.data import reconcile as reconciling
 from migrator.data import resolve as resolving
 from migrator.data import settle as settling
+from migrator.data.correlate import Pairing
 from migrator.data.jobs import (
     CompareJob,
     Comparison,
@@ -54,6 +55,7 @@ class Engine:
     def __init__(self, workspace: Workspace, *, memory_limit_mb: int = 512, threads: int = 2) -> None:
         self.workspace = workspace
         self._database = Database(workspace, memory_limit_mb=memory_limit_mb, threads=threads)
+        self._pairing: Pairing = Pairing()
 
     def _session(self) -> AbstractContextManager[Session]:
         return self._database.session()
@@ -147,7 +149,7 @@ class Engine:
     def settle(self, job: SettleJob) -> Settled:
         """The outcomes of a slice from its job's result files. Raises ResultsMismatch."""
         with self._session() as session:
-            return settling.settle(session, self.workspace, job)
+            return settling.settle(session, self.workspace, job, self._pairing)
 
     def write_replies(self, step: str, slice_no: int, attempt: int, replies: Iterable[Reply]) -> FileRef:
         """Keep what the org answered to a slice sent over REST."""

@@ -25,12 +25,6 @@ def met_lock(signs: LockSigns) -> str:
     return f"(coalesce(code IN ({codes}), false){said})"
 
 
-def locked_rows(session: Session, signs: LockSigns) -> int:
-    """How many rows of `settled` met a lock."""
-    (count,) = session.one(f"SELECT count(*) FROM settled WHERE code <> '' AND {met_lock(signs)}")
-    return int(count)
-
-
 def locked_keys(
     session: Session, source: str, columns: Sequence[SentColumn], signs: LockSigns, own_prefix: str
 ) -> dict[str, int]:

@@ -145,7 +145,9 @@ def _settled(session: Session, workspace: Workspace, job: ReconcileJob) -> Settl
     session.run(
         "CREATE TEMP TABLE settled AS SELECT \"row\", source_key, target_id, outcome, code, '' AS message, '' AS fields, final FROM verdicts"
     )
-    return publish(session, workspace, job.step, f"{job.mine.slice}-{job.mine.attempt}", frozenset({FOUND}))
+    return publish(
+        session, workspace, job.step, f"{job.mine.slice}-{job.mine.attempt}", quiet=frozenset({FOUND})
+    )
 
 
 def _both_sides(session: Session, workspace: Workspace, job: ReconcileJob) -> tuple[FileRef, ...]:

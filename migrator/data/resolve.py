@@ -42,7 +42,7 @@ def resolve(session: Session, workspace: Workspace, job: ResolveJob) -> Resolved
         f"o.final AND coalesce(a.said, '') <> {text(ABSENT)} AS final FROM outcomes AS o LEFT JOIN assigned AS a USING (\"row\")"
     )
     name = f"{job.slice}-{job.attempt}+r{job.nth}"
-    settled = publish(session, workspace, job.step, name, frozenset({_ASSIGNED, "RECONCILED"}))
+    settled = publish(session, workspace, job.step, name, quiet=frozenset({_ASSIGNED, "RECONCILED"}))
     return Resolved(settled, assigned, absent, left)
 
 

@@ -159,21 +159,18 @@ def _engine_faults(root: Path) -> Iterator[None]:
         raise
 
 
-def read_csv(
-    paths: Sequence[Path], columns: Sequence[str], *, delimiter: str = ",", filename: str | None = None
-) -> str:
-    """SQL that reads CSV files with that header as text; an empty cell is NULL, quoted or not. `filename`: a column that says which file it was.
+def read_csv(paths: Sequence[Path], columns: Sequence[str], *, delimiter: str = ",") -> str:
+    """SQL that reads CSV files with that header as text; an empty cell is NULL, quoted or not. `file_index` is the place of a row's file.
 
     `parallel` is off because the parallel reader can fail on multi-line values, `new_line` is not given because with it
     DuckDB 2.0 can return no rows at all; both have a test.
     """
     shape = ", ".join(f"{text(name)}: 'VARCHAR'" for name in columns)
     files = ", ".join(text(str(path)) for path in paths)
-    more = "" if filename is None else f", filename = {text(filename)}"
     return (
         f"read_csv([{files}], header = true, auto_detect = false, columns = {{{shape}}}, delim = {text(delimiter)}, "
         f"""quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = true, null_padding = false, """
-        f"parallel = false, max_line_size = {_LINE_BYTES}, buffer_size = {_BUFFER_BYTES}, compression = 'none'{more})"
+        f"parallel = false, max_line_size = {_LINE_BYTES}, buffer_size = {_BUFFER_BYTES}, compression = 'none')"
     )
 
 

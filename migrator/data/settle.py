@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from migrator.data.correlate import check_ids, correlate
+from migrator.data.correlate import Pairing, check_ids, correlated
 from migrator.data.faults import ResultsMismatch
-from migrator.data.jobs import RestJob, Settled, SettleJob, WholeJob
-from migrator.data.locked import locked_keys, locked_rows, met_lock
+from migrator.data.jobs import LockSigns, RestJob, Settled, SettleJob, WholeJob
+from migrator.data.locked import locked_keys, met_lock
 from migrator.data.prepare import SLICE_ORDER
 from migrator.data.session import Session, read_csv, read_parquet
 from migrator.data.sql import no_id, text, with_capitals
@@ -28,14 +28,16 @@ UNPROCESSED = "UNPROCESSED"
 CPU_LIMIT = "Apex CPU time limit exceeded"
 #: the code of a row whose record was deleted before (SOAP API guide, "StatusCode")
 GONE = "ENTITY_IS_DELETED"
+_NO_SIGNS = LockSigns()
 REPLY_COLUMNS = ("position", "id", "success", "created", "code", "message", "fields")
 
 
-def settle(session: Session, workspace: Workspace, job: SettleJob) -> Settled:
+def settle(session: Session, workspace: Workspace, job: SettleJob, pairing: Pairing) -> Settled:
     """The outcomes of a slice from the three result files of its job."""
-    equal = correlate(session, workspace, job, f"{_PARSED} {_outcomes(job, keep=', kind, key')}")
-    same = f"{equal} rows equal another one in every sent field: which record is whose does not matter"
-    return _publish(session, workspace, job, (same,) if equal else ())
+    finish = f"{_PARSED} {_outcomes(job, keep=', kind, key, slice')}"
+    with correlated(session, workspace, job, finish, pairing) as equal:
+        same = f"{equal} rows equal another one in every sent field: which record is whose does not matter"
+        return _publish(session, workspace, job, (same,) if equal else ())
 
 
 #: from `answered`, what the result files say, to `replies`
@@ -45,7 +47,7 @@ _PARSED = f"""
   SELECT "row", source_key, kind, id, created, CASE WHEN kind = 'bad'
          THEN coalesce(nullif(fault.code, ''), nullif(regexp_extract(error, '^[A-Z][A-Z0-9_]+'), ''), 'UNKNOWN') ELSE '' END AS code,
          coalesce(nullif(fault.message, ''), CASE WHEN fault.code <> '' THEN '' ELSE error END, '') AS message,
-         trim(coalesce(fault.fields, '')) AS fields, key FROM parsed)"""
+         trim(coalesce(fault.fields, '')) AS fields, key, slice FROM parsed)"""
 
 
 def settle_rest(session: Session, workspace: Workspace, job: RestJob) -> Settled:
@@ -121,29 +123,36 @@ def _outcomes(job: SettleJob | RestJob, *, keep: str = "") -> str:
 def _publish(
     session: Session, workspace: Workspace, job: SettleJob | RestJob | WholeJob, notes: Sequence[str]
 ) -> Settled:
-    found = replace(publish(session, workspace, job.step, f"{job.slice}-{job.attempt}"), notes=tuple(notes))
-    locked = 0 if isinstance(job, WholeJob) else locked_rows(session, job.locks)
-    if not locked or isinstance(job, WholeJob):
+    signs = _NO_SIGNS if isinstance(job, WholeJob) else job.locks
+    name = f"{job.slice}-{job.attempt}"
+    found = replace(publish(session, workspace, job.step, name, signs=signs), notes=tuple(notes))
+    if isinstance(job, WholeJob) or not found.locked or not job.columns:
         return found
     source = f"(FROM {read_parquet([workspace.path(job.rows)])} WHERE slice = {job.slice})"
-    keys = locked_keys(session, source, job.columns, job.locks, job.key_prefix) if job.columns else {}
-    return replace(found, locked=locked, lock_keys=keys)
+    return replace(found, lock_keys=locked_keys(session, source, job.columns, job.locks, job.key_prefix))
 
 
 def publish(
-    session: Session, workspace: Workspace, step: str, name: str, quiet: frozenset[str] = frozenset()
+    session: Session,
+    workspace: Workspace,
+    step: str,
+    name: str,
+    *,
+    quiet: frozenset[str] = frozenset(),
+    signs: LockSigns = _NO_SIGNS,
 ) -> Settled:
-    """The table `settled` as an outcome file, counted. `quiet`: codes that are no faults."""
+    """The relation `settled` as an outcome file, counted. `quiet`: codes that are no faults; `signs`: by which rows that met a lock are known."""
     path = session.write_parquet(
         'SELECT "row", source_key, target_id, outcome, code, message, fields, final FROM settled ORDER BY "row"',
         "outcomes.parquet",
     )
     tallies: Counter[Outcome] = Counter()
     faults: Counter[str] = Counter()
-    waiting = 0
-    for outcome, code, final, n in session.rows(
-        "SELECT outcome, code, final, count(*) FROM settled GROUP BY ALL ORDER BY ALL"
+    waiting = locked = 0
+    for outcome, code, final, n, met in session.rows(
+        f"SELECT outcome, code, final, count(*), count(*) FILTER ({met_lock(signs)}) FROM settled GROUP BY ALL ORDER BY ALL"
     ):
+        locked += met if code else 0
         if final:
             tallies[Outcome(outcome)] += n
         else:
@@ -153,4 +162,4 @@ def publish(
             faults[code] += n
     relpath = f"outcomes/{folder_name(step)}/{name}.parquet"
     ref = workspace.adopt(relpath, path, tallies.total() + waiting)
-    return Settled(ref, dict(tallies), waiting, dict(faults))
+    return Settled(ref, dict(tallies), waiting, dict(faults), locked=locked)

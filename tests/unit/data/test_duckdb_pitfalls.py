@@ -95,6 +95,16 @@ def test_the_same_rows_make_the_same_files(bench: Bench) -> None:
     assert len({tuple(one.file.sha256 for one in done.slices) for done in made}) == 1
 
 
+def test_a_row_tells_which_file_of_a_list_it_is_from(bench: Bench) -> None:
+    refs = [bench.csv(("A",), [[str(n)]] * (n + 1)) for n in range(12)]
+    paths = [bench.workspace.path(ref) for ref in reversed(refs)]
+    with bench.engine._session() as session:
+        found = session.rows(
+            f'SELECT file_index, min("A"), max("A"), count(*) FROM {read_csv(paths, ("A",))} GROUP BY 1 ORDER BY 1'
+        )
+    assert found == [(n, str(11 - n), str(11 - n), 12 - n) for n in range(12)]
+
+
 def test_empty_and_null_are_one_thing(bench: Bench) -> None:
     ref = page(bench, b'Id,V,W\n1,"",x\n2,,x\n3,NULL,x\n', 3)
     done = bench.load(Pages((ref,)), ("V", "W"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from migrator.data import ResultsMismatch
-from migrator.data.correlate import correlate
+from migrator.data.correlate import Pairing, correlated
 from migrator.data.jobs import Prepared, Reply, RestJob, SentColumn, SettleJob, SqlColumn, WholeJob
 from migrator.data.session import Database
 from migrator.model.plan import Operation
@@ -360,8 +360,12 @@ def test_a_number_told_in_other_words_is_known_at_once(bench: Bench) -> None:
 
     job = bench.answer(done, COLUMNS, sent=columns, change=told)
     database = Database(bench.workspace, memory_limit_mb=128, threads=1)
-    with database.session() as session:
-        correlate(session, bench.workspace, job, 'SELECT "row", kind, key, id AS target_id FROM answered')
+    finish = 'SELECT slice, "row", kind, key, id AS target_id FROM answered'
+    with (
+        database.session() as session,
+        correlated(session, bench.workspace, job, finish, Pairing()) as equal,
+    ):
+        assert equal == 0
         made = {name for (name,) in session.rows("SELECT table_name FROM duckdb_tables()")}
+        assert made == {session.folder.name}
     database.close()
-    assert made == {"settled"}
