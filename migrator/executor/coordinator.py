@@ -4,7 +4,10 @@ One thread owns the run and the only ledger connection. Workers perform one acti
 workers at all, actions are performed in place, one after the other: with a virtual clock and an in-process org that is a
 deterministic simulation of the very same loop.
 
-**Invariant:** no action begins before its intent is committed, and no reply is acted on before its result is.
+What replies mean and what is decided upon it waits for one commit together: an action that begins needs its intent on the disk, and by then nothing has
+happened since the results before it.
+
+**Invariant:** no action begins before its intent, and every result that it was decided upon, is committed.
 """
 
 import queue
@@ -24,7 +27,7 @@ from migrator.executor.run import Goal, Run, Stop
 from migrator.executor.settle import settle
 from migrator.executor.throttle import LOOK_EVERY
 from migrator.executor.watchdog import STACKS
-from migrator.model.run import RunStatus
+from migrator.model.run import LedgerRow, NewEvent, RunStatus
 from migrator.model.throttle import NO_THROTTLE
 from migrator.state import Ledger
 
@@ -74,7 +77,7 @@ class Workers:
     def reply(self, patience: float) -> _Done | None:
         """The next reply; None when there is none within `patience` seconds."""
         try:
-            return self._done.get(timeout=patience) if self.count else self._done.get_nowait()
+            return self._done.get(timeout=patience) if self.count and patience else self._done.get_nowait()
         except queue.Empty:
             return None
 
@@ -140,6 +143,10 @@ class Coordinator:
         self._fuse = outside.fuse
         self._chance = outside.chance
         self._told = float("-inf")
+        #: rows and events that are not in the ledger yet, and the points of the protocol that they are
+        self._rows: list[LedgerRow] = []
+        self._events: list[NewEvent] = []
+        self._points: list[str] = []
         self._held_back = outside.held_back
         self._looked = float("-inf")
         self._stuck = outside.stuck
@@ -171,12 +178,13 @@ class Coordinator:
                 stop = Stop(
                     "interrupted", "stopped on request", "resume goes on from here", ExitCode.INTERRUPTED
                 )
-                self._commit(Change(self._run).stopped(stop), "stop")
+                self._gather(Change(self._run).stopped(stop), "stop")
             elif self._stuck.is_set():
-                self._commit(Change(self._run).stopped(NOTHING_MOVES), "stop")
-            elif self._begin_actions() or self._take_reply():
+                self._gather(Change(self._run).stopped(NOTHING_MOVES), "stop")
+            elif self._begin_actions() or self._take_replies():
                 self.beats += 1
             self._tell()
+        self._flush()
 
     def _put_gates_back(self) -> None:
         """After a stop that lasts, leave the org as it was found; what does not go back stays an obligation."""
@@ -189,9 +197,9 @@ class Coordinator:
         self._run = replace(self._run, goal=run.goal, stop=run.stop)
 
     def _tell(self) -> None:
-        """Tell the observer, but not more often than anybody can look."""
+        """Tell the observer, but not more often than anybody can look, and nothing that is not committed."""
         now = self._clock.monotonic()
-        if now - self._told >= TELL_EVERY:
+        if not self._points and now - self._told >= TELL_EVERY:
             self._told = now
             self._observe(self._run)
 
@@ -206,27 +214,34 @@ class Coordinator:
         self._look()
         room = max(1, self._workers.count) - len(self._run.busy)
         actions = decide(self._run, self._now(), room)
+        performed: list[StepAction | AttemptAction] = []
         for action in actions:
             needed = room_needed(self._run, action)
             if needed and (free := self._free()) < needed:
-                self._commit(Change(self._run).stopped(out_of_room(self._place, needed, free)), "stop")
+                self._gather(Change(self._run).stopped(out_of_room(self._place, needed, free)), "stop")
                 break
-            self._commit(intend(self._run, action, self._now()), f"intent:{type(action).__name__}")
+            self._gather(intend(self._run, action, self._now()), f"intent:{type(action).__name__}")
             if not isinstance(action, Begin):
-                self._workers.begin(self._run, action)
+                performed.append(action)
+        if performed:
+            self._flush()
+        for action in performed:
+            self._workers.begin(self._run, action)
         return bool(actions)
 
-    def _take_reply(self) -> bool:
-        """Take what a worker brings, or wait for what becomes due. False: the workers have nothing yet."""
+    def _take_replies(self) -> bool:
+        """Take what workers bring, or wait for what becomes due. False: the workers have nothing yet."""
+        self._flush()
         if self._run.busy:
             done = self._workers.reply(TICK)
-            if done is not None:
+            while done is not None:
                 self._settle(done)
-            return done is not None
+                done = self._workers.reply(0.0) if self._run.busy else None
+            return bool(self._points)
         due = next_due(self._run, self._now())
         stop = stalled(self._run) if due is None else None
         if stop is not None:
-            self._commit(Change(self._run).stopped(stop), "stop")
+            self._gather(Change(self._run).stopped(stop), "stop")
             return True
         if due is None:
             raise RuntimeError("nothing to do, nothing under way, and yet not over: " + str(self._run.goal))
@@ -235,9 +250,10 @@ class Coordinator:
 
     def _settle(self, done: _Done) -> None:
         if isinstance(done.reply, BaseException):
+            self._flush()
             raise done.reply
         change = settle(self._run, done.action, done.reply, self._now(), self._chance())
-        self._commit(change, f"result:{type(done.action).__name__}")
+        self._gather(change, f"result:{type(done.action).__name__}")
 
     def _drain(self) -> None:
         """Wait a while for what is under way, and commit what comes back."""
@@ -246,6 +262,7 @@ class Coordinator:
             done = self._workers.reply(TICK)
             if done is not None:
                 self._settle(done)
+                self._flush()
 
     def _status(self) -> RunStatus:
         if self._run.stop is None:
@@ -260,13 +277,27 @@ class Coordinator:
         row = replace(self._run.row, status=status, finished=finished)
         if row != self._run.row:
             run = replace(self._run, row=row)
-            self._commit(Change(run, (row,), ((f"run-{status.value}", {}),)), f"run:{status.value}")
+            self._gather(Change(run, (row,), ((f"run-{status.value}", {}),)), f"run:{status.value}")
+            self._flush()
 
-    def _commit(self, change: Change, point: str) -> None:
-        self._fuse(f"before:{point}")
-        if change.rows or change.events:
-            self._ledger.commit(change.rows, change.events)
-        self._fuse(f"after:{point}")
+    def _gather(self, change: Change, point: str) -> None:
+        """The run stands like this in memory; the ledger takes it with the next commit."""
+        self._rows += change.rows
+        self._events += change.events
+        self._points.append(point)
         self._run = change.run
+
+    def _flush(self) -> None:
+        """Commit all that was gathered."""
+        points, rows, events = self._points, self._rows, self._events
+        if not points:
+            return
+        for point in points:
+            self._fuse(f"before:{point}")
+        if rows or events:
+            self._ledger.commit(rows, events)
+        self._points, self._rows, self._events = [], [], []
+        for point in points:
+            self._fuse(f"after:{point}")
         if self._ledger.ran_out and self._run.stop is None:
-            self._commit(Change(self._run).stopped(ran_out(self._place)), "stop")
+            self._gather(Change(self._run).stopped(ran_out(self._place)), "stop")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from migrator.model.run import LedgerRow, LedgerState
 from migrator.state.rows import dumps, table_of
+from migrator.state.transitions import IllegalWrite
 
 Key = tuple[str, ...]
 _MODULUS = 1 << 256
@@ -29,6 +30,17 @@ def hash_of(row: LedgerRow) -> int:
 def hashes(rows: Iterable[LedgerRow]) -> dict[Key, int]:
     """The hash of each row."""
     return {key_of(one): hash_of(one) for one in rows}
+
+
+def latest(rows: Iterable[LedgerRow]) -> list[LedgerRow]:
+    """Each row as it stands in the end. Raises IllegalWrite when one that never changes comes twice."""
+    found: dict[Key, LedgerRow] = {}
+    for row in rows:
+        key = key_of(row)
+        if key in found and not table_of(row).replaced:
+            raise IllegalWrite(f"{' '.join(key)} is written twice")
+        found[key] = row
+    return [*found.values()]
 
 
 def summed(parts: Iterable[int]) -> int:

@@ -14,7 +14,7 @@ from migrator.model.run import Attempt, Event, Facts, LedgerRow, LedgerState, Ru
 from migrator.state.ballast import Ballast
 from migrator.state.beacon import Beacon, Mark
 from migrator.state.chain import Stored, broken_at, chained, first_hash
-from migrator.state.content import hashes, replaced, rows_in, summed
+from migrator.state.content import hashes, latest, replaced, rows_in, summed
 from migrator.state.runstore import Head, RunStore
 from migrator.state.storage import corrupt
 from migrator.state.transitions import IllegalWrite, check_transition
@@ -74,6 +74,7 @@ class Ledger:
         `state-read-only`, `state-corrupt` or `ledger-unreachable` when it cannot be written.
         """
         attempts, run = self._checked(rows, frozenset(kind for kind, _ in events))
+        rows = latest(rows)
         at, head, seq = self._clock.now(), self._head.hash, self._head.events
         chain: list[Event] = []
         for kind, facts in events:

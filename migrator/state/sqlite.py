@@ -13,11 +13,12 @@ from migrator.errors import MigratorError
 from migrator.model.run import Attempt, Event, LedgerRow, LedgerState, Page, RunRow, Slice, StepRow
 from migrator.state.chain import Stored
 from migrator.state.lease import Locks
-from migrator.state.rows import ATTEMPT, PAGE, RUN, SLICE, SQLITE, STEP, Table, dumps, table_of
+from migrator.state.rows import ATTEMPT, PAGE, RUN, SLICE, SQLITE, STEP, TABLES, Table, dumps, table_of
 from migrator.state.runstore import Head, lost
 from migrator.state.storage import corrupt, explained
 from migrator.state.transitions import IllegalWrite
 
+_INSERTS = {table.name: table.insert(SQLITE) for table in TABLES}
 _EVENTS = "SELECT seq, at, kind, facts, hash FROM event WHERE seq > ? ORDER BY seq"
 
 
@@ -67,7 +68,7 @@ class SqliteStore:
                 raise lost(self._path.parent.name)
             for row in rows:
                 table = table_of(row)
-                self._connection.execute(table.insert(SQLITE), table.values(row))
+                self._connection.execute(_INSERTS[table.name], table.values(row))
             self._connection.executemany(
                 "INSERT INTO event (seq, at, kind, facts, hash) VALUES (?, ?, ?, ?, ?)",
                 [(one.seq, one.at, one.kind, dumps(one.facts), one.hash) for one in events],

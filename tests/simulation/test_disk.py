@@ -105,7 +105,7 @@ def test_no_commit_at_any_point(tmp_path: Path, fault: str, monkeypatch: pytest.
 
     monkeypatch.setattr(sqlite, "transaction", failing)
     met = 0
-    for at in range(1, 60, 3 if fault == "full" else 7):
+    for at in range(1, 60, 2 if fault == "full" else 4):
         left[0] = 0
         lab = small_lab(tmp_path / f"{fault}-{at}")
         left[0] = at
