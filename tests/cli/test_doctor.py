@@ -105,7 +105,7 @@ def test_jobs_of_other_objects_open_ones_and_our_own_are_no_writers(world: World
 
 
 def test_a_restored_ledger_that_knows_all_of_its_jobs_goes_on(world: World, plan: Path) -> None:
-    killed(world, plan, "before:intent:Upload:1")
+    killed(world, plan, "after:intent:CloseUpload:1")
     folder = next(world.state.glob("2*"))
     before = {path: path.read_bytes() for path in folder.glob("ledger.sqlite*")}
     ok(world.call("resume"))
