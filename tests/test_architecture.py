@@ -19,7 +19,7 @@ MAX_NAMES = 8
 WIDER = {
     "migrator.data": 9,
     "migrator.errors": 11,
-    "migrator.salesforce": 22,
+    "migrator.salesforce": 23,
     "migrator.simulator": 33,
     "migrator.soql": 13,
     "migrator.state": 14,

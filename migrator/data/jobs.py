@@ -136,7 +136,7 @@ class RetryJob:
 
     A row that is final in any of `settled` is never cut again; so a slice whose fate is unknown needs an outcome file too
     (`Engine.settle_whole`), or rows that once waited would be sent a second time. `round` counts from 2.
-    `locks`: as in the first round; `group_by`: the sent field by which they are grouped in its place.
+    `locks`: the keys of the first round, then those that were `learned` since, whose values are taken from what is sent.
     """
 
     step: str
@@ -144,7 +144,7 @@ class RetryJob:
     rows: tuple[FileRef, ...]
     settled: tuple[FileRef, ...]
     locks: LockKeys | None = None
-    group_by: str | None = None
+    learned: tuple[str, ...] = ()
     max_slice_rows: int = 0
     max_slice_bytes: int = 100_000_000
     first_no: int = 1
@@ -225,7 +225,8 @@ class SettleJob:
 
     `rows`: the rows file of the slice's round. `columns`: what the slice's columns are (name as sent).
     `processed`/`failed`: the job's counters. `last_round`: what waits otherwise fails for good.
-    `first_round`: rows that ran out of Apex CPU time wait too, once, to travel in a smaller job.
+    `first_round`: rows that came to a limit of Apex (`limits`: parts of the messages, lower case) wait too, once, to travel in a smaller job.
+    `lock_fields`: those that are known to lock; a record that one of them looks up counts for no other field.
     """
 
     step: str
@@ -243,6 +244,8 @@ class SettleJob:
     key_prefix: str = ""
     retryable: frozenset[str] = frozenset()
     locks: LockSigns = LockSigns()
+    lock_fields: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
     first_round: bool = False
     last_round: bool = False
 
@@ -273,6 +276,8 @@ class RestJob:
     key_prefix: str = ""
     retryable: frozenset[str] = frozenset()
     locks: LockSigns = LockSigns()
+    lock_fields: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
     columns: tuple[SentColumn, ...] = ()
     first_round: bool = False
     last_round: bool = False
@@ -296,7 +301,8 @@ class Settled:
     """`outcomes`: parquet (row, source_key, target_id, outcome, code, message, fields, final), one row for each row of the slice.
 
     `tallies` counts the final ones; `waiting` the others (retryable or unprocessed); `faults` all row faults by code. `locked`: rows that met
-    a lock; `lock_keys`: of the records that the faults name, how many each field looks up, and by key prefix those that no field does.
+    a lock, `limited`: a limit of Apex; `lock_keys`: of the records that the faults name, how many each field looks up, and by key prefix those
+    that no field does.
     """
 
     outcomes: FileRef
@@ -305,6 +311,7 @@ class Settled:
     faults: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     locked: int = 0
+    limited: int = 0
     lock_keys: Mapping[str, int] = field(default_factory=dict)
 
 

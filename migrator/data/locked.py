@@ -21,16 +21,33 @@ _ID = r"[0-9A-Za-z]{18}|[0-9A-Za-z]{15}"
 def met_lock(signs: LockSigns) -> str:
     """SQL over `code` and `message`: whether the row met somebody's lock."""
     codes = ", ".join(text(one) for one in sorted(signs.codes)) or "NULL"
-    said = "".join(f" OR contains(lower(message), {text(one)})" for one in signs.texts)
-    return f"(coalesce(code IN ({codes}), false){said})"
+    return f"(coalesce(code IN ({codes}), false) OR {said(signs.texts)})"
+
+
+def said(texts: Sequence[str]) -> str:
+    """SQL over `message`: whether it has one of the texts (lower case) in it."""
+    return (
+        "("
+        + " OR ".join(
+            ("false", *(f"coalesce(contains(lower(message), {text(one)}), false)" for one in texts))
+        )
+        + ")"
+    )
 
 
 def locked_keys(
-    session: Session, source: str, columns: Sequence[SentColumn], signs: LockSigns, own_prefix: str
+    session: Session,
+    source: str,
+    columns: Sequence[SentColumn],
+    signs: LockSigns,
+    own_prefix: str,
+    *,
+    known: Sequence[str] = (),
 ) -> dict[str, int]:
     """How many of the named records each field of the slice `source` looks up, and by key prefix those that none does.
 
-    Records of the sObject that is written are `Id`: the rows themselves, or others of their kind.
+    Records of the sObject that is written are `Id`: the rows themselves, or others of their kind. What a field that is `known` to lock looks up
+    counts for no other field.
     """
     session.run(
         f"CREATE TEMP TABLE lock_named AS SELECT DISTINCT to18(id) AS id FROM (SELECT unnest(regexp_extract_all(listed, {text(_ID)})) AS id "
@@ -49,10 +66,14 @@ def locked_keys(
     session.run("CREATE TEMP TABLE lock_fields (field VARCHAR, id VARCHAR)")
     if fields:
         session.run(f"CREATE TEMP TABLE lock_cells AS FROM {cells(session, source, list(written.values()))}")
-    for name in fields:
+    first = {one.casefold() for one in known}
+    explained = ", ".join(text(name) for name in fields if name.casefold() in first) or "NULL"
+    for name in sorted(fields, key=lambda one: (one.casefold() not in first, one)):
+        others = f" AND n.id NOT IN (SELECT id FROM lock_fields WHERE field IN ({explained}))"
         session.run(
             f"INSERT INTO lock_fields SELECT {text(name)}, n.id FROM lock_named AS n "
             f"WHERE n.id IN (SELECT to18({cell(name)}) FROM lock_cells WHERE {cell(name)} IS NOT NULL)"
+            + ("" if name.casefold() in first else others)
         )
     own = f"CASE WHEN id[1:3] = {text(own_prefix)} THEN 'Id' ELSE id[1:3] END"
     found = session.rows(

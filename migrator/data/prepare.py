@@ -151,20 +151,23 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
     session.run(
         f'CREATE TEMP VIEW sendable AS SELECT * EXCLUDE (slice) FROM {source} AS r SEMI JOIN waiting ON waiting."row" = r."row"'
     )
-    if job.group_by is not None:
-        _regroup(session, names, job.group_by)
+    if job.learned and job.locks is not None:
+        _regroup(session, names, len(job.locks.fields) - len(job.learned), job.learned)
     limits = _limits(job, names)
     target = _Round(folder_name(job.step), str(job.round), job.first_no)
     rows, slices, notes = _write(session, workspace, names, target, limits, job.locks)
     return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices, notes=tuple(notes))
 
 
-def _regroup(session: Session, names: Sequence[str], group_by: str) -> None:
-    """Group the rows by another field than they were, by what is sent of it."""
+def _regroup(session: Session, names: Sequence[str], known: int, learned: Sequence[str]) -> None:
+    """Give the rows more lock columns, from the `known`-th on, by what is sent of these fields."""
+    values = {lock_column(known + n): f"g.{cell(one)}" for n, one in enumerate(learned)}
+    replaced = f" REPLACE ({values.pop('grp')} AS grp)" if "grp" in values else ""
+    more = "".join(f", {value} AS {name}" for name, value in values.items())
     session.run(f"CREATE TEMP TABLE regrouped AS FROM {cells(session, 'sendable', names)}")
     session.run("ALTER VIEW sendable RENAME TO ungrouped")
     session.run(
-        f'CREATE TEMP VIEW sendable AS SELECT u.* REPLACE (g.{cell(group_by)} AS grp) FROM ungrouped AS u JOIN regrouped AS g USING ("row")'
+        f'CREATE TEMP VIEW sendable AS SELECT u.*{replaced}{more} FROM ungrouped AS u JOIN regrouped AS g USING ("row")'
     )
 
 

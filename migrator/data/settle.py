@@ -12,7 +12,7 @@ from dataclasses import replace
 from migrator.data.correlate import Pairing, check_ids, correlated
 from migrator.data.faults import ResultsMismatch
 from migrator.data.jobs import LockSigns, RestJob, Settled, SettleJob, WholeJob
-from migrator.data.locked import locked_keys, met_lock
+from migrator.data.locked import locked_keys, met_lock, said
 from migrator.data.prepare import SLICE_ORDER
 from migrator.data.session import Session, read_csv, read_parquet
 from migrator.data.sql import no_id, text, with_capitals
@@ -24,8 +24,6 @@ from migrator.model.run import Outcome
 _FAULT = r"^([A-Za-z][A-Za-z0-9_]*):(.*):([^:]*)--\s*$"
 #: the code of a row that the org never looked at, in the last round
 UNPROCESSED = "UNPROCESSED"
-#: what triggers and flows that took too long say, with one of several codes: fewer rows at once may succeed (Apex guide, "Execution Governors")
-CPU_LIMIT = "Apex CPU time limit exceeded"
 #: the code of a row whose record was deleted before (SOAP API guide, "StatusCode")
 GONE = "ENTITY_IS_DELETED"
 _NO_SIGNS = LockSigns()
@@ -96,11 +94,11 @@ def settle_whole(session: Session, workspace: Workspace, job: WholeJob) -> Settl
 def _outcomes(job: SettleJob | RestJob, *, keep: str = "") -> str:
     """SQL from `replies` to outcomes: what may be tried again waits, unless there is no other round. `keep`: more columns of `replies`."""
     retryable = ", ".join(text(code) for code in sorted(job.retryable)) or "NULL"
-    slow = f"contains(message, {text(CPU_LIMIT)})" if job.first_round else "false"
+    limited = said(job.limits) if job.first_round else "false"
     waits = (
         "false"
         if job.last_round
-        else f"(kind = 'un' OR (kind = 'bad' AND (coalesce(code IN ({retryable}), false) OR {met_lock(job.locks)} OR {slow})))"
+        else f"(kind = 'un' OR (kind = 'bad' AND (coalesce(code IN ({retryable}), false) OR {met_lock(job.locks)} OR {limited})))"
     )
     succeeded = {
         Operation.INSERT: text(Outcome.CREATED.value),
@@ -123,13 +121,16 @@ def _outcomes(job: SettleJob | RestJob, *, keep: str = "") -> str:
 def _publish(
     session: Session, workspace: Workspace, job: SettleJob | RestJob | WholeJob, notes: Sequence[str]
 ) -> Settled:
-    signs = _NO_SIGNS if isinstance(job, WholeJob) else job.locks
     name = f"{job.slice}-{job.attempt}"
-    found = replace(publish(session, workspace, job.step, name, signs=signs), notes=tuple(notes))
-    if isinstance(job, WholeJob) or not found.locked or not job.columns:
+    if isinstance(job, WholeJob):
+        return replace(publish(session, workspace, job.step, name), notes=tuple(notes))
+    found = publish(session, workspace, job.step, name, signs=job.locks, limits=job.limits)
+    found = replace(found, notes=tuple(notes))
+    if not found.locked or not job.columns:
         return found
     source = f"(FROM {read_parquet([workspace.path(job.rows)])} WHERE slice = {job.slice})"
-    return replace(found, lock_keys=locked_keys(session, source, job.columns, job.locks, job.key_prefix))
+    keys = locked_keys(session, source, job.columns, job.locks, job.key_prefix, known=job.lock_fields)
+    return replace(found, lock_keys=keys)
 
 
 def publish(
@@ -140,19 +141,23 @@ def publish(
     *,
     quiet: frozenset[str] = frozenset(),
     signs: LockSigns = _NO_SIGNS,
+    limits: Sequence[str] = (),
 ) -> Settled:
-    """The relation `settled` as an outcome file, counted. `quiet`: codes that are no faults; `signs`: by which rows that met a lock are known."""
+    """The relation `settled` as an outcome file, counted. `quiet`: codes that are no faults; `signs`: by which rows that met a lock are known;
+    `limits`: what is said of rows that came to a limit of Apex."""
     path = session.write_parquet(
         'SELECT "row", source_key, target_id, outcome, code, message, fields, final FROM settled ORDER BY "row"',
         "outcomes.parquet",
     )
     tallies: Counter[Outcome] = Counter()
     faults: Counter[str] = Counter()
-    waiting = locked = 0
-    for outcome, code, final, n, met in session.rows(
-        f"SELECT outcome, code, final, count(*), count(*) FILTER ({met_lock(signs)}) FROM settled GROUP BY ALL ORDER BY ALL"
+    waiting = locked = limited = 0
+    for outcome, code, final, n, met, came in session.rows(
+        f"SELECT outcome, code, final, count(*), count(*) FILTER ({met_lock(signs)}), count(*) FILTER ({said(limits)}) "
+        "FROM settled GROUP BY ALL ORDER BY ALL"
     ):
         locked += met if code else 0
+        limited += came if code else 0
         if final:
             tallies[Outcome(outcome)] += n
         else:
@@ -162,4 +167,4 @@ def publish(
             faults[code] += n
     relpath = f"outcomes/{folder_name(step)}/{name}.parquet"
     ref = workspace.adopt(relpath, path, tallies.total() + waiting)
-    return Settled(ref, dict(tallies), waiting, dict(faults), locked=locked)
+    return Settled(ref, dict(tallies), waiting, dict(faults), locked=locked, limited=limited)

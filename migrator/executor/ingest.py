@@ -15,7 +15,7 @@ from migrator.executor.concurrency import after, kept, window_of
 from migrator.executor.learned import note, with_locks
 from migrator.executor.polling import waited
 from migrator.executor.reconcile import unknown
-from migrator.executor.rounds import ceiling
+from migrator.executor.rounds import ceiling, limited_note, with_limited
 from migrator.executor.run import Run, Stop
 from migrator.model.run import Attempt, AttemptKind, AttemptState, Outcome, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, strong
@@ -162,6 +162,8 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, cha
     if found.lock_keys and isinstance(step, LoadStep | LinkStep):
         told = with_locks(row.counts, found.lock_keys)
         row = replace(row, counts=told, notes=(*row.notes, *note(step, row.counts, told)))
+    told = with_limited(row.counts, run.slices[(attempt.step, attempt.slice)].round, found.limited)
+    row = replace(row, counts=told, notes=(*row.notes, *limited_note(row.counts, told)))
     if isinstance(step, LoadStep):
         row = replace(row, notes=tuple(dict.fromkeys((*row.notes, *_ambiguous(step, found.faults)))))
     facts = {"waiting": found.waiting, **{outcome.value: count for outcome, count in found.tallies.items()}}

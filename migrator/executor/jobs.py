@@ -44,7 +44,7 @@ from migrator.model.schedule import (
     VerifyStep,
     strong,
 )
-from migrator.salesforce import LOCK_FAULTS, LOCK_TEXTS, RETRYABLE_FAULTS, RowReply
+from migrator.salesforce import LIMIT_TEXTS, LOCK_FAULTS, LOCK_TEXTS, RETRYABLE_FAULTS, RowReply
 from migrator.transforms import compile_column, compile_match
 
 #: the code of a row that the org did not look at
@@ -148,14 +148,19 @@ def undo(run: Run, step: LoadStep, back: TakeBack) -> UndoJob:
 
 def lock_keys(step: LoadStep) -> LockKeys | None:
     """The keys that decide which rows travel together, where it is more than one."""
-    binding = strong(step.lock_keys)
-    if len(binding) < 2:
+    found = _keys_again(step, ())
+    return found if found is not None and len(found.fields) > 1 else None
+
+
+def _keys_again(step: LoadStep | LinkStep, more: Sequence[str]) -> LockKeys | None:
+    """The keys that decide which rows travel together in the next round: the plan's, and those that were learned."""
+    binding = strong(step.lock_keys) if isinstance(step, LoadStep) else ()
+    fields = (*(one.field for one in binding), *more)
+    if not fields:
         return None
-    return LockKeys(
-        fields=tuple(one.field for one in binding),
-        weights=tuple(one.weight for one in binding),
-        parallelism=PARALLELISM,
-    )
+    weights = (*(one.weight for one in binding), *(1.0 for _ in more))
+    # no more slices side by side than the plan lets under way
+    return LockKeys(fields, weights, parallelism=step.max_in_flight or PARALLELISM)
 
 
 def link(run: Run, step: LinkStep) -> LinkJob:
@@ -191,6 +196,7 @@ def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...])
     """Cut the waiting rows of a step once more; `quarantined` are the outcomes of slices whose fate is unknown."""
     row = run.steps[step.id]
     how = rung(run, step, row.rounds + 1)
+    more = learned(step, row.counts)
     return RetryJob(
         step=step.id,
         round=row.rounds + 1,
@@ -199,8 +205,8 @@ def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...])
             *(one.outcomes for one in run.settled.get(step.id, ()) if one.outcomes is not None),
             *quarantined,
         ),
-        locks=lock_keys(step) if isinstance(step, LoadStep) else None,
-        group_by=learned(step, row.counts),
+        locks=_keys_again(step, more),
+        learned=more,
         max_slice_rows=how.max_rows,
         max_slice_bytes=how.max_bytes,
         first_no=max((no for name, no in run.slices if name == step.id), default=0) + 1,
@@ -241,6 +247,8 @@ def settle(run: Run, attempt: Attempt, results: Mapping[str, FileRef]) -> Settle
         key_prefix=step.key_prefix,
         retryable=RETRYABLE_FAULTS,
         locks=LOCK_SIGNS,
+        lock_fields=_lock_fields(step),
+        limits=LIMIT_TEXTS,
         first_round=_round(run, slice_) == 1,
         last_round=_round(run, slice_) >= run.policy.max_rounds,
     )
@@ -260,10 +268,16 @@ def settle_rest(run: Run, attempt: Attempt, replies: FileRef) -> RestJob:
         key_prefix=step.key_prefix,
         retryable=RETRYABLE_FAULTS | {UNPROCESSED},
         locks=LOCK_SIGNS,
+        lock_fields=_lock_fields(step),
+        limits=LIMIT_TEXTS,
         columns=sent_columns(step),
         first_round=_round(run, slice_) == 1,
         last_round=_round(run, slice_) >= run.policy.max_rounds,
     )
+
+
+def _lock_fields(step: LoadStep | LinkStep) -> tuple[str, ...]:
+    return tuple(one.field for one in strong(step.lock_keys)) if isinstance(step, LoadStep) else ()
 
 
 def external_id(step: LoadStep | LinkStep) -> str | None:

@@ -3,7 +3,7 @@
 A step's row of the ledger counts, for each relationship field, how many of the records that faults named its rows look up, and by key prefix those
 that no row looks up. What no plan knew decides how the next rounds travel:
 
-- a field that was not thought to lock: rows of one of its records travel together from now on, where nothing else groups them;
+- a field that was not thought to lock: rows of one of its records travel together from now on, beside those of the plan's own keys;
 - records that no row looks up (what an automation writes, a roll-up's configuration): any two slices may fight for them, so one is sent at a time.
 
 **Invariant:** pure; names of fields, key prefixes and counts, never values.
@@ -32,40 +32,31 @@ def _fields(step: LoadStep | LinkStep) -> dict[str, str]:
 
 
 def unknown(step: LoadStep | LinkStep, counts: Mapping[str, int]) -> tuple[str, ...]:
-    """Why slices are sent one at a time: key prefixes of records that no row looks up, or fields beside those that group the rows."""
+    """Why slices are sent one at a time: key prefixes of records that no row looks up."""
     fields = _fields(step)
-    grouped = {one.field for one in strong(step.lock_keys)} if isinstance(step, LoadStep) else set()
-    found = {fields.get(key.casefold(), key) for key in _keys(counts) if key != _OWN}
-    return tuple(sorted(found - grouped - {learned(step, counts)}))
+    return tuple(sorted(key for key in _keys(counts) if key != _OWN and key.casefold() not in fields))
 
 
-def learned(step: LoadStep | LinkStep, counts: Mapping[str, int]) -> str | None:
-    """The field that groups rows from the next round on: of those that turned out to lock, the one that was in the way most often.
-
-    None where the plan's own keys group them already, or nothing was learned.
-    """
+def learned(step: LoadStep | LinkStep, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """The fields that decide from the next round on which rows travel together, beside the plan's keys: what was in the way most often first."""
     fields = _fields(step)
-    if isinstance(step, LoadStep) and strong(step.lock_keys):
-        return None
+    planned = {one.field for one in strong(step.lock_keys)} if isinstance(step, LoadStep) else set()
     found = {
         fields[key.casefold()]: count for key, count in _keys(counts).items() if key.casefold() in fields
     }
-    return min(found, key=lambda one: (-found[one], one), default=None)
+    return tuple(sorted(found.keys() - planned, key=lambda one: (-found[one], one)))
 
 
 def note(step: LoadStep | LinkStep, before: Mapping[str, int], after: Mapping[str, int]) -> tuple[str, ...]:
     """What is new, for people."""
-    notes = []
-    for key in sorted(set(unknown(step, after)) - set(unknown(step, before))):
-        what = (
-            f"records that {key} looks up"
-            if key in _fields(step).values()
-            else f"records with key prefix {key}, which no row looks up"
-        )
-        notes.append(f"rows met locks of {what}: further rounds send one slice at a time")
-    field = learned(step, after)
-    if field is not None and learned(step, before) is None:
-        notes.append(
-            f"rows met locks of records that {field} looks up: further rounds keep the rows of each together"
-        )
+    notes = [
+        f"rows met locks of records with key prefix {key}, which no row looks up: further rounds send one slice at a time"
+        for key in sorted(set(unknown(step, after)) - set(unknown(step, before)))
+    ]
+    known = learned(step, before)
+    notes += [
+        f"rows met locks of records that {field} looks up: further rounds keep the rows of each together"
+        for field in learned(step, after)
+        if field not in known
+    ]
     return tuple(notes)

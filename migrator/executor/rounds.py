@@ -8,8 +8,8 @@ and a parallel one never work on one step's rows at once.
 **Invariant:** pure; what a round is depends on the ledger's rows alone, so a resumed run goes on upon the same rung.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from migrator.executor.concurrency import window_of
 from migrator.executor.learned import learned, unknown
@@ -25,6 +25,12 @@ SHRUNK_ROWS = 2_000
 SMALLER_ROWS = (5_000, 2_000)
 #: rows of one Salesforce transaction (Bulk API guide, "Bulk API Limits"): nothing else can be in such a batch's way
 TRANSACTION_ROWS = 200
+#: rows of a slice after a round in which rows came to a limit of Apex: each transaction has its limits for itself, so only fewer rows than
+#: one of its transactions has leave each more
+LIMITED_ROWS = TRANSACTION_ROWS // 2
+#: but about so many slices at most: each is a batch of the daily allowance
+LIMITED_SLICES = 1_000
+_LIMITED = "limited."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,32 @@ class Rung:
 
 
 def rung(run: Run, step: LoadStep | LinkStep, round_: int) -> Rung:
-    """The rung of a round, from the locks that the rounds before it met."""
+    """The rung of a round, from the locks and limits that the rounds before it met."""
+    found = _by_locks(run, step, round_)
+    if not any(_limited(run, step.id, before) for before in range(1, round_)):
+        return found
+    rows = max(LIMITED_ROWS, run.steps[step.id].waiting // LIMITED_SLICES)
+    return replace(found, max_rows=min(found.max_rows or rows, rows))
+
+
+def with_limited(counts: Mapping[str, int], round_: int, rows: int) -> dict[str, int]:
+    """A step row's counts with rows of that round that came to a limit."""
+    key = f"{_LIMITED}{round_}"
+    return {**counts, key: counts.get(key, 0) + rows} if rows else dict(counts)
+
+
+def limited_note(before: Mapping[str, int], after: Mapping[str, int]) -> tuple[str, ...]:
+    """What is new about limits, for people."""
+    new = {key for key in after if key.startswith(_LIMITED)} - before.keys()
+    told = f"rows came to a limit of Apex: they are sent once more, in slices of {LIMITED_ROWS} rows or a little more, so that triggers have fewer at once"
+    return (told,) if new else ()
+
+
+def _limited(run: Run, step: str, round_: int) -> bool:
+    return bool(run.steps[step].counts.get(f"{_LIMITED}{round_}"))
+
+
+def _by_locks(run: Run, step: LoadStep | LinkStep, round_: int) -> Rung:
     put_back = sum(any(one.retries for one in _of_round(run, step.id, n)) for n in range(1, round_))
     as_planned = _as_planned(run, step, put_back, again=round_ > 1)
     times = sum(_met_locks(run, step.id, before) for before in range(1, round_))

@@ -6,7 +6,7 @@ Start at `connect`, which gives an `Org`. Every request that does not end well r
 from migrator.salesforce.bulk1 import MAX_BATCH_BYTES, MAX_BATCH_ROWS, Bulk1
 from migrator.salesforce.connect import connect
 from migrator.salesforce.failure import RequestFailed
-from migrator.salesforce.faults import LOCK_FAULTS, LOCK_TEXTS, RETRYABLE_FAULTS, retryable
+from migrator.salesforce.faults import LIMIT_TEXTS, LOCK_FAULTS, LOCK_TEXTS, RETRYABLE_FAULTS, retryable
 from migrator.salesforce.metadata import Deferral, Switch
 from migrator.salesforce.org import Org
 from migrator.salesforce.redaction import RedactingFilter, redact
@@ -22,6 +22,7 @@ from migrator.salesforce.settings import (
 from migrator.salesforce.wire import RowReply
 
 __all__ = [
+    "LIMIT_TEXTS",
     "LOCK_FAULTS",
     "LOCK_TEXTS",
     "MAX_BATCH_BYTES",

@@ -28,6 +28,17 @@ LOCK_FAULTS: Final = frozenset({"CONCURRENT_UPDATE", "LOCK_CONTENTION", "UNABLE_
 #: The same of setup objects and the org's lock on group membership, said with a code that says nothing, such as UNKNOWN_EXCEPTION
 #: (Designing Record Access for Enterprise Scale, "Group Membership Locking"). Part of the message, in any case.
 LOCK_TEXTS: Final = ("could not acquire lock", "group membership operation already in progress")
+#: Apex of a trigger or a flow came to one of its limits, said with one of several codes (Apex guide, "Execution Governors and Limits"): all rows of
+#: the transaction are refused, and fewer rows in it may succeed. Part of the message, in any case.
+LIMIT_TEXTS: Final = (
+    "apex cpu time limit exceeded",
+    "apex heap size too large",
+    "too many soql queries",
+    "too many query rows",
+    "too many sosl queries",
+    "too many dml statements",
+    "too many dml rows",
+)
 
 
 def retryable(code: str) -> bool:

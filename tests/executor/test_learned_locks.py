@@ -5,6 +5,8 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from migrator.errors import ExitCode
 from migrator.model.run import AttemptKind, LedgerState, Outcome
 from migrator.simulator import LockSettings, LookupLocks, OrgSettings, RowFault, Rows
@@ -93,6 +95,67 @@ def test_a_field_that_turns_out_to_lock_groups_the_rows_from_then_on(tmp_path: P
     told = rounds(state)
     assert told[1][1] > 0
     assert sum(locked for number, (_, locked) in told.items() if number > 1) == 0, told
+
+
+def test_a_learned_field_joins_the_keys_of_the_plan(tmp_path: Path) -> None:
+    # rows of a site stay together by the plan; that guides are locked as well only the faults tell
+    state = driven(
+        make(tmp_path, LookupLocks.ALWAYS), "keys: [Site__c], weights: {Guide__c: 0}, on_lock: [regroup]"
+    )
+    row = state.steps["load.Visit__c"]
+    assert row.counts["lock.Guide__c"] > 0
+    assert any("Guide__c looks up: further rounds keep" in one for one in row.notes)
+    told = rounds(state)
+    assert told[1][1] > 0
+    again = [one for one in state.slices if one.step == "load.Visit__c" and one.round == 2]
+    assert len({one.group for one in again if one.wave == 0}) > 1, "slices side by side in the second round"
+    assert sum(locked for number, (_, locked) in told.items() if number > 1) == 0, told
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "System.LimitException: Apex CPU time limit exceeded"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Apex heap size too large: 13270111"),
+        ("UNKNOWN_EXCEPTION", "Too many SOQL queries: 101"),
+    ],
+)
+def test_rows_that_came_to_a_limit_go_once_more_in_smaller_transactions(
+    tmp_path: Path, code: str, said: str
+) -> None:
+    lab = make(tmp_path, LookupLocks.NEVER)
+    lab.begin(PLAN.format(locks="on_lock: [regroup]"), max_slice_rows=600)
+    # a trigger that manages 150 rows at once, and transactions of 200
+    lab.target.plant(RowFault(Rows("Visit__c"), code, said, whole_transaction=True, above_rows=150))
+    result = lab.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    state = read_ledger(lab.folder)
+    row = state.steps["load.Visit__c"]
+    assert row.tallies == {Outcome.CREATED: VISITS}
+    limited = row.counts["limited.1"]
+    assert limited > VISITS / 2
+    assert any("came to a limit of Apex" in one for one in row.notes)
+    again = [one for one in state.slices if one.step == "load.Visit__c" and one.round > 1]
+    assert sum(one.file.rows for one in again if one.round == 2) == limited
+    # also when rows of the second round met locks, and went to a third
+    assert max(one.file.rows for one in again) <= 100
+    # a limit is no lock
+    round_of = {one.no: one.round for one in state.slices if one.step == "load.Visit__c"}
+    met = [one for one in state.attempts if one.step == "load.Visit__c" and round_of[one.slice] == 1]
+    assert sum(one.locked for one in met) == 0
+
+
+def test_rows_that_come_to_a_limit_again_fail(tmp_path: Path) -> None:
+    lab = make(tmp_path, LookupLocks.NEVER)
+    lab.begin(PLAN.format(locks="on_lock: [regroup]"), max_slice_rows=600)
+    said = "Apex CPU time limit exceeded"
+    lab.target.plant(RowFault(Rows("Visit__c", percent=0.5), "UNKNOWN_EXCEPTION", said))
+    result = lab.drive()
+    assert result.exit_code is ExitCode.ROWS_FAILED, result.stop
+    state = read_ledger(lab.folder)
+    failed = state.steps["load.Visit__c"].tallies[Outcome.FAILED]
+    assert 0 < failed <= VISITS / 100
+    assert max(one.round for one in state.slices if one.step == "load.Visit__c") == 2
 
 
 def test_records_that_no_row_looks_up_are_fought_for_by_one_slice_at_a_time(tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ class RowFault:
     fields: tuple[str, ...] = ()
     times: int = FOREVER
     whole_transaction: bool = False  # all rows that came with it are refused too, as a trigger does
+    above_rows: int = 0  # only in transactions of more rows, as when a trigger comes to a limit of Apex
     seed: int = 1
     operation: str = ""  # insert, update, upsert; any when empty
     struck: dict[int, int] = field(default_factory=dict)  # how often, by digest of the row

@@ -36,6 +36,8 @@ def _struck(fault: RowFault, chunk: Chunk) -> list[int]:
         return []
     if fault.operation and fault.operation != compiled.operation.value:
         return []
+    if chunk.count <= fault.above_rows:
+        return []
     chosen = [row for row in _chosen(wanted, chunk, fault.seed) if _once_more(fault, chunk, row)]
     return list(range(chunk.count)) if chosen and fault.whole_transaction else chosen
 

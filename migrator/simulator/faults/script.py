@@ -35,7 +35,18 @@ _REQUEST = frozenset(
     {"path", "method", "sends", "sobject", "nth", "times", "probability", "since", "until", "lasts"}
 )
 _ROW = frozenset(
-    {"sobject", "rows", "code", "message", "fields", "times", "operation", "whole_transaction", "seed"}
+    {
+        "sobject",
+        "rows",
+        "code",
+        "message",
+        "fields",
+        "times",
+        "operation",
+        "whole_transaction",
+        "above_rows",
+        "seed",
+    }
 )
 _JOB = frozenset({"sobject", "after_rows", "times"})
 _MORE: Mapping[str, frozenset[str]] = {
@@ -241,7 +252,7 @@ def _row_fault(given: Entry, at: tuple[str | int, ...], seed: int) -> RowFault:
             (*at, "rows"), "values and matches are about a field, and none is named", "add field: …"
         )
     fault = RowFault(rows, times=_times(given, FOREVER), seed=given.get("seed", seed))
-    for name in ("message", "operation", "whole_transaction"):
+    for name in ("message", "operation", "whole_transaction", "above_rows"):
         if name in given:
             setattr(fault, name, given[name])
     fault.code = given.get("code", fault.code)

@@ -12,6 +12,7 @@ from migrator.data.jobs import Prepared, Reply, RestJob, SentColumn, SettleJob, 
 from migrator.data.session import Database
 from migrator.model.plan import Operation
 from migrator.model.run import Outcome
+from migrator.salesforce import LIMIT_TEXTS
 from tests.unit.data.bench import Bench, a_load, record_id
 
 COLUMNS = ("Name", "Amount")
@@ -81,8 +82,9 @@ def test_rows_that_ran_out_of_cpu_time_wait_once(bench: Bench) -> None:
     slow = (
         "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY:Rollup: System.LimitException: Apex CPU time limit exceeded:--"
     )
-    job = bench.answer(prepared(bench), COLUMNS, bad={0: slow})
-    assert bench.engine.settle(replace(job, first_round=True)).waiting == 1
+    job = replace(bench.answer(prepared(bench), COLUMNS, bad={0: slow}), limits=LIMIT_TEXTS)
+    first = bench.engine.settle(replace(job, first_round=True))
+    assert (first.waiting, first.limited) == (1, 1)
     again = bench.engine.settle(replace(job, attempt=8))
     assert (again.waiting, again.tallies) == (0, {Outcome.CREATED: 3, Outcome.FAILED: 1})
 
