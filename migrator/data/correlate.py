@@ -147,6 +147,40 @@ def correlated(
     yield equal
 
 
+def correlate_told(session: Session, workspace: Workspace, job: SettleJob, finish: str) -> int:
+    """The same for results that lack rows: makes `settled` of those rows that have an answer, and returns how many have none.
+
+    What the org did tell must be consistent for all that: each answer is one row's, and no figure is larger than the job's counters allow.
+    Raises ResultsMismatch.
+    """
+    told = _read_answers(session, job, tuple(_result_files(workspace, job)))
+    rows = _make_sent(session, workspace, job)
+    _check_room(job, rows, told)
+    check_ids(told.malformed, told.ok - told.ids)
+    answered = f"SELECT {job.slice} AS slice, {_ANSWERED} FROM {_NUMBERED_ROWS} AS s JOIN {_NUMBERED_ANSWERS} AS t USING (key, nth)"
+    session.run(f"CREATE OR REPLACE TEMP TABLE settled AS WITH answered AS ({answered}) {finish}")
+    (pairs,) = session.one("SELECT count(*) FROM settled")
+    if pairs != told.rows:
+        raise ResultsMismatch(f"{told.rows - pairs} result rows were not sent")
+    return rows - told.rows
+
+
+def _check_room(job: SettleJob, rows: int, told: _Told) -> None:
+    """Rows that have no answer are those that the org's counters leave room for."""
+    if not 0 < told.rows < rows:
+        raise ResultsMismatch(f"{rows} rows were sent, the results have {told.rows}")
+    if job.processed is None or job.failed is None:
+        raise ResultsMismatch("the job does not say how many rows it processed")
+    room = {
+        "succeeded": (told.ok, job.processed - job.failed),
+        "failed": (told.bad, job.failed),
+        "were not processed": (told.un, rows - job.processed),
+    }
+    for what, (found, counted) in room.items():
+        if found > counted:
+            raise ResultsMismatch(f"the job counts {counted} rows that {what}, the results have {found}")
+
+
 def _pair(session: Session, workspace: Workspace, finish: str, asked: Sequence[_Asked]) -> _Pairs:
     """Pair by the quick key while the files are read.
 
@@ -176,6 +210,21 @@ def _pair(session: Session, workspace: Workspace, finish: str, asked: Sequence[_
 
 def _thoroughly(session: Session, workspace: Workspace, job: SettleJob, told: _Told, finish: str) -> int:
     """Pair by the thorough key, and equal rows by their order. Raises ResultsMismatch."""
+    rows = _make_sent(session, workspace, job)
+    _check_counts(job, rows, told)
+    answered = f"SELECT {job.slice} AS slice, {_ANSWERED} FROM {_NUMBERED_ROWS} AS s FULL JOIN {_NUMBERED_ANSWERS} AS t USING (key, nth)"
+    session.run(f"CREATE OR REPLACE TEMP TABLE settled AS WITH answered AS ({answered}) {finish}")
+    pairs, rows, answers = session.one('SELECT count(*), count("row"), count(kind) FROM settled')
+    if pairs > rows or pairs > answers:
+        raise ResultsMismatch(
+            f"{pairs - answers} sent rows are in no result file, {pairs - rows} result rows were not sent"
+        )
+    (equal,) = session.one("SELECT count(*) - count(DISTINCT key) FROM sent")
+    return int(equal)
+
+
+def _make_sent(session: Session, workspace: Workspace, job: SettleJob) -> int:
+    """Makes `sent` (row, source_key, key): the rows of the slice by the thorough key; how many they are."""
     source = read_parquet([workspace.path(job.rows)])
     session.run(f"CREATE TEMP TABLE slice AS FROM {source} WHERE slice = {job.slice}")
     names = sent_names(session, "slice")
@@ -186,20 +235,7 @@ def _thoroughly(session: Session, workspace: Workspace, job: SettleJob, told: _T
         f'SELECT slice."row", source_key, {_thorough_forms(job, raw)} FROM slice JOIN {cells(session, "slice", names)} AS c ON c."row" = slice."row")'
     )
     (rows,) = session.one("SELECT count(*) FROM sent")
-    _check_counts(job, rows, told)
-    order = "CASE kind WHEN 'ok' THEN 0 WHEN 'bad' THEN 1 ELSE 2 END, id, second"
-    answered = (
-        f'SELECT {job.slice} AS slice, {_ANSWERED} FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY "row") AS nth FROM sent) AS s '
-        f"FULL JOIN (SELECT *, row_number() OVER (PARTITION BY key ORDER BY {order}) AS nth FROM told) AS t USING (key, nth)"
-    )
-    session.run(f"CREATE OR REPLACE TEMP TABLE settled AS WITH answered AS ({answered}) {finish}")
-    pairs, rows, answers = session.one('SELECT count(*), count("row"), count(kind) FROM settled')
-    if pairs > rows or pairs > answers:
-        raise ResultsMismatch(
-            f"{pairs - answers} sent rows are in no result file, {pairs - rows} result rows were not sent"
-        )
-    (equal,) = session.one("SELECT count(*) - count(DISTINCT key) FROM sent")
-    return int(equal)
+    return int(rows)
 
 
 def _read_answers(session: Session, job: SettleJob, files: tuple[_ResultFile, ...]) -> _Told:
@@ -263,6 +299,10 @@ def _by_file(values: Iterable[str]) -> str:
     return f"CASE file_index {' '.join(f'WHEN {n} THEN {value}' for n, value in enumerate(values))} END"
 
 
+#: equal rows and equal answers, each numbered: the first row gets the first answer, successes first
+_NUMBERED_ROWS = '(SELECT *, row_number() OVER (PARTITION BY key ORDER BY "row") AS nth FROM sent)'
+_FIRST = "CASE kind WHEN 'ok' THEN 0 WHEN 'bad' THEN 1 ELSE 2 END, id, second"
+_NUMBERED_ANSWERS = f"(SELECT *, row_number() OVER (PARTITION BY key ORDER BY {_FIRST}) AS nth FROM told)"
 _NO_ANSWERS = "SELECT '' AS kind, '' AS id, '' AS second, NULL AS key, NULL::INTEGER AS slice WHERE false"
 #: `second`: whether the record was created, or the fault
 _ANSWERED = "s.\"row\", s.source_key, t.kind, coalesce(t.id, '') AS id, coalesce(lower(t.second) = 'true', false) AS created, CASE WHEN t.kind = 'bad' THEN coalesce(t.second, '') ELSE '' END AS error, key"

@@ -151,6 +151,11 @@ class Engine:
         with self._session() as session:
             return settling.settle(session, self.workspace, job, self._pairing)
 
+    def settle_told(self, job: SettleJob) -> Settled:
+        """The outcomes of those rows that have a result, where some have none. Raises ResultsMismatch."""
+        with self._session() as session:
+            return settling.settle_told(session, self.workspace, job)
+
     def write_replies(self, step: str, slice_no: int, attempt: int, replies: Iterable[Reply]) -> FileRef:
         """Keep what the org answered to a slice sent over REST."""
         kept = list(replies)

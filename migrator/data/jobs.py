@@ -302,7 +302,7 @@ class Settled:
 
     `tallies` counts the final ones; `waiting` the others (retryable or unprocessed); `faults` all row faults by code. `locked`: rows that met
     a lock, `limited`: a limit of Apex; `lock_keys`: of the records that the faults name, how many each field looks up, and by key prefix those
-    that no field does.
+    that no field does. `missing`: rows of the slice that are not in `outcomes`, because the org has no result of them.
     """
 
     outcomes: FileRef
@@ -312,6 +312,7 @@ class Settled:
     notes: tuple[str, ...] = ()
     locked: int = 0
     limited: int = 0
+    missing: int = 0
     lock_keys: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -93,11 +93,12 @@ class UndoJob:
 
 @dataclass(frozen=True, slots=True)
 class UnknownRows:
-    """The rows of one slice, as an attempt of unknown fate sent them."""
+    """The rows of one slice, as an attempt of unknown fate sent them, without those in `told`: outcomes of rows whose fate is known."""
 
     rows: FileRef
     slice: int
     attempt: int
+    told: FileRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

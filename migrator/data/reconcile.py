@@ -45,6 +45,10 @@ def reconcile(
 
 def _rows(session: Session, workspace: Workspace, unknown: UnknownRows) -> str:
     source = f"(FROM {read_parquet([workspace.path(unknown.rows)])} WHERE slice = {unknown.slice})"
+    if unknown.told is not None:
+        source = (
+            f'(FROM {source} ANTI JOIN {read_parquet([workspace.path(unknown.told)])} AS told USING ("row"))'
+        )
     sent = cells(session, source, sent_names(session, source))
     return f'SELECT k.source_key, c.*, {unknown.attempt} AS attempt FROM {source} AS k JOIN {sent} AS c USING ("row")'
 
@@ -142,8 +146,13 @@ def _content(columns: Sequence[tuple[SentColumn, str]]) -> str:
 
 
 def _settled(session: Session, workspace: Workspace, job: ReconcileJob) -> Settled:
+    told = ""
+    if job.mine.told is not None:
+        columns = '"row", source_key, target_id, outcome, code, message, fields, final'
+        told = f" UNION ALL SELECT {columns} FROM {read_parquet([workspace.path(job.mine.told)])}"
     session.run(
         "CREATE TEMP TABLE settled AS SELECT \"row\", source_key, target_id, outcome, code, '' AS message, '' AS fields, final FROM verdicts"
+        + told
     )
     return publish(
         session, workspace, job.step, f"{job.mine.slice}-{job.mine.attempt}", quiet=frozenset({FOUND})

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from migrator.data.correlate import Pairing, check_ids, correlated
+from migrator.data.correlate import Pairing, check_ids, correlate_told, correlated
 from migrator.data.faults import ResultsMismatch
 from migrator.data.jobs import LockSigns, RestJob, Settled, SettleJob, WholeJob
 from migrator.data.locked import locked_keys, met_lock, said
@@ -36,6 +36,15 @@ def settle(session: Session, workspace: Workspace, job: SettleJob, pairing: Pair
     with correlated(session, workspace, job, finish, pairing) as equal:
         same = f"{equal} rows equal another one in every sent field: which record is whose does not matter"
         return _publish(session, workspace, job, (same,) if equal else ())
+
+
+def settle_told(session: Session, workspace: Workspace, job: SettleJob) -> Settled:
+    """The outcomes of those rows of a slice whose results the org has recorded, where it has not recorded all. Raises ResultsMismatch."""
+    missing = correlate_told(
+        session, workspace, job, f"{_PARSED} {_outcomes(job, keep=', kind, key, slice')}"
+    )
+    found = publish(session, workspace, job.step, f"{job.slice}-{job.attempt}-told")
+    return replace(found, missing=missing)
 
 
 #: from `answered`, what the result files say, to `replies`

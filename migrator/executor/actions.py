@@ -142,9 +142,10 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Harvest:
-    """Fetch all three result sets and match them with what was uploaded."""
+    """Fetch all three result sets and match them with what was uploaded. `told`: settle at least the rows that have a result."""
 
     attempt: int
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +311,13 @@ class Reconciled:
 
 
 @dataclass(frozen=True, slots=True)
+class PartlyTold:
+    """The org has recorded the results of some rows and not of others: `settled` has the outcomes of the former."""
+
+    settled: Settled
+
+
+@dataclass(frozen=True, slots=True)
 class ResultsBroken:
     """What was downloaded does not add up. It is fetched again, and after that the attempt is quarantined."""
 
@@ -348,6 +356,7 @@ Reply = (
     | TargetCompared
     | AttemptSettled
     | Reconciled
+    | PartlyTold
     | GateFound
     | GateMoved
     | ResultsBroken

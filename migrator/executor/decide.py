@@ -36,6 +36,7 @@ from migrator.executor.actions import (
 from migrator.executor.budget import NOT_SENT, canary_under_way
 from migrator.executor.dispatch import startable
 from migrator.executor.gates import all_passed, next_of_gate
+from migrator.executor.ingest import untouched
 from migrator.executor.jobs import ANEW, sending
 from migrator.executor.reconcile import lookup_actions, unknown_of
 from migrator.executor.rounds import rung
@@ -168,11 +169,17 @@ def next_action(run: Run, attempt: Attempt) -> AttemptAction:
         case AttemptState.UNKNOWN:
             raise ValueError(f"attempt {attempt.id} is looked up: see reconcile")
         case AttemptState.TERMINAL:
-            return _next_page(run, attempt) if attempt.kind is AttemptKind.QUERY else Harvest(attempt.id)
+            return _next_page(run, attempt) if attempt.kind is AttemptKind.QUERY else _harvest(run, attempt)
         case AttemptState.SENDING:
             return SendRows(attempt.id)
         case _:
             raise ValueError(f"attempt {attempt.id} is {attempt.state}: nothing follows")
+
+
+def _harvest(run: Run, attempt: Attempt) -> Harvest:
+    """The results; when they have not added up for so often, it is enough that some rows have one."""
+    told = run.tries.get(attempt.id, 0) >= run.policy.max_refetch and not untouched(attempt)
+    return Harvest(attempt.id, told=told and attempt.kind is AttemptKind.BULK2)
 
 
 def _next_page(run: Run, attempt: Attempt) -> FetchPage:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from migrator.errors import ExitCode
-from migrator.executor.actions import AttemptSettled, JobTold, ResultsBroken
+from migrator.executor.actions import AttemptSettled, JobTold, PartlyTold, ResultsBroken
 from migrator.executor.budget import CANARY, MAX_LOST_JOBS, lost_jobs
 from migrator.executor.change import Change, added, finished
 from migrator.executor.concurrency import after, kept, window_of
@@ -244,6 +244,13 @@ def broken(run: Run, attempt: Attempt, reply: ResultsBroken, now: float) -> Chan
         return sent_anew(change, attempt, now)
     why = f"its results do not add up: {reply.reason}"
     return doubted(change, attempt, why, now)
+
+
+def partly_told(run: Run, attempt: Attempt, reply: PartlyTold) -> Change:
+    """Rows that have a result keep what it says; the others are looked up, and one commit will settle all of them."""
+    why = f"the org has recorded no result of {reply.settled.missing:,} of its {attempt.rows:,} rows"
+    known = replace(attempt, outcomes=reply.settled.outcomes)
+    return unknown(Change(run).free(attempt.id), known, why)
 
 
 def untouched(attempt: Attempt) -> bool:

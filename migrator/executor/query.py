@@ -27,7 +27,14 @@ def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     return Change(run).attempt(ended, "query-ended", rows=ended.rows).free(attempt.id)
 
 
-def page_stored(run: Run, attempt: Attempt, reply: PageStored, now: float) -> Change:
+def page_came(run: Run, attempt: Attempt, reply: PageStored | ResultsBroken, now: float) -> Change:
+    """A page, or what was to be one."""
+    if isinstance(reply, ResultsBroken):
+        return _page_broken(run, attempt, reply, now)
+    return _page_stored(run, attempt, reply, now)
+
+
+def _page_stored(run: Run, attempt: Attempt, reply: PageStored, now: float) -> Change:
     """One page more; after the last one the rows must be as many as the org counted."""
     pages = run.pages.get(attempt.id, ())
     if reply.locator and reply.locator in {page.locator for page in pages}:
@@ -57,7 +64,7 @@ def page_stored(run: Run, attempt: Attempt, reply: PageStored, now: float) -> Ch
     return change.step(replace(row, phase=StepPhase.DONE, total=rows, finished=now), "step-done", total=rows)
 
 
-def page_broken(run: Run, attempt: Attempt, reply: ResultsBroken, now: float) -> Change:
+def _page_broken(run: Run, attempt: Attempt, reply: ResultsBroken, now: float) -> Change:
     """A page that does not parse to the told number of rows is fetched again; a page is a pure function of its locator."""
     tries = run.tries.get(attempt.id, 0) + 1
     if tries <= run.policy.max_refetch:

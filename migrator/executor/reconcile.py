@@ -127,7 +127,8 @@ def reconcile_job(run: Run, attempt: Attempt) -> ReconcileJob:
             for one in run.schedule.steps
             if isinstance(one, LoadStep) and one.sobject == step.sobject
             for file in run.outcome_files(one.id)
-        ),
+        )
+        + tuple(one.outcomes for one in unknown_of(run, step.sobject) if one.outcomes is not None),
         since=_since(run, attempt),
         user=run.row.target_user_id,
     )
@@ -135,7 +136,8 @@ def reconcile_job(run: Run, attempt: Attempt) -> ReconcileJob:
 
 def _rows(run: Run, attempt: Attempt) -> UnknownRows:
     slice_ = run.slices[(attempt.step, attempt.slice)]
-    return UnknownRows(rows_file(run, attempt.step, slice_.round), attempt.slice, attempt.id)
+    rows = rows_file(run, attempt.step, slice_.round)
+    return UnknownRows(rows, attempt.slice, attempt.id, attempt.outcomes)
 
 
 def _compared(step: LoadStep | LinkStep) -> tuple[SentColumn, ...]:
@@ -152,14 +154,16 @@ def reconciled(run: Run, attempt: Attempt, reply: Reconciled, now: float, chance
     stuck = found.tallies.get(Outcome.QUARANTINED, 0)
     ended = replace(
         attempt,
-        state=AttemptState.QUARANTINED if stuck else AttemptState.HARVESTED,
+        # where the org told the fate of other rows of the job, these have outcomes like any
+        state=AttemptState.QUARANTINED if stuck and attempt.outcomes is None else AttemptState.HARVESTED,
         outcomes=found.outcomes,
         tallies=found.tallies,
         waiting=found.waiting,
         faults=found.faults,
     )
     row = run.steps[attempt.step]
-    note = f"{attempt.rows:,} rows of job {attempt.job_id} were looked up in the target: {attempt.note}"
+    looked_up = attempt.rows - (attempt.outcomes.rows if attempt.outcomes else 0)
+    note = f"{looked_up:,} rows of job {attempt.job_id} were looked up in the target: {attempt.note}"
     if stuck:
         note = (
             f"{stuck:,} rows of job {attempt.job_id} are quarantined: {attempt.note}; "

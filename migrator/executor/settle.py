@@ -31,6 +31,7 @@ from migrator.executor.actions import (
     OutcomesChecked,
     PageStored,
     PairRecords,
+    PartlyTold,
     Poll,
     PrepareAgain,
     PrepareStep,
@@ -112,12 +113,12 @@ def _settle_attempt(run: Run, action: AttemptAction, reply: Reply, now: float, c
             return ingest.polled(run, attempt, reply, now)
         case Harvest() | SendRows(), AttemptSettled():
             return ingest.harvested(run, attempt, reply, now, chance)
+        case Harvest(), PartlyTold():
+            return ingest.partly_told(run, attempt, reply)
         case Harvest() | SendRows() | FenceBatch() | Poll(), ResultsBroken():
             return ingest.broken(run, attempt, reply, now)
-        case FetchPage(), PageStored():
-            return query.page_stored(run, attempt, reply, now)
-        case FetchPage(), ResultsBroken():
-            return query.page_broken(run, attempt, reply, now)
+        case FetchPage(), PageStored() | ResultsBroken():
+            return query.page_came(run, attempt, reply, now)
         case _:
             raise UnexpectedReply(f"{type(action).__name__} got {type(reply).__name__}")
 

@@ -34,6 +34,7 @@ from migrator.executor.actions import (
     OutcomesChecked,
     PageStored,
     PairRecords,
+    PartlyTold,
     Poll,
     PrepareAgain,
     PrepareStep,
@@ -198,7 +199,7 @@ def _perform_job(tools: Tools, run: Run, action: AttemptAction, attempt: Attempt
             query = attempt.kind is AttemptKind.QUERY
             return _query_told(_org(tools, run, attempt), attempt) if query else _told(target, attempt)
         case Harvest():
-            return _harvest(tools, run, attempt)
+            return _harvest(tools, run, attempt, told=action.told)
         case FetchPage():
             return _fetch(tools, run, attempt, action)
         case SendRows():
@@ -309,12 +310,18 @@ def _fetch(tools: Tools, run: Run, attempt: Attempt, action: FetchPage) -> Reply
         return PageStored(file, page.locator)
 
 
-def _harvest(tools: Tools, run: Run, attempt: Attempt) -> Reply:
+def _harvest(tools: Tools, run: Run, attempt: Attempt, *, told: bool) -> Reply:
     successful = _result(tools, attempt, "successful")
     failed = _result(tools, attempt, "failed")
     unprocessed = _result(tools, attempt, "unprocessed")
     files = {"successful": successful, "failed": failed, "unprocessed": unprocessed}
-    return AttemptSettled(tools.engine.settle(jobs.settle(run, attempt, files)))
+    job = jobs.settle(run, attempt, files)
+    try:
+        return AttemptSettled(tools.engine.settle(job))
+    except ResultsMismatch:
+        if not told:
+            raise
+    return PartlyTold(tools.engine.settle_told(job))
 
 
 def _result(tools: Tools, attempt: Attempt, kind: ResultKind) -> FileRef:

@@ -189,7 +189,7 @@ class Attempt:
     rows: int = 0
     processed: int | None = None
     failed: int | None = None
-    #: the settled outcomes file (a load), empty for others
+    #: the settled outcomes file (a load), None for others; of an UNKNOWN one, the outcomes of those rows that have a result
     outcomes: FileRef | None = None
     #: rows by outcome in `outcomes`, and how many wait for the next round
     tallies: Mapping[Outcome, int] = field(default_factory=dict)

@@ -275,7 +275,7 @@ def _step_summary(
             faults[code] = faults.get(code, 0) + count
     lanes = sorted({one.lane.value for one in state.slices if one.step == row.step})
     made = tuple(one for one in row.files if one.path.startswith("outcomes/"))
-    settled = tuple(one.outcomes for one in attempts if one.outcomes is not None)
+    settled = tuple(one.outcomes for one in attempts if one.outcomes is not None and one.state.final)
     return StepSummary(
         step=step.id,
         object_name=step.object_name,
