@@ -73,6 +73,7 @@ COMMANDS = "tests/cli/test_commands.py::"
 DATA = "tests/cli/test_data.py::"
 SWEEP = "tests/simulation/test_crashes.py::"
 OUTAGES = "tests/executor/test_outages.py::"
+UNRECORDED = "tests/executor/test_unrecorded.py::"
 RESETS = "tests/executor/test_resets.py::"
 EXISTING = "tests/executor/test_existing.py::"
 DISK = "tests/simulation/test_disk.py::"
@@ -212,7 +213,14 @@ ANSWERS = {
         "tried again in ever smaller measures, then refused",
         Script(End.REFUSED, (1,)),
     ),
-    "H22": _whole("batches beyond the daily allowance have no results", "never sent again on a guess"),
+    "H22": _whole(
+        "batches beyond the daily allowance have no results",
+        "rows that have one keep it, the others are looked up, never sent again on a guess",
+        shown=(
+            UNRECORDED + "test_rows_without_a_recorded_result_are_looked_up_and_the_others_keep_theirs",
+            UNRECORDED + "test_rows_without_a_recorded_result_that_have_a_key_are_sent_again",
+        ),
+    ),
     "H23": Fault(
         "the day's records are used up",
         "stops; a day later it goes on",

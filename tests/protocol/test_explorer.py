@@ -22,6 +22,9 @@ from migrator.executor.actions import (
     CreateJob,
     Harvest,
     JobTold,
+    PartlyTold,
+    Reconcile,
+    Reconciled,
     Reply,
     RequestLost,
     ResultsBroken,
@@ -52,7 +55,8 @@ from tests.protocol.world import Script, TinyLedger, World
 
 STEP = "load Thing__c"
 ROWS = ("row-1", "row-2")
-POLICY = Policy(round_delay=1.0, max_lost=6, max_refetch=5)
+#: few tries: what follows them is explored within the same budget of faults
+POLICY = Policy(round_delay=1.0, max_lost=6, max_refetch=1)
 MAX_TURNS = 400
 
 LOAD = LoadStep(
@@ -271,6 +275,30 @@ def no_results_means_not_done(
     return settle(run, action, reply, now)
 
 
+def rows_without_a_result_are_sent_again(
+    run: Run, action: StepAction | AttemptAction, reply: Reply, now: float
+) -> Change:
+    if isinstance(action, Harvest) and isinstance(reply, PartlyTold):
+        # the tiny org has a file of them, and cuts it again
+        path = reply.settled.outcomes.path.removesuffix("-told") + "-missing"
+        missing = replace(reply.settled.outcomes, path=path)
+        left = replace(reply.settled, outcomes=missing, waiting=reply.settled.missing)
+        return settle(run, action, AttemptSettled(left), now)
+    return settle(run, action, reply, now)
+
+
+def rows_with_a_result_are_forgotten(
+    run: Run, action: StepAction | AttemptAction, reply: Reply, now: float
+) -> Change:
+    if isinstance(reply, Reconciled) and isinstance(action, Reconcile):
+        told = run.live[action.attempt].outcomes
+        tallies = dict(reply.settled.tallies)
+        if told is not None:
+            tallies[Outcome.CREATED] = tallies.get(Outcome.CREATED, 0) - told.rows
+        reply = Reconciled(replace(reply.settled, tallies={one: n for one, n in tallies.items() if n}))
+    return settle(run, action, reply, now)
+
+
 def a_lost_upload_is_taken_for_done(
     run: Run, action: StepAction | AttemptAction, reply: Reply, now: float
 ) -> Change:
@@ -342,6 +370,12 @@ MUTANTS: dict[str, tuple[Rules, WorldOf, str]] = {
         "DUPLICATE",
     ),
     "no results means not done": (Rules(no_results_means_not_done), World, "DUPLICATE"),
+    "rows without a result are sent again": (
+        Rules(rows_without_a_result_are_sent_again),
+        World,
+        "DUPLICATE",
+    ),
+    "rows with a result are forgotten": (Rules(rows_with_a_result_are_forgotten), World, ""),
     "a lost upload is taken for done": (Rules(a_lost_upload_is_taken_for_done), World, ""),
     "waiting rows are forgotten": (Rules(waiting_rows_are_forgotten), World, ""),
     "a doubtful close is abandoned": (

@@ -23,6 +23,7 @@ from migrator.executor.actions import (
     JobTold,
     OutcomesChecked,
     PageStored,
+    PartlyTold,
     Poll,
     Reconcile,
     Reconciled,
@@ -70,6 +71,7 @@ class Job:
     refused: tuple[str, ...] = ()
     spoiled: bool = False  # it has two contents: the org will never close it
     withheld: bool = False  # its results cannot be had
+    recorded: tuple[str, ...] | None = None  # the only rows that have a result, where not all have one
 
 
 @dataclass
@@ -78,7 +80,7 @@ class World:
 
     lane: ClassVar[Lane] = Lane.BULK2
     #: how many ways there are for a job to end
-    endings: ClassVar[int] = 7
+    endings: ClassVar[int] = 9
 
     script: Script
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -116,7 +118,7 @@ class World:
             case Poll():
                 return self._disturbed(lambda: self._poll(run.live[action.attempt].job_id), late=False)
             case Harvest():
-                return self._harvest(run.live[action.attempt])
+                return self._harvest(run.live[action.attempt], told=action.told)
             case _:
                 raise AssertionError(action)
 
@@ -128,10 +130,12 @@ class World:
         match action:
             case Reconcile():
                 rows = self.files[run.slices[(attempt.step, attempt.slice)].file.path]
-                there = all(self.created[row] == 1 for row in rows)
+                told = self.files[attempt.outcomes.path] if attempt.outcomes else ()
+                there = all(self.created[row] == 1 for row in rows if row not in told)
                 outcome = Outcome.CREATED if there else Outcome.QUARANTINED
                 nothing = self.ref(f"outcomes/{attempt.slice}-{attempt.id}", ())
-                return Reconciled(Settled(nothing, {outcome: len(rows)}))
+                tallies = Counter({outcome: len(rows) - len(told)}) + Counter({Outcome.CREATED: len(told)})
+                return Reconciled(Settled(nothing, tallies))
             case CreateJob():
                 return JobTold(JobInfo(f"lookup-{attempt.id}", JobState.OPEN))
             case Poll():
@@ -193,7 +197,7 @@ class World:
 
     def _work(self, job: Job) -> None:
         """The org processes the job: wholly, with a row refused for now, ended half-way by a fault or an admin, or before it began; of some that
-        ended badly the results cannot be had."""
+        ended badly the results cannot be had, or those of a row are not recorded, which was done (7) or not (8)."""
         rows = job.content or ()
         picked = self.script.choose(self.endings)
         ends = {
@@ -202,10 +206,13 @@ class World:
             4: JobState.FAILED,
             5: JobState.ABORTED,
             6: JobState.FAILED,
+            7: JobState.FAILED,
+            8: JobState.FAILED,
         }
         job.state = ends.get(picked, JobState.JOB_COMPLETE)
         job.withheld = picked in {4, 5, 6}
-        taken = rows[:1] if picked in {2, 3, 6} else () if picked in {4, 5} else rows
+        job.recorded = rows[:1] if picked in {7, 8} and len(rows) > 1 else None
+        taken = rows[:1] if picked in {2, 3, 6, 8} else () if picked in {4, 5} else rows
         job.refused = taken[:1] if picked == 1 else ()
         job.done = tuple(row for row in taken if row not in job.refused)
         self.created.update(job.done)
@@ -216,7 +223,7 @@ class World:
         processed = len(job.done) + len(job.refused) if known else None
         return JobTold(JobInfo(name, job.state, processed, len(job.refused) if known else None))
 
-    def _harvest(self, attempt: Attempt) -> Reply:
+    def _harvest(self, attempt: Attempt, *, told: bool) -> Reply:
         picked = self.script.choose(3)
         if picked == 1:
             return RequestLost(Sent.MAYBE, 0, "no-answer", "the connection broke")
@@ -225,6 +232,12 @@ class World:
         job = self.jobs[attempt.job_id]
         if job.withheld or (job.state is JobState.ABORTED and job.spoiled):
             return RequestLost(Sent.YES, 404, "NOT_FOUND", "it has no results")
+        if job.recorded is not None:
+            if not told:
+                return ResultsBroken("a row has no result")
+            file = self.ref(f"outcomes/{attempt.slice}-{attempt.id}-told", job.recorded)
+            self.ref(f"outcomes/{attempt.slice}-{attempt.id}-missing", (job.content or ())[1:])
+            return PartlyTold(Settled(file, {Outcome.CREATED: len(job.recorded)}, missing=1))
         waiting = tuple(row for row in job.content or () if row not in job.done)
         path = f"outcomes/{attempt.slice}-{attempt.id}"
         return AttemptSettled(
