@@ -174,6 +174,7 @@ class Coordinator:
 
     def _until_over(self) -> None:
         while not (self._run.over or self._run.stop):
+            now = self._now()
             if self._interrupted.is_set():
                 stop = Stop(
                     "interrupted", "stopped on request", "resume goes on from here", ExitCode.INTERRUPTED
@@ -181,7 +182,7 @@ class Coordinator:
                 self._gather(Change(self._run).stopped(stop), "stop")
             elif self._stuck.is_set():
                 self._gather(Change(self._run).stopped(NOTHING_MOVES), "stop")
-            elif self._begin_actions() or self._take_replies():
+            elif self._begin_actions(now) or self._take_replies(now):
                 self.beats += 1
             self._tell()
         self._flush()
@@ -210,17 +211,17 @@ class Coordinator:
             self._looked = now
             self._run = replace(self._run, held_back=self._held_back())
 
-    def _begin_actions(self) -> bool:
+    def _begin_actions(self, now: float) -> bool:
         self._look()
         room = max(1, self._workers.count) - len(self._run.busy)
-        actions = decide(self._run, self._now(), room)
+        actions = decide(self._run, now, room)
         performed: list[StepAction | AttemptAction] = []
         for action in actions:
             needed = room_needed(self._run, action)
             if needed and (free := self._free()) < needed:
                 self._gather(Change(self._run).stopped(out_of_room(self._place, needed, free)), "stop")
                 break
-            self._gather(intend(self._run, action, self._now()), f"intent:{type(action).__name__}")
+            self._gather(intend(self._run, action, now), f"intent:{type(action).__name__}")
             if not isinstance(action, Begin):
                 performed.append(action)
         if performed:
@@ -229,8 +230,11 @@ class Coordinator:
             self._workers.begin(self._run, action)
         return bool(actions)
 
-    def _take_replies(self) -> bool:
-        """Take what workers bring, or wait for what becomes due. False: the workers have nothing yet."""
+    def _take_replies(self, now: float) -> bool:
+        """Take what workers bring, or wait for what becomes due. False: the workers have nothing yet.
+
+        `now` is when it was decided that nothing can begin: what has become due since, while a commit was made, is due all the same.
+        """
         self._flush()
         if self._run.busy:
             done = self._workers.reply(TICK)
@@ -238,7 +242,7 @@ class Coordinator:
                 self._settle(done)
                 done = self._workers.reply(0.0) if self._run.busy else None
             return bool(self._points)
-        due = next_due(self._run, self._now())
+        due = next_due(self._run, now)
         stop = stalled(self._run) if due is None else None
         if stop is not None:
             self._gather(Change(self._run).stopped(stop), "stop")
