@@ -138,10 +138,8 @@ def _key(row: LedgerRow) -> tuple[str, ...]:
 def files_lab(folder: Path, rows: int, clock: Clock | None = None) -> Lab:
     """An empty simulated target and a file of so many rows."""
     folder.mkdir(parents=True)
-    lab = make_lab(folder, SCHEMA)
+    lab = make_lab(folder, SCHEMA, clock=clock)
     lab.from_files = True
-    if clock is not None:
-        lab.clock = clock
     (folder / "data").mkdir()
     with (folder / "data" / "Account.csv").open("w", encoding="utf-8") as file:
         file.write("Id,Name,Description\n")

@@ -112,7 +112,7 @@ class Lab:
 
 
 def make_lab(
-    tmp_path: Path, schema: str, target: OrgSettings | None = None, *, clock: VirtualClock | None = None
+    tmp_path: Path, schema: str, target: OrgSettings | None = None, *, clock: Clock | None = None
 ) -> Lab:
     """A lab whose orgs have the same schema; the target with settings of its own."""
     path = tmp_path / "org.yaml"

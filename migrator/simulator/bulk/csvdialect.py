@@ -21,6 +21,9 @@ MAX_COLUMNS = 5_000  # fields of a record; "Limits"
 MAX_RECORD = 400_000  # characters of a record; "Limits"
 _BLOCK = 1 << 20
 
+#: stands for blanks beside a quote while a batch is parsed; no file has it, as it is no character
+_MARK = "\ufdd0"
+
 UNESCAPED_QUOTE = "Found unescaped quote. A value with quote should be within a quote"
 TEXT_AFTER_QUOTE = "Not expecting more text after end quote"
 OPEN_QUOTE = "EOF reached before closing an opened quote"
@@ -32,6 +35,10 @@ class CsvFault(Exception):  # noqa: N818 - the platform's word for what it found
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
+
+
+class Blanked(list[str]):
+    """A row with a blank between a quote and the end of its cell: the row's own error, not the file's (Bulk API 2.0 guide, "Prepare CSV files")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,16 @@ def _check_line_ends(upload: BinaryIO, form: Dialect) -> None:
 
 
 @lru_cache(maxsize=16)
+def _blanked(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What may have blanks beside its quotes, seen quickly; and a quoted cell with the blanks around it."""
+    mark = re.escape(delimiter)
+    blank = "[ ]" if delimiter == "\t" else r"[ \t]"
+    maybe = rf'(?:^|{mark}){blank}+"|"{blank}+(?:{mark}|\r|\n|\Z)'
+    cell = rf'(?:^|(?<={mark}))({blank}*)("(?:[^"]|"")*+")({blank}*)(?={mark}|\r|\n|\Z)'
+    return re.compile(maybe, re.MULTILINE), re.compile(cell, re.MULTILINE)
+
+
+@lru_cache(maxsize=16)
 def _stray_quote(delimiter: str) -> re.Pattern[bytes]:
     """A quote that neither opens nor closes a cell and is not doubled."""
     mark = re.escape(delimiter.encode())
@@ -137,8 +154,10 @@ def _row_ends(upload: BinaryIO, form: Dialect) -> Iterator[int]:
         offset += len(line)
         quotes = line.count(b'"')
         if quotes:
-            if (found := stray.search(line)) is not None:
-                raise unparsable(_which(line, found.start(), inside=inside))
+            for found in stray.finditer(line):
+                opened = bool(line[: found.start()].count(b'"') & 1) ^ inside
+                if not _only_blanks(line, found.start(), form.delimiter, behind=opened):
+                    raise unparsable(TEXT_AFTER_QUOTE if opened else UNESCAPED_QUOTE)
             if quotes & 1:
                 inside = not inside
         if inside:
@@ -154,9 +173,11 @@ def _row_ends(upload: BinaryIO, form: Dialect) -> Iterator[int]:
         raise unparsable(OPEN_QUOTE)
 
 
-def _which(line: bytes, place: int, *, inside: bool) -> str:
-    opened = (line[:place].count(b'"') & 1) ^ inside
-    return TEXT_AFTER_QUOTE if opened else UNESCAPED_QUOTE
+def _only_blanks(line: bytes, place: int, delimiter: str, *, behind: bool) -> bool:
+    """Whether nothing but blanks is between the quote at `place` and the end of its cell, on that side."""
+    mark = delimiter.encode()
+    cell = line[place + 1 :].partition(mark)[0] if behind else line[:place].rpartition(mark)[2]
+    return not cell.strip(b" \t\r\n")
 
 
 def _header(upload: BinaryIO, start: int, end: int, form: Dialect) -> tuple[str, ...]:
@@ -167,6 +188,8 @@ def _header(upload: BinaryIO, start: int, end: int, form: Dialect) -> tuple[str,
     if len(text) > MAX_HEADER:
         raise unparsable(f"Exceeded max length for the header: {len(text)}")
     (cells,) = list(read_rows(text, form))
+    if isinstance(cells, Blanked):
+        raise unparsable(UNESCAPED_QUOTE)
     if len(cells) > MAX_COLUMNS:
         raise unparsable(f"Exceeded max number of columns: {len(cells)}")
     return tuple(cells)
@@ -176,7 +199,7 @@ def _header(upload: BinaryIO, start: int, end: int, form: Dialect) -> tuple[str,
 
 
 def read_rows(text: str, form: Dialect) -> Iterator[list[str]]:
-    """The rows of one batch that are not blank, cells untrimmed, or a `CsvFault`."""
+    """The rows of one batch that are not blank, cells untrimmed (those with blanks beside a quote are `Blanked`), or a `CsvFault`."""
     if '"' not in text:
         delimiter = form.delimiter
         return (line.split(delimiter) for line in text.split(form.newline) if line)
@@ -184,13 +207,33 @@ def read_rows(text: str, form: Dialect) -> Iterator[list[str]]:
 
 
 def _parsed(text: str, form: Dialect) -> Iterator[list[str]]:
+    maybe, cell = _blanked(form.delimiter)
+    marked = maybe.search(text) is not None
+    if marked:
+        text = cell.sub(_marked, text)
     reader = csv.reader(io.StringIO(text, newline="\n"), delimiter=form.delimiter, strict=True)
     try:
         for row in reader:
             if row:
-                yield row
+                yield Blanked(map(_as_sent, row)) if marked and _MARK in "".join(row) else row
     except csv.Error as fault:
         raise _translated(str(fault), form) from None
+
+
+def _marked(cell: re.Match[str]) -> str:
+    """A quoted cell without the blanks around it, which stand marked inside."""
+    before, quoted, after = cell.groups()
+    return f'"{before}{_MARK}{quoted[1:-1]}{_MARK}{after}"' if before or after else quoted
+
+
+def _as_sent(cell: str) -> str:
+    """A cell as it was sent: quoted, with the blanks around it."""
+    before, mark, rest = cell.partition(_MARK)
+    if not mark:
+        return cell
+    content, _, after = rest.rpartition(_MARK)
+    doubled = content.replace('"', '""')
+    return f'{before}"{doubled}"{after}'
 
 
 def _translated(fault: str, form: Dialect) -> CsvFault:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from migrator.simulator.bulk.csvdialect import unparsable
+from migrator.simulator.bulk.csvdialect import UNESCAPED_QUOTE, Blanked, unparsable
 from migrator.simulator.bulk.faults import JobFaults
 from migrator.simulator.limits import DAY
 from migrator.simulator.orgstate import OrgState
@@ -18,6 +18,8 @@ KEPT_FOR = 7 * DAY  # jobs and results are kept for 7 days
 SWEEP = 60.0  # seconds between looks at jobs that are too old
 TOO_MANY_LOCKS = "TooManyLockFailure : Too many lock failure {} Trying again later."
 NO_DATA = "Unable to find any data to create batch"
+# the code is a guess, the words are those of the platform's reader
+_BLANKED = RowError("INVALID_FIELD", UNESCAPED_QUOTE)
 _RAGGED = "The number of values in a row does not match the number of columns in the header"
 
 
@@ -43,4 +45,22 @@ def run_rows(
     if missed is not None:
         return ChunkResult(ids, [False] * len(ids), dict.fromkeys(range(len(ids)), (missed,)))
     locked = org.part(JobFaults).locked(compiled.sobject.name, processed, ids)
-    return locked or org.dml.execute(compiled, rows, context)
+    if locked:
+        return locked
+    read = [number for number, row in enumerate(rows) if not isinstance(row, Blanked)]
+    if len(read) == len(rows):
+        return org.dml.execute(compiled, rows, context)
+    result = org.dml.execute(compiled, [rows[number] for number in read], context)
+    return _without(result, read, len(rows))
+
+
+def _without(result: ChunkResult, read: Sequence[int], count: int) -> ChunkResult:
+    """The result of the rows that could be read, with the others refused among them."""
+    ids, created = [""] * count, [False] * count
+    errors: dict[int, tuple[RowError, ...]] = dict.fromkeys(range(count), (_BLANKED,))
+    for place, number in enumerate(read):
+        ids[number], created[number] = result.ids[place], result.created[place]
+        del errors[number]
+        if place in result.errors:
+            errors[number] = result.errors[place]
+    return ChunkResult(ids, created, errors)

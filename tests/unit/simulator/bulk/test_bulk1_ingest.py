@@ -252,6 +252,13 @@ class TestBatches:
         assert done.read() == "Name\r\nÄ\r\n".encode()
         assert done.headers["Content-Type"] == "text/csv; charset=UTF-8"
 
+    def test_a_blank_beside_a_quote_refuses_its_row_only(self, bulk1: Bulk1) -> None:
+        rows = bulk1.run('Name,Phone\nA,1\n"B" ,2\n"C","3"\n').split("\n")[1:-1]
+        assert [one.split(",")[1] for one in rows] == ['"true"', '"false"', '"true"']
+        assert rows[1].endswith(
+            '"INVALID_FIELD:Found unescaped quote. A value with quote should be within a quote:--"'
+        )
+
     def test_no_result_before_the_end(self, clock: VirtualClock) -> None:
         bulk1 = Bulk1(Org(load_schema({}), OrgSettings(row_seconds=1.0), clock))
         job = bulk1.create(more=CSV)

@@ -205,6 +205,21 @@ def test_refused_rows_say_why(bulk: Bulk) -> None:
     }  # fmt: skip
 
 
+def test_a_blank_beside_a_quote_refuses_its_row_only(bulk: Bulk, org: Org) -> None:
+    job, shown = bulk.run('Name,Phone\nA,1\n"B" ,2\nC, "3"\n"D","4"\n')
+    assert (shown["state"], shown["numberRecordsProcessed"], shown["numberRecordsFailed"]) == (
+        "JobComplete",
+        4,
+        2,
+    )
+    made, bad, left = bulk.all_rows(job)
+    assert (column(made, "Name"), left) == (["A", "D"], [])
+    assert {(row["Name"], row["Phone"]) for row in bad} == {('"B" ', "2"), ("C", ' "3"')}
+    why = "INVALID_FIELD:Found unescaped quote. A value with quote should be within a quote:--"
+    assert {(row["sf__Id"], row["sf__Error"]) for row in bad} == {("", why)}
+    assert len(org.truth.created("Account")) == 2
+
+
 def test_results_quote_our_headers_and_all_cells(bulk: Bulk) -> None:
     job, _ = bulk.run('name,Description\n"A ""a""","x\ny, z"\n')
     text = bulk.text(job, "successfulResults/")

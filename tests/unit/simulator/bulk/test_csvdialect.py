@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from migrator.simulator.bulk.csvdialect import (
     DELIMITERS,
+    Blanked,
     CsvFault,
     Dialect,
     dialect,
@@ -68,15 +69,43 @@ def test_a_byte_order_mark_spoils_the_first_header() -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b'Id,N\n1, "a"\n', "Found unescaped quote. A value with quote should be within a quote"),
+        (b'Id, "N"\n1,a\n', "Found unescaped quote. A value with quote should be within a quote"),
+        (b'Id,N\n1,x "a"\n', "Found unescaped quote. A value with quote should be within a quote"),
         (b'Id,N\n1,a"b\n', "Found unescaped quote. A value with quote should be within a quote"),
-        (b'Id,N\n"1" ,a\n', "Not expecting more text after end quote"),
+        (b'Id,N\n"1" x,a\n', "Not expecting more text after end quote"),
         (b'Id,N\n1,"a\n"x\n', "Not expecting more text after end quote"),
         (b'Id,N\n1,"a\n2,b\n', "EOF reached before closing an opened quote"),
     ],
 )
 def test_quotes_out_of_place_fail_the_whole_file(data: bytes, why: str) -> None:
     assert fault_of(data) == f"InvalidBatch : Failed to parse CSV. {why}"
+
+
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        (b'1, "a"', ["1", ' "a"']),
+        (b'"1" ,a', ['"1" ', "a"]),
+        (b' "1",a', [' "1"', "a"]),
+        (b'1,"a"  ', ["1", '"a"  ']),
+        (b'1,\t"a, ""b""\nc" ', ["1", '\t"a, ""b""\nc" ']),
+        (b'1, ""', ["1", ' ""']),
+    ],
+)
+def test_a_blank_beside_a_quote_is_the_error_of_its_row(row: bytes, cells: list[str]) -> None:
+    read = rows_of(b"Id,N\n0,ok\n" + row + b'\n2,"o, k"\n', batch=9)
+    assert read == [["Id", "N"], ["0", "ok"], cells, ["2", "o, k"]]
+    assert [isinstance(one, Blanked) for one in read] == [False, False, True, False]
+
+
+@pytest.mark.parametrize("row", [b'1,"a, ""b"" c"', b'1,"a "" , "" b"', b'"1","\n ""x"" "'])
+def test_blanks_and_quotes_inside_of_a_quoted_value_are_its_own(row: bytes) -> None:
+    assert not any(isinstance(one, Blanked) for one in rows_of(b"Id,N\n" + row + b"\n"))
+
+
+def test_tabs_that_separate_are_no_blanks() -> None:
+    read = rows_of(b'Id\tN\n1\t"a"\n2\t "b"\n', Dialect("\t"), batch=9)
+    assert [isinstance(one, Blanked) for one in read] == [False, False, True]
 
 
 @pytest.mark.parametrize(
