@@ -9,10 +9,17 @@ from dataclasses import field as attribute
 
 from migrator.simulator.query.currency import DOLLAR, converting, formatting
 from migrator.simulator.query.dates import FUNCTIONS
-from migrator.simulator.query.faults import QueryFault, unknown_field, unknown_parent, unknown_sobject
+from migrator.simulator.query.distance import Coordinates, asks_distance, fixed_place, measuring, radius_of
+from migrator.simulator.query.faults import (
+    QueryFault,
+    malformed,
+    unknown_field,
+    unknown_parent,
+    unknown_sobject,
+)
 from migrator.simulator.records.store import Store
 from migrator.simulator.rules.currencies import Rates
-from migrator.simulator.schema.model import Field, FieldType, Schema, SObject
+from migrator.simulator.schema.model import COMPOUNDS, Field, FieldType, Schema, SObject
 from migrator.soql import tree
 
 _PASSING = frozenset({"TOLABEL", "CONVERTTIMEZONE"})
@@ -80,6 +87,8 @@ class Scope:
         return found
 
     def _function(self, call: tree.Call) -> Column:
+        if asks_distance(call):
+            return self._distance(call)
         name = call.name.upper()
         inner = call.args[0] if len(call.args) == 1 else None
         known = name in FUNCTIONS or name in _PASSING or name in _MONEY
@@ -98,6 +107,32 @@ class Scope:
         return Column(
             column.label, made, column.base, lambda frame: list(map(compute, read(frame))), column.sobject
         )
+
+    def _distance(self, call: tree.Call) -> Column:
+        measure = measuring(radius_of(call))
+        one, other = (self._place(place) for place in call.args[:2])
+        kind = Field("distance", FieldType.DOUBLE, label="Distance")
+        return Column(
+            ("distance",), kind, "Id", lambda frame: measure(one(frame), other(frame)), self.sobject.name
+        )
+
+    def _place(self, place: tree.Expression | tree.Literal) -> Callable[[Frame], Coordinates]:
+        """The latitudes and longitudes of an argument of DISTANCE."""
+        if isinstance(place, tree.Call):
+            fixed = [repr(one) for one in fixed_place(place)]
+            return lambda frame: ([fixed[0]] * len(frame.seqs), [fixed[1]] * len(frame.seqs))
+        if not isinstance(place, tree.Path):
+            raise malformed("expecting a location field or GEOLOCATION(latitude, longitude)", place.at)
+        whole = self.column(place)
+        sobject = self.schema.sobject(whole.sobject)
+        parts = dict(components(sobject, whole.field)) if sobject and whole.field.type in COMPOUNDS else {}
+        if not {"latitude", "longitude"} <= parts.keys():
+            raise malformed(f"{place} is no location", place.at)
+        latitude, longitude = (
+            self.column(tree.Path((*whole.label[:-1], parts[name].name), place.at)).read
+            for name in ("latitude", "longitude")
+        )
+        return lambda frame: (latitude(frame), longitude(frame))
 
     def in_currency(self, expression: tree.Expression, column: Column, code: str) -> Column:
         """The column with its amounts in one currency; as it is where they have no other."""
@@ -242,3 +277,14 @@ def _memoised(base: str, lookup: Callable[[str], str]) -> Read:
         return [known[record_id] for record_id in ids]
 
     return read
+
+
+def components(sobject: SObject, compound: Field) -> list[tuple[str, Field]]:
+    """The parts of an address or location: how each is called inside of it, and its field."""
+    prefix = compound.name.removesuffix("Address").removesuffix("__c")
+    found = []
+    for field in sobject.fields:
+        if field.compound == compound.name:
+            name = field.name.removeprefix(prefix).removeprefix("__").removesuffix("__s")
+            found.append((name[:1].lower() + name[1:], field))
+    return sorted(found, key=lambda part: part[0])

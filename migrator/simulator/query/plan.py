@@ -12,7 +12,7 @@ from migrator.simulator.query.columns import Column, Frame, Scope
 from migrator.simulator.query.faults import QueryFault, malformed, unknown_sobject
 from migrator.simulator.query.where import Conditions, Predicate, candidates
 from migrator.simulator.records.store import Store, Table
-from migrator.simulator.schema.model import NUMBERS, Field, FieldType, Schema, SObject
+from migrator.simulator.schema.model import NUMBERS, FieldType, Schema, SObject
 from migrator.soql import tree
 
 MAX_OFFSET = 2_000  # SOQL reference, "OFFSET"
@@ -272,14 +272,3 @@ def orderable(column: Column) -> Column:
         what = f"field '{column.field.name}' can not be sorted in a query call"
         raise QueryFault("INVALID_FIELD", what)
     return column
-
-
-def components(sobject: SObject, compound: Field) -> list[tuple[str, Field]]:
-    """The parts of an address or location: how each is called inside of it, and its field."""
-    prefix = compound.name.removesuffix("Address").removesuffix("__c")
-    found = []
-    for field in sobject.fields:
-        if field.compound == compound.name:
-            name = field.name.removeprefix(prefix).removeprefix("__").removesuffix("__s")
-            found.append((name[:1].lower() + name[1:], field))
-    return sorted(found, key=lambda part: part[0])

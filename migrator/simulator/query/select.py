@@ -11,13 +11,14 @@ from typing import Any
 
 from migrator.simulator.orgstate import OrgState
 from migrator.simulator.query.as_json import Node, Row, Value, attributes, json_value
-from migrator.simulator.query.columns import Column, Frame, Scope
+from migrator.simulator.query.columns import Column, Frame, Scope, components
 from migrator.simulator.query.definitions import NAMES as DEFINITIONS
 from migrator.simulator.query.definitions import Definitions
+from migrator.simulator.query.distance import asks_distance
 from migrator.simulator.query.faults import QueryFault, malformed, unknown_children
 from migrator.simulator.query.group import Grouping
 from migrator.simulator.query.metadata import Labelled, nested, of_children, of_column, of_parent
-from migrator.simulator.query.plan import Key, Maker, Selection, components, sort_places
+from migrator.simulator.query.plan import Key, Maker, Selection, sort_places
 from migrator.simulator.query.where import Conditions
 from migrator.simulator.records.store import Store
 from migrator.simulator.rules.currencies import currency_of
@@ -98,6 +99,7 @@ class Printer:
     hidden: list[Column] = attribute(default_factory=list)  # read for printing only
     metadata: list[Labelled] = attribute(default_factory=list)
     extras: list[Callable[[Row, dict[str, Any], str], None]] = attribute(default_factory=list)
+    unnamed: int = 0  # distances without an alias
     root: Node | None = None
     value: Value = json_value
     nested: list[str] = attribute(
@@ -137,6 +139,9 @@ class Printer:
             case tree.SelectExpression(expression, alias):
                 if alias and isinstance(expression, tree.Path):
                     raise malformed("only aggregate expressions use field aliasing", expression.at)
+                if asks_distance(expression) and not alias:
+                    alias = f"expr{self.unnamed}"
+                    self.unnamed += 1
                 self._field(self.scope.column(expression), alias, expression.at)
             case tree.FieldSet(which, at):
                 self._field_set(which, at)

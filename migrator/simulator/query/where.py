@@ -13,7 +13,8 @@ from typing import Protocol, assert_never
 from migrator.simulator import ids
 from migrator.simulator.query.columns import Column, Frame, Scope
 from migrator.simulator.query.dates import day_range
-from migrator.simulator.query.faults import QueryFault, wrong_literal
+from migrator.simulator.query.distance import asks_distance, check_operator
+from migrator.simulator.query.faults import QueryFault, malformed, wrong_literal
 from migrator.simulator.records.store import Table
 from migrator.simulator.records.values import canonical_datetime, java_double
 from migrator.simulator.schema.model import NUMBERS, FieldType
@@ -67,6 +68,10 @@ class Conditions:
                 return _none(self.predicate(part))
             case _:
                 column = self._filterable(condition.left)
+                if asks_distance(condition.left):
+                    if not isinstance(condition, tree.Compare):
+                        raise malformed("DISTANCE can be compared with < and > only", condition.left.at)
+                    check_operator(condition.operator, condition.left.at)
                 if isinstance(condition, tree.Compare) and isinstance(condition.right, tree.Currency):
                     column = self.scope.in_currency(condition.left, column, condition.right.code)
                 test = self._test(column, condition)

@@ -21,6 +21,8 @@ from migrator.simulator.schema.model import COMPOUNDS, SObject
 from migrator.simulator.schema.personaccounts import SHARED, contact_field
 
 _AUDIT = ("CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById")
+# what the platform says to a contact that is given to a person is not known
+_UNRELATED = RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ("AccountId",))
 _OWN = frozenset({"PersonContactId"})
 
 
@@ -153,18 +155,22 @@ class _PersonAccounts:
     # --- Contact -------------------------------------------------------------------------------------------------
 
     def check_contact(self, saving: Saving) -> None:
-        """The contact of a person stays with its account."""
+        """The contact of a person stays with its account, and no other contact belongs to a person."""
         if "AccountId" not in saving.chunk.cells and "AccountId" not in saving.chunk.nulls:
             return
-        for row, was, old, new in zip(
-            saving.rows,
-            saving.old("IsPersonAccount"),
-            saving.old("AccountId"),
-            saving.new("AccountId"),
-            strict=True,
+        accounts = saving.new("AccountId")
+        of_persons = {one for one in set(accounts) if self._is_person(one)}
+        for row, own, old, new in zip(
+            saving.rows, saving.new("IsPersonAccount"), saving.old("AccountId"), accounts, strict=True
         ):
-            if was == "true" and old != new:
+            if own == "true" and old and old != new:
                 saving.fault(row, not_writeable(["AccountId"]))
+            elif own != "true" and old != new and new in of_persons:
+                saving.fault(row, _UNRELATED)
+
+    def _is_person(self, account: str) -> bool:
+        seq = self._accounts.seq_of(account) if account else 0
+        return bool(seq) and self._accounts.cell(seq, "IsPersonAccount") == "true"
 
     def to_accounts(self, saved: Saved) -> None:
         """What changed in contacts of persons changes in their accounts."""

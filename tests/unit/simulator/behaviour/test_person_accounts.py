@@ -161,6 +161,25 @@ def test_the_contact_goes_with_the_account_and_not_alone(org: Org, api: str) -> 
     assert org.truth.ids("Contact", Change.DELETED) == [contact]
 
 
+@pytest.mark.parametrize("api", APIS)
+def test_a_person_has_no_other_contacts(org: Org, api: str) -> None:
+    send = Sender(org, api)
+    (person,) = send("insert", "Account", {"RecordTypeId": person_type(org), "LastName": "Muster"})
+    (firm,) = send("insert", "Account", {"Name": "Firm"})
+    refused, made = send(
+        "insert",
+        "Contact",
+        {"LastName": "Child", "AccountId": person.id},
+        {"LastName": "Clerk", "AccountId": firm.id},
+    )
+    assert (refused.code, made.code) == ("INVALID_CROSS_REFERENCE_KEY", "")
+    (moved,) = send("update", "Contact", {"Id": made.id, "AccountId": person.id})
+    assert moved.code == "INVALID_CROSS_REFERENCE_KEY"
+    assert row(org, made.id)["AccountId"] == firm.id
+    (renamed,) = send("update", "Contact", {"Id": row(org, person.id)["PersonContactId"], "FirstName": "Max"})
+    assert not renamed.code, "its own contact is its own"
+
+
 def test_a_contact_that_cannot_be_made_refuses_the_account_and_a_rollback_takes_both(org: Org) -> None:
     send = Sender(org, "collections")
     kind = person_type(org)
