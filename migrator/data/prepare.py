@@ -89,7 +89,9 @@ def _prepare(
     canary = job.first_no if wanted and _set_apart(session, wanted) else None
     locks = job.locks if isinstance(job, LoadJob) else None
     target = _Round(folder, rows_name, job.first_no, canary)
-    rows, slices, notes = _write(session, workspace, staged.names, target, limits, locks)
+    # how they were cut is told by the figures of what they lock
+    rows, slices, _ = _write(session, workspace, staged.names, target, limits, locks)
+    notes = []
     if dropped:
         notes.append(f"{dropped} rows came twice in the extract and count once")
     every = "sendable" if canary is None else "every_sendable"

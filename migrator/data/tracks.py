@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from migrator.data.clusters import balanced
 from migrator.data.session import Session, csv_rows, read_csv, read_parquet
-from migrator.data.waves import LEAST_SLICE, Arrangement, Cell, Cells, arranged
+from migrator.data.waves import FEW_SLICES, LEAST_SLICE, TRANSACTION_ROWS, Arrangement, Cell, Cells, arranged
 
 #: tracks, whatever the org could do at once: the tracks that lock a record are the bits of a number
 _MOST_TRACKS = 32
@@ -52,7 +52,8 @@ def wave_units(
     (rows,) = session.one(f"SELECT count(*) FROM {relation}")
     full = slice_rows or _BATCH_ROWS
     largest = _largest(session, relation, columns)
-    tracks = min(parallelism, _MOST_TRACKS, max(1, LEAST_SLICE * rows // (_FEW_WAVES * full)))
+    slices = max(LEAST_SLICE * rows // full, min(FEW_SLICES, rows // TRANSACTION_ROWS))
+    tracks = min(parallelism, _MOST_TRACKS, max(1, slices // _FEW_WAVES))
     bound = max(rows / tracks, largest)
     # more tracks than what the others can fill beside the largest record are only more slices
     tracks = min(tracks, rows // max(1, largest) + 2)
@@ -95,7 +96,9 @@ def _tried(
         made = arranged(given, slice_rows)
         if tracks == 1 or made.worth(rows, slice_rows):
             return _Try(given, made, shown, len(locked))
-        tracks = max(1, min(tracks - 1, tracks * LEAST_SLICE * rows // (made.slices * slice_rows)))
+        tracks = max(
+            1, min(tracks - 1, tracks * max(LEAST_SLICE * rows // slice_rows, FEW_SLICES) // made.slices)
+        )
 
 
 def _place(session: Session, chosen: _Try) -> None:

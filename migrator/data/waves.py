@@ -18,6 +18,8 @@ from math import ceil
 
 #: a slice holds at least this part of a full one on average: small ones spend the org's allowance of batches (15,000 a day)
 LEAST_SLICE = 8
+#: but so many slices are nothing beside 15,000 a day, as long as each holds a transaction's rows
+FEW_SLICES, TRANSACTION_ROWS = 60, 200
 #: rows that a wave costs beside its own, as waves wait for their last slice: about a transaction
 _WAVE_ROWS = 250
 #: an arrangement with fewer slices is better as long as it takes at most so much longer than the quickest
@@ -97,7 +99,8 @@ class Arrangement:
 
     def worth(self, rows: int, slice_rows: int) -> bool:
         """Whether slices hold enough rows to be worth a job each."""
-        return self.slices * slice_rows <= LEAST_SLICE * rows
+        few = self.slices <= FEW_SLICES and self.slices * TRANSACTION_ROWS <= rows
+        return few or self.slices * slice_rows <= LEAST_SLICE * rows
 
 
 def arranged(given: Cells, slice_rows: int) -> Arrangement:

@@ -49,22 +49,25 @@ def startable(
             return
 
 
-def figures(keys: Sequence[LockedRecords], slices: Sequence[Slice], at_once: int) -> LockFigures:
-    """How slices of one round travel, `at_once` of them side by side."""
+def figures(
+    keys: Sequence[LockedRecords], slices: Sequence[Slice], at_once: int, canary: int | None = None
+) -> LockFigures:
+    """How slices of one round travel, `at_once` of them side by side, when the canary is through."""
+    first = sum(one.file.rows for one in slices if one.no == canary)
     waves: dict[int, dict[str, list[int]]] = {}
-    for one in sorted(slices, key=lambda each: each.no):
+    for one in sorted((each for each in slices if each.no != canary), key=lambda each: each.no):
         chains = waves.setdefault(one.wave, {})
         chains.setdefault(one.group or f"#{one.no}", []).append(one.file.rows)
     every = [chain for chains in waves.values() for chain in chains.values()]
     return LockFigures(
         keys=tuple(keys),
-        rows=sum(map(sum, every)),
+        rows=first + sum(map(sum, every)),
         slices=len(slices),
         waves=len(waves),
         widest=max(map(len, waves.values()), default=0),
         chains=sum(len(chain) > 1 for chain in every),
         longest_chain=max(map(sum, every), default=0),
-        in_turn=sum(_in_turn(list(chains.values()), at_once) for chains in waves.values()),
+        in_turn=first + sum(_in_turn(list(chains.values()), at_once) for chains in waves.values()),
     )
 
 

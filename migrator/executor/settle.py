@@ -216,7 +216,7 @@ def _locked(
     """What the rows lock and how they travel, where they lock anything."""
     if not prepared.locked:
         return {}
-    return lock_counts(figures(prepared.locked, slices, ceiling(step, run.policy)))
+    return lock_counts(figures(prepared.locked, slices, ceiling(step, run.policy), prepared.canary))
 
 
 def _compared(comparison: Comparison, *, counted: bool) -> dict[str, int]:

@@ -66,7 +66,8 @@ class LockFigures:
         if self.slices == 1:
             return f"all rows fit into one slice, so {told}"
         if self.waves > 1:
-            told = f"{self.waves} waves of up to {self.widest} slices that share no {names}"
+            apart = " or ".join(one.field for one in self.keys)
+            told = f"{self.waves} waves of up to {self.widest} slices that share no {apart}"
         chained = f"; {self.chains} of them {'is a chain' if self.chains == 1 else 'are chains'} of slices, one slice at a time"
         return told + (chained if self.chains else "")
 
