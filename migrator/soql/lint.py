@@ -41,6 +41,10 @@ def _unsupported(query: tree.Query) -> Iterator[Problem]:
                 yield _refused(name.upper(), "aggregate functions are not supported in Bulk query", at)
             case _:
                 pass
+    for expression in _expressions(query):
+        if isinstance(expression, tree.Call) and expression.name.upper() == "DISTANCE":
+            what = "addresses and locations are not supported in Bulk query"
+            yield _refused("DISTANCE", what, expression.at)
     if query.group_by:
         at = next((path.at for key in query.group_by.by for path in tree.paths_of(key)), At())
         yield _refused("GROUP BY", "GROUP BY is not supported in Bulk query", at)
@@ -49,6 +53,13 @@ def _unsupported(query: tree.Query) -> Iterator[Problem]:
         yield _refused("ALL ROWS", what, query.sources[0].path.at)
     if query.offset is not None:
         yield _refused("OFFSET", "OFFSET is not supported in Bulk query", query.sources[0].path.at)
+
+
+def _expressions(query: tree.Query) -> Iterator[tree.Expression]:
+    """What a query selects, compares and orders by."""
+    yield from (one.expression for one in query.select if isinstance(one, tree.SelectExpression))
+    yield from (leaf.left for leaf in tree.leaves(query.where))
+    yield from (key.by for key in query.order_by)
 
 
 def _refused(construct: str, what: str, at: At) -> Problem:

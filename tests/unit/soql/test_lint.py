@@ -19,6 +19,10 @@ from migrator.soql import lint_bulk, parse
         ("SELECT TYPEOF What WHEN Account THEN Phone END FROM Task", [("unsupported", "TYPEOF")]),
         ("SELECT Id, (SELECT Id FROM Contacts) FROM Account", [("unsupported", "subquery")]),
         ("SELECT Id FROM Account ALL ROWS", [("unsupported", "ALL ROWS")]),
+        (
+            "SELECT Id FROM Account WHERE NOT DISTANCE(A__c, GEOLOCATION(1, 2), 'km') < 3",
+            [("unsupported", "DISTANCE")],
+        ),
         ("SELECT Id FROM Account LIMIT 3", [("not-repeatable", "LIMIT")]),
         ("SELECT Id FROM Account WHERE a = 1 AND CreatedDate < TODAY", [("not-repeatable", "TODAY")]),
         (
