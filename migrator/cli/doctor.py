@@ -128,7 +128,7 @@ def _run(one: FoundRun, clock: Clock) -> Iterator[Finding]:
     if one.run is None:
         yield Finding("fail", name, one.fault.diagnostic.what if one.fault else "cannot be read")
         return
-    if one.run.status is RunStatus.COMPLETE:
+    if one.run.status in {RunStatus.COMPLETE, RunStatus.UNDONE}:
         return
     yield Finding("warn", name, f"is {one.run.status.value}; `migrator resume {one.folder.name}` goes on")
     for late in overdue(read_ledger(one.folder), clock.now()):

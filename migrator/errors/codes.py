@@ -159,7 +159,7 @@ CODES: dict[str, str] = {
     "variable-unquoted": "A value with blanks or signs would stand unquoted in a SOQL condition.",
     "when-missing-unfit": "What the plan wants done with a missing record is not possible for that field.",
     "where-not-repeatable": "A filter may select other records each time it runs.",
-    "where-refused": "The source org refuses a filter.",
+    "where-refused": "The source org, or Bulk query in any org, refuses a filter.",
     "where-syntax": "A filter is not a SOQL condition.",
     "wrong-type": "A value is of another type than is needed there.",
     "yaml-alias": "An anchor or an alias, which could make a small file enormous.",

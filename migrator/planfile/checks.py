@@ -266,7 +266,10 @@ def _condition(one: ObjectPlan, document: Document) -> None:
         document.refuse("where-syntax", f"the filter is not SOQL: {found.message}", hint=hint, where=where)
         return
     for problem in lint_bulk(Query(select=(), sources=(), where=condition)):
-        if problem.kind is ProblemKind.NOT_REPEATABLE:
+        if problem.kind is ProblemKind.UNSUPPORTED:
+            hint = "records are read by Bulk query: filter by plain fields"
+            document.refuse("where-refused", problem.what, hint=hint, where=document.place(path))
+        else:
             document.diagnostics.append(
                 warning(
                     "where-not-repeatable",

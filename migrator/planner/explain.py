@@ -146,9 +146,10 @@ def _forecast(one: Forecast) -> Iterator[str]:
         told = f"{key.why}, weight {key.weight:g}" if key.weight else "locks nothing"
         yield f"  {key.field} ({told}): {key.rows:,} rows look up {key.records:,} records{largest}"
         if key.weight:
+            across = _count(round(key.shared_sorted), "record lies", "records lie")
             yield (
                 f"    in no order two transactions share a record in {key.shared_random:.0%} of cases; "
-                f"sorted, {key.shared_sorted:,.0f} records lie across two batches"
+                f"sorted, {across} across two batches"
             )
     yield f"  at least {one.makespan:.0%} of the time that it would take serially"
 

@@ -59,6 +59,7 @@ def test_an_undo_asks_first_and_the_run_never_goes_on_afterwards(done: World) ->
     told = done.call("resume", undone.name)
     assert (told.code, "[run-undone]" in told.err) == (2, True), told
     assert "undone" in done.call("status", undone.name).out
+    assert undone.name not in done.call("doctor").out, "there is nothing to go on with"
 
 
 def test_an_undo_judges_by_the_clock_of_the_org(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
