@@ -69,6 +69,7 @@ class TakenUp:
     confirmed: tuple[str, ...] = ()
     foreign_jobs: bool = False
     twice: bool = False
+    wait: bool = True
 
 
 def take_up(taken: TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
@@ -91,6 +92,7 @@ def take_up(taken: TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
             taken.confirmed,
             taken.foreign_jobs,
             twice=taken.twice,
+            wait=taken.wait,
         )
         return drive(folder, ends, clock, taken.goal, workers=workers, memory=memory, told=told)
 
@@ -111,6 +113,7 @@ class Told:
     confirmed: tuple[str, ...] = ()
     foreign_jobs: bool = False
     twice: bool = False
+    wait: bool = True
 
 
 def drive(
@@ -168,7 +171,7 @@ def _once(
         ends,
         clock=clock,
         workers=workers,
-        policy=Policy(),
+        policy=Policy(wait=told.wait),
         memory_mb=memory,
         fuse=make_fuse(options.environment()),
         chance=secrets.SystemRandom().random,

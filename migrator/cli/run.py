@@ -24,6 +24,13 @@ _foreign_jobs = click.option(
 )
 
 
+_no_wait = click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Pause (exit code 75) where the org's allowance of requests, batches or records is spent, in place of waiting for it.",
+)
+
+
 @click.command()
 @options.maybe_plan_argument
 @options.variables
@@ -47,6 +54,7 @@ _foreign_jobs = click.option(
 @reviewed.accept_option
 @options.confirmations
 @_foreign_jobs
+@_no_wait
 @driving
 @options.as_json
 def run(
@@ -61,6 +69,7 @@ def run(
     accept: bool,
     confirmed: tuple[str, ...],
     foreign: bool,
+    no_wait: bool,
     workers: int,
     memory: int,
     as_json: bool,
@@ -76,7 +85,7 @@ def run(
       migrator run --plan-file reviewed.json
     """
     clock = SystemClock()
-    told = Told(as_json, orgs_path, state_dir, confirmed=confirmed, foreign_jobs=foreign)
+    told = Told(as_json, orgs_path, state_dir, confirmed=confirmed, foreign_jobs=foreign, wait=not no_wait)
     begin = _Beginning(clock, state_dir, ledger_url, workers, memory, told)
     if saved is not None:
         if plan_file is not None or given or vars_file is not None:
@@ -140,6 +149,7 @@ class _Beginning:
 @reviewed.accept_option
 @options.confirmations
 @_foreign_jobs
+@_no_wait
 @driving
 @options.as_json
 def resume(
@@ -151,6 +161,7 @@ def resume(
     accept: bool,
     confirmed: tuple[str, ...],
     foreign: bool,
+    no_wait: bool,
     workers: int,
     memory: int,
     as_json: bool,
@@ -173,6 +184,7 @@ def resume(
         accept_plan=accept,
         confirmed=confirmed,
         foreign_jobs=foreign,
+        wait=not no_wait,
     )
     return take_up(taken, workers=workers, memory=memory, as_json=as_json)
 

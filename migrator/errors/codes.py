@@ -108,6 +108,7 @@ CODES: dict[str, str] = {
     "production-target": "The target is a production org and the plan does not say that it is meant.",
     "proxy-answer": "Something between here and the org answered in its place with a web page.",
     "query-keeps-failing": "Several query jobs in a row failed; the run is paused and can be resumed.",
+    "record-limit-exceeded": "The org takes no more records within 24 hours; the run was not to wait, is paused and can be resumed.",
     "request-limit-exceeded": "The org's allowance of API requests is spent.",
     "request-refused": "The org refused a request; its own code and message follow.",
     "required-field-missing": "Fields without which the target refuses a new record are not sent.",

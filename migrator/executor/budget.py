@@ -17,6 +17,8 @@ from migrator.salesforce import RETRYABLE_FAULTS
 
 #: the org has no room for any other record (SOAP API guide, "StatusCode")
 NO_ROOM = "STORAGE_LIMIT_EXCEEDED"
+#: a job's fault when a daily allowance is used up (Bulk API guide, "Bulk API Limits")
+QUOTA = "ExceededQuota"
 #: ingest jobs of one step that may end as Failed or Aborted one after the other
 MAX_LOST_JOBS = 3
 #: states in which the org has not been told to do anything yet
@@ -132,12 +134,20 @@ def canary_under_way(row: StepRow, settled: Iterable[Attempt]) -> int | None:
     return None if no is None or back else no
 
 
+def allowance_spent(attempt: Attempt) -> bool:
+    """Whether the attempt's job failed because the org's allowance of records or batches is used up."""
+    return attempt.job_state == "Failed" and attempt.note.partition(":")[0].strip() == QUOTA
+
+
 def lost_jobs(attempts: Iterable[Attempt]) -> list[str]:
     """The states of the last ingest jobs, as long as they ended as Failed or Aborted one after the other."""
     ended = [
         one.job_state
         for one in attempts
-        if one.job_id and one.slice >= 0 and one.state is not AttemptState.ABANDONED
+        if one.job_id
+        and one.slice >= 0
+        and one.state is not AttemptState.ABANDONED
+        and not allowance_spent(one)
     ]
     found: list[str] = []
     for state in reversed(ended):

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from migrator.errors import ExitCode
 from migrator.executor.actions import AttemptSettled, JobTold, PartlyTold, ResultsBroken
-from migrator.executor.budget import CANARY, MAX_LOST_JOBS, lost_jobs
+from migrator.executor.budget import CANARY, MAX_LOST_JOBS, allowance_spent, lost_jobs
 from migrator.executor.change import Change, added, finished
 from migrator.executor.concurrency import after, kept, window_of
 from migrator.executor.learned import note, with_locks
@@ -17,6 +17,7 @@ from migrator.executor.polling import waited
 from migrator.executor.reconcile import unknown
 from migrator.executor.rounds import ceiling, limited_note, with_limited
 from migrator.executor.run import Run, Stop
+from migrator.executor.spent import waiting_for_allowance
 from migrator.model.run import Attempt, AttemptKind, AttemptState, Outcome, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, strong
 from migrator.model.wire import JobState
@@ -142,6 +143,8 @@ def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
 def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, chance: float) -> Change:
     """Every row of the attempt has an outcome or waits for the next round, in one commit with the attempt itself."""
     found = reply.settled
+    if allowance_spent(attempt) and untouched(attempt):
+        return sent_anew(Change(run).free(attempt.id), attempt, now)
     ended = replace(
         attempt,
         state=AttemptState.HARVESTED,
@@ -170,11 +173,13 @@ def harvested(run: Run, attempt: Attempt, reply: AttemptSettled, now: float, cha
     change = Change(run).attempt(ended, "harvested", **facts).step(row).free(attempt.id)
     if _hopeless(attempt):
         return change.stopped(_job_refused(attempt))
+    change = waiting_for_allowance(change, attempt, now)
     lost = lost_jobs(change.run.settled[attempt.step])
     if attempt.job_state in lost[:1] and len(lost) >= MAX_LOST_JOBS:
         change = change.stopped(_jobs_keep_failing(attempt, lost))
     if row.waiting:
         due = now + run.policy.next_round_delay(row.rounds, chance)
+        due = max(due, change.run.due.get(attempt.step, due))
         change = replace(change, run=replace(change.run, due={**change.run.due, attempt.step: due}))
     return finished(change, attempt.step, now)
 
@@ -246,11 +251,11 @@ def broken(run: Run, attempt: Attempt, reply: ResultsBroken, now: float) -> Chan
     return doubted(change, attempt, why, now)
 
 
-def partly_told(run: Run, attempt: Attempt, reply: PartlyTold) -> Change:
+def partly_told(run: Run, attempt: Attempt, reply: PartlyTold, now: float) -> Change:
     """Rows that have a result keep what it says; the others are looked up, and one commit will settle all of them."""
     why = f"the org has recorded no result of {reply.settled.missing:,} of its {attempt.rows:,} rows"
     known = replace(attempt, outcomes=reply.settled.outcomes)
-    return unknown(Change(run).free(attempt.id), known, why)
+    return waiting_for_allowance(unknown(Change(run).free(attempt.id), known, why), attempt, now)
 
 
 def untouched(attempt: Attempt) -> bool:
@@ -270,6 +275,8 @@ def sent_anew(change: Change, attempt: Attempt, now: float) -> Change:
     )
     if _hopeless(attempt):
         return change.stopped(_job_refused(attempt))
+    if allowance_spent(attempt):
+        return waiting_for_allowance(change, attempt, now)
     if attempt.try_no >= MAX_LOST_JOBS:
         return change.stopped(_jobs_keep_failing(attempt, [attempt.job_state] * attempt.try_no))
     due = now + change.run.policy.next_round_delay(attempt.try_no, 0.0)

@@ -35,6 +35,14 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float, chance
     attempt = run.live[action.attempt]
     streak = _once_more(run, attempt.id, now)
     change = Change(run)
+    if reply.code in LIMIT_CODES and not run.policy.wait:
+        stop = Stop(
+            "request-limit-exceeded",
+            f"{attempt.step}: {reply.what}",
+            "resume when the org's allowance is back; nothing is lost",
+            ExitCode.PAUSED,
+        )
+        return _never_left(change, action, reply).free(attempt.id).stopped(stop)
     if reply.code in LIMIT_CODES:
         delay = min(LIMIT_MAX_DELAY, LIMIT_FIRST_DELAY * 2.0 ** min(streak.count - 1, 8))
         why = f"the org's request allowance is spent; asked again every {delay / 60:.0f} min"

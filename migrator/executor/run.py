@@ -66,6 +66,8 @@ class Policy:
     #: the run pauses after more fruitless requests in a row on one attempt than this, which went on for so many seconds
     max_lost: int = 8
     patience: float = 900.0
+    #: whether the org's daily allowances are waited for; else the run pauses
+    wait: bool = True
     #: seconds in which nothing moves before the process is taken for stuck
     still: float = 600.0
     #: how often results that do not add up are fetched again before they are quarantined

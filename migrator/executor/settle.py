@@ -114,7 +114,7 @@ def _settle_attempt(run: Run, action: AttemptAction, reply: Reply, now: float, c
         case Harvest() | SendRows(), AttemptSettled():
             return ingest.harvested(run, attempt, reply, now, chance)
         case Harvest(), PartlyTold():
-            return ingest.partly_told(run, attempt, reply)
+            return ingest.partly_told(run, attempt, reply, now)
         case Harvest() | SendRows() | FenceBatch() | Poll(), ResultsBroken():
             return ingest.broken(run, attempt, reply, now)
         case FetchPage(), PageStored() | ResultsBroken():

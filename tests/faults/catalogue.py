@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 COUNT = 116
+#: of jobs that are given up: as many as it takes
+ANY = -1
 
 
 class End(StrEnum):
@@ -221,10 +223,15 @@ ANSWERS = {
             UNRECORDED + "test_rows_without_a_recorded_result_that_have_a_key_are_sent_again",
         ),
     ),
-    "H23": Fault(
+    "H23": _whole(
         "the day's records are used up",
-        "stops; a day later it goes on",
-        Script(End.WHOLE, (4, 4, 0), "jobs-keep-failing", between=90_000.0),
+        "waits until the window has moved, trying every hour; pauses where it is not to wait",
+        given_up=ANY,
+        event="allowance-spent",
+        shown=(
+            "tests/executor/test_allowances.py::test_the_days_records_are_waited_for",
+            "tests/executor/test_allowances.py::test_a_run_that_is_not_to_wait_pauses",
+        ),
     ),
     "H24": Fault(
         "the org has no room for data",

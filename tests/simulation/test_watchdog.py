@@ -35,7 +35,7 @@ ACCOUNTS = 100
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Two simulated orgs behind HTTP, a hundred accounts in the first; a process is taken for stuck after a second and a half."""
     monkeypatch.setenv("ORG_SECRET", SECRET)
-    monkeypatch.setattr("migrator.cli.driving.Policy", lambda: Policy(still=1.5))
+    monkeypatch.setattr("migrator.cli.driving.Policy", lambda wait: Policy(still=1.5, wait=wait))
     made = make_world(tmp_path / "world")
     made.seed(made.source, "Account", ["Id", "Name"], ([f"a{n}", f"Canary {n}"] for n in range(ACCOUNTS)))
     made.plan(PLAN)
