@@ -28,6 +28,8 @@ _NEARLY = 1.05
 _BEYOND = (0.001, 0.005, 0.02, 0.05)
 #: cells with at least this part of what a track sends in a wave are placed before all others, as these can even out what they leave
 _EVENING = 40
+#: rows that make no difference where a cell is placed, as a part of its own
+_GRAIN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +190,15 @@ class _Board:
             forbidden |= self._taken.get(bucket, 0) & ~self._own.get((bucket, one.track), 0)
         load = self._load[one.track]
         free = (wave for wave in range(len(self._length)) if not forbidden >> wave & 1)
+        count, grain = len(self._length), max(1, one.rows // _GRAIN)
+        # nearly equal is equal: then cells of a record follow one another as in a Latin square, which leaves most room for those that come later
         best = min(
             free,
-            key=lambda wave: (max(0, load[wave] + one.rows - self._length[wave]), load[wave], wave),
+            key=lambda wave: (
+                max(0, load[wave] + one.rows - self._length[wave]) // grain,
+                load[wave] // grain,
+                (wave - one.track - sum(held)) % count,
+            ),
             default=None,
         )
         if best is None:

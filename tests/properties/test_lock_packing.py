@@ -277,6 +277,19 @@ def test_a_record_needs_as_many_waves_as_tracks_lock_it() -> None:
     assert made.longest == 20_001
 
 
+def test_records_that_every_track_locks_travel_as_in_a_latin_square() -> None:
+    """Sixteen records of about a size, which fifteen tracks lock: each wave runs fifteen of them, though none is as large as another."""
+    chance = random.Random(4)  # noqa: S311 - deterministic on purpose
+    cells = [
+        Cell(track, (bucket,), 1_300 + chance.randrange(-60, 60))
+        for track in range(15)
+        for bucket in range(16)
+    ]
+    made = arranged(Cells(15, cells, {}), 10_000)
+    assert made.waves == 16
+    assert made.longest <= 1.1 * sum(one.rows for one in cells) / 15
+
+
 def test_the_largest_record_decides_how_long_it_takes() -> None:
     """One track has three times as many rows as any other, spread over eight records that all tracks lock."""
     cells = [

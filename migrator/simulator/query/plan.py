@@ -10,7 +10,7 @@ from itertools import compress
 
 from migrator.simulator.query.columns import Column, Frame, Scope
 from migrator.simulator.query.faults import QueryFault, malformed, unknown_sobject
-from migrator.simulator.query.where import Conditions, Predicate, candidates
+from migrator.simulator.query.where import IDS, Conditions, Predicate, candidates
 from migrator.simulator.records.store import Store, Table
 from migrator.simulator.schema.model import NUMBERS, FieldType, Schema, SObject
 from migrator.soql import tree
@@ -151,6 +151,9 @@ def sort_places(count: int, keys: Sequence[Key], cells: Sequence[Sequence[str]])
         if key.column.field.type in _NUMERIC:
             numbers = [float(cell) if cell else 0.0 for cell in held]
             given.sort(key=numbers.__getitem__, reverse=key.descending)
+        elif key.column.field.type in IDS:
+            # digits, capitals, small letters: the order in which ids are given, and in which they are compared
+            given.sort(key=held.__getitem__, reverse=key.descending)
         else:
             folded = [cell.lower() for cell in held]
             given.sort(key=folded.__getitem__, reverse=key.descending)

@@ -26,8 +26,8 @@ Test = Callable[[Sequence[str]], Mask]
 Subquery = Callable[[tree.Query], frozenset[str]]
 
 _NUMERIC = NUMBERS | {FieldType.INT}
-_IDS = frozenset({FieldType.ID, FieldType.REFERENCE})
-_EXACT = _IDS | _NUMERIC | {FieldType.BOOLEAN, FieldType.DATE, FieldType.DATETIME, FieldType.TIME}
+IDS = frozenset({FieldType.ID, FieldType.REFERENCE})
+_EXACT = IDS | _NUMERIC | {FieldType.BOOLEAN, FieldType.DATE, FieldType.DATETIME, FieldType.TIME}
 _ORDERINGS = {
     tree.Operator.LT: operator.lt,
     tree.Operator.LE: operator.le,
@@ -174,7 +174,7 @@ def key_of(column: Column, literal: tree.Literal) -> str:
 
 def _text_key(column: Column, value: str, at: tree.At, fault: QueryFault) -> str:
     kind = column.field.type
-    if kind in _IDS:
+    if kind in IDS:
         if value and not ids.is_id(value):
             raise QueryFault("INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {value}", at)
         return ids.to_18(value) if value else ""
@@ -248,7 +248,7 @@ def _null(sign: tree.Operator, at: tree.At) -> Test:
 
 
 def _like(column: Column, right: tree.Literal) -> Test:
-    if not isinstance(right, tree.Text) or column.field.type in _NUMERIC | _IDS:
+    if not isinstance(right, tree.Text) or column.field.type in _NUMERIC | IDS:
         raise QueryFault(
             "INVALID_QUERY_FILTER_OPERATOR", "invalid operator on id field or number: like", right.at
         )

@@ -340,3 +340,12 @@ def test_bulk_rows_are_cells_in_select_order(org: Org) -> None:
         ("A Ash", table.id_of(1), "100.0", "2026-03-18T12:00:00.000Z"),
         ("D Dogwood", table.id_of(4), "", "2026-03-18T12:00:00.000Z"),
     ]
+
+
+def test_ids_are_sorted_as_they_are_compared() -> None:
+    """A page that ends with one id and a next one that begins after it miss no record, however many there are."""
+    made = Org(load_schema(SCHEMA), clock=VirtualClock(START))
+    ids = load(made, "Account", ["Name"], [[f"A{n}"] for n in range(150)])
+    told = [one["Id"] for one in records(made, "SELECT Id FROM Account ORDER BY Id")]
+    assert told == sorted(ids)
+    assert [one["Id"] for one in records(made, "SELECT Id FROM Account ORDER BY Id DESC")] == told[::-1]
