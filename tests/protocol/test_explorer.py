@@ -58,6 +58,8 @@ ROWS = ("row-1", "row-2")
 #: few tries: what follows them is explored within the same budget of faults
 POLICY = Policy(round_delay=1.0, max_lost=6, max_refetch=1)
 MAX_TURNS = 400
+#: the long exploration in parts, for as many processes
+PARTS = 8
 
 LOAD = LoadStep(
     id=STEP,
@@ -175,24 +177,35 @@ def judge(world: World, ledger: TinyLedger, run: Run) -> str:
 
 
 def explore(
-    faults: int, settled: Settle | Rules = settle, world_of: WorldOf = World, *, until: str | None = None
+    faults: int,
+    settled: Settle | Rules = settle,
+    world_of: WorldOf = World,
+    *,
+    until: str | None = None,
+    share: tuple[int, int] = (0, 1),
 ) -> tuple[int, list[str]]:
-    """Run every script with at most `faults` faults (`until` one is wrong in that way); how many there were, and what was wrong."""
-    stack: list[tuple[int, ...]] = [()]
-    executions = 0
+    """Run every script with at most `faults` faults (`until` one is wrong in that way); how many there were, and what was wrong.
+
+    `share` (which, of how many) takes a part of the scripts of two choices and more, dealt out in turn.
+    """
+    stack: list[tuple[tuple[int, ...], int]] = [((), 0)]
+    executions = dealt = 0
     wrong: list[str] = []
     while stack:
-        prefix = stack.pop()
+        prefix, choices = stack.pop()
         script = Script(prefix, faults)
         verdict = judge(*execute(script, settled, world_of))
-        executions += 1
+        executions += choices > 1 or share[0] == 0
         if verdict:
             wrong.append(f"{verdict} by {prefix}")
             if until is not None and verdict.startswith(until):
                 break
         for place in range(len(prefix), len(script.asked)):
             taken = tuple(picked for picked, _ in script.asked[:place])
-            stack += [(*taken, other) for other in range(1, script.asked[place][1])]
+            for other in range(1, script.asked[place][1]):
+                dealt += choices == 1
+                if choices != 1 or dealt % share[1] == share[0]:
+                    stack.append(((*taken, other), choices + 1))
     return executions, wrong
 
 
@@ -206,10 +219,15 @@ def test_no_order_of_faults_loses_or_doubles_a_row(faults: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-def test_no_order_of_four_faults_loses_or_doubles_a_row() -> None:
-    executions, wrong = explore(4)
-    print(f"explored {executions} executions with up to 4 faults")
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_order_of_four_faults_loses_or_doubles_a_row(part: int) -> None:
+    executions, wrong = explore(4, share=(part, PARTS))
+    print(f"explored {executions} executions with up to 4 faults, part {part + 1} of {PARTS}")
     assert not wrong, wrong[:5]
+
+
+def test_parts_of_an_exploration_are_the_whole_of_it() -> None:
+    assert sum(explore(2, share=(part, 3))[0] for part in range(3)) == explore(2)[0]
 
 
 # --- mutants: an explorer that cannot fail proves nothing -----------------------------------------------------------
