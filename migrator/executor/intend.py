@@ -11,16 +11,10 @@ from migrator.executor.actions import (
     BeginLookUp,
     BeginQuery,
     BeginSlice,
-    CheckOutcomes,
     CloseGate,
     CloseUpload,
-    CompareTarget,
-    CutAgain,
-    FreezeFile,
-    PairRecords,
-    PrepareAgain,
-    PrepareStep,
     SendRows,
+    StepAction,
     Upload,
 )
 from migrator.executor.change import Change
@@ -52,19 +46,9 @@ def intend(run: Run, action: Action, now: float) -> Change:
             return _moved(change, action.attempt, AttemptState.SENDING, "send-intended")
         case CloseGate():
             return _moved(change, action.attempt, AttemptState.SHUTTING, "gate-closing")
-        case (
-            FreezeFile()
-            | PairRecords()
-            | PrepareStep()
-            | CutAgain()
-            | PrepareAgain()
-            | CheckOutcomes()
-            | CompareTarget()
-        ):
-            row = run.steps[action.step]
-            if row.started is None:
-                return change.step(replace(row, phase=StepPhase.OPEN, started=now), "step-begun")
-            return change
+        case _ if isinstance(action, StepAction) and run.steps[action.step].started is None:
+            row = replace(run.steps[action.step], phase=StepPhase.OPEN, started=now)
+            return change.step(row, "step-begun")
         case _:
             return change
 

@@ -10,13 +10,6 @@ from enum import StrEnum
 from migrator.errors import ExitCode
 from migrator.executor.actions import (
     AttemptAction,
-    CheckOutcomes,
-    CompareTarget,
-    CutAgain,
-    FreezeFile,
-    PairRecords,
-    PrepareAgain,
-    PrepareStep,
     StepAction,
 )
 from migrator.executor.budget import Trip, trips
@@ -225,19 +218,7 @@ class Run:
 
 def key_of(action: StepAction | AttemptAction) -> Key:
     """What the action is busy with."""
-    match action:
-        case (
-            FreezeFile()
-            | PairRecords()
-            | PrepareStep()
-            | CutAgain()
-            | PrepareAgain()
-            | CheckOutcomes()
-            | CompareTarget()
-        ):
-            return action.step
-        case _:
-            return action.attempt
+    return action.step if isinstance(action, StepAction) else action.attempt
 
 
 def from_ledger(state: LedgerState, schedule: Schedule, goal: Goal, policy: Policy) -> Run:

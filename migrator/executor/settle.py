@@ -13,16 +13,12 @@ from migrator.executor.actions import (
     AbandonUpload,
     AttemptAction,
     AttemptSettled,
-    CheckOutcomes,
     CloseUpload,
-    CompareTarget,
     ConfirmClose,
     CreateJob,
-    CutAgain,
     FenceBatch,
     FetchPage,
     FileFrozen,
-    FreezeFile,
     GateFound,
     GateMoved,
     GaveUp,
@@ -30,7 +26,6 @@ from migrator.executor.actions import (
     JobTold,
     OutcomesChecked,
     PageStored,
-    PairRecords,
     PartlyTold,
     Poll,
     PrepareAgain,
@@ -72,26 +67,18 @@ def settle(
     if isinstance(reply, GaveUp):
         stop = Stop(reply.code, reply.what, reply.hint, reply.exit_code)
         return Change(run).free(key_of(action)).stopped(stop)
-    match action:
-        case (
-            FreezeFile()
-            | PairRecords()
-            | PrepareStep()
-            | CutAgain()
-            | PrepareAgain()
-            | CheckOutcomes()
-            | CompareTarget()
-        ):
-            return held(_settle_step(run, action, reply, now), action.step)
+    if isinstance(action, StepAction):
+        return held(_settle_step(run, action, reply, now), action.step)
+    attempt = run.live[action.attempt]
+    match reply:
+        case Reconciled():
+            return held(reconciled(run, attempt, reply, now, chance), attempt.step)
+        case RequestLost():
+            return held(lost(run, action, reply, now, chance), attempt.step)
+        case GateFound() | GateMoved():
+            return settle_gate(run, action, reply, now)
         case _:
-            step = run.live[action.attempt].step
-            if isinstance(reply, Reconciled):
-                return held(reconciled(run, run.live[action.attempt], reply, now, chance), step)
-            if isinstance(reply, RequestLost):
-                return held(lost(run, action, reply, now, chance), step)
-            if isinstance(reply, GateFound | GateMoved):
-                return settle_gate(run, action, reply, now)
-            return held(_settle_attempt(run, action, reply, now, chance), step)
+            return held(_settle_attempt(run, action, reply, now, chance), attempt.step)
 
 
 def _settle_attempt(run: Run, action: AttemptAction, reply: Reply, now: float, chance: float) -> Change:

@@ -109,19 +109,9 @@ def perform(tools: Tools, run: Run, action: StepAction | AttemptAction) -> Reply
 
 
 def _perform(tools: Tools, run: Run, action: StepAction | AttemptAction) -> Reply:
-    match action:
-        case (
-            FreezeFile()
-            | PairRecords()
-            | PrepareStep()
-            | CutAgain()
-            | PrepareAgain()
-            | CheckOutcomes()
-            | CompareTarget()
-        ):
-            return _perform_step(tools, run, action)
-        case _:
-            return _perform_attempt(tools, run, action, run.live[action.attempt])
+    if isinstance(action, StepAction):
+        return _perform_step(tools, run, action)
+    return _perform_attempt(tools, run, action, run.live[action.attempt])
 
 
 def _perform_step(tools: Tools, run: Run, action: StepAction) -> Reply:

@@ -16,7 +16,6 @@ from migrator.salesforce import Org, RequestFailed
 MAX_SKEW = 180.0
 WARN_SKEW = 60.0
 #: results can be had for seven days after a job's end (Bulk API guide, "Get Job Successful Record Results"); told after one and after five
-RESULTS_KEPT = 7 * 86_400.0
 TOLD_AFTER = (86_400.0, 5 * 86_400.0)
 
 

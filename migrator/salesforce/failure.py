@@ -31,17 +31,3 @@ class RequestFailed(MigratorError):  # noqa: N818 - says what happened, as its b
         self.error_code = error_code
         self.retryable = retryable
         self.retry_after = retry_after
-
-    @property
-    def without_effect(self) -> bool:
-        """Whether it is certain that the request changed nothing.
-
-        A 401 or 408 says nothing certain: an intermediary may answer so after passing the request on.
-        """
-        if self.sent is Sent.NO:
-            return True
-        return self.sent is Sent.YES and self.status is not None and self._refused(self.status)
-
-    @staticmethod
-    def _refused(status: int) -> bool:
-        return 400 <= status < 500 and status not in {401, 408}

@@ -227,14 +227,6 @@ class Org:
         params |= {"maxRecords": str(max_records)} if max_records else {}
         return self._session.download(Call("GET", f"{self._queries(job_id)}/results", params, accept=CSV))
 
-    def abort_query(self, job_id: str) -> JobInfo:
-        """Abort a query job."""
-        return self._set_state(self._queries(job_id), JobState.ABORTED)
-
-    def delete_query(self, job_id: str) -> None:
-        """Delete a finished query job with its results."""
-        self._session.call(Call("DELETE", self._queries(job_id)))
-
     def _queries(self, job_id: str = "") -> str:
         return f"{self._base}/jobs/query/{job_id}".rstrip("/")
 

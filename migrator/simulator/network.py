@@ -5,7 +5,6 @@
 
 import socket
 import struct
-from collections.abc import Callable
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -16,7 +15,6 @@ from migrator.simulator.http import Delivery
 
 APART = 4_096  # pieces of an answer that are sent one by one; the rest follows at once
 LOOK = 0.1  # seconds between looks at a slow connection
-CutsBody = Callable[[str, str], float | None]
 
 
 class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types

@@ -104,8 +104,8 @@ def test_jobs_of_other_objects_open_ones_and_our_own_are_no_writers(world: World
     ok(world.call("run", plan)), "jobs of another run of the same folder are known"
 
 
-def test_a_restored_ledger_that_knows_all_of_its_jobs_goes_on(world: World, plan: Path) -> None:
-    killed(world, plan, "after:intent:CloseUpload:1")
+def resumed_and_restored(world: World) -> None:
+    """The run goes on to its end, and then the whole state folder is restored as it was before."""
     folder = next(world.state.glob("2*"))
     before = {path: path.read_bytes() for path in folder.glob("ledger.sqlite*")}
     ok(world.call("resume"))
@@ -113,21 +113,19 @@ def test_a_restored_ledger_that_knows_all_of_its_jobs_goes_on(world: World, plan
         path.unlink()
     for path, content in before.items():
         path.write_bytes(content)
-    (world.state / ".beacons" / f"{folder.name}.json").unlink()  # the whole state folder was restored
+    (world.state / ".beacons" / f"{folder.name}.json").unlink()
+
+
+def test_a_restored_ledger_that_knows_all_of_its_jobs_goes_on(world: World, plan: Path) -> None:
+    killed(world, plan, "after:intent:CloseUpload:1")
+    resumed_and_restored(world)
     ok(world.call("resume"))  # it finds its job done, and takes the results
     assert world.target.truth.count("Account") == 20
 
 
 def test_a_ledger_from_before_its_jobs_is_refused(world: World, plan: Path) -> None:
     killed(world, plan, "before:intent:BeginSlice:1")
-    folder = next(world.state.glob("2*"))
-    before = {path: path.read_bytes() for path in folder.glob("ledger.sqlite*")}
-    ok(world.call("resume"))
-    for path in folder.glob("ledger.sqlite*"):
-        path.unlink()
-    for path, content in before.items():
-        path.write_bytes(content)
-    (world.state / ".beacons" / f"{folder.name}.json").unlink()  # the whole state folder was restored
+    resumed_and_restored(world)
     sent = len(world.target.written)
     told = ok(world.call("resume"), 3)
     assert "error[ledger-behind]" in told.err

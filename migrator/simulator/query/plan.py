@@ -16,7 +16,6 @@ from migrator.simulator.schema.model import NUMBERS, FieldType, Schema, SObject
 from migrator.soql import tree
 
 MAX_OFFSET = 2_000  # SOQL reference, "OFFSET"
-MAX_FIELDS_LIMIT = 200  # records with FIELDS(ALL) or FIELDS(CUSTOM)
 _NUMERIC = NUMBERS | {FieldType.INT}
 _BY_CELL = 4_000  # so many records out of order are read one by one; more are read by a scan
 
