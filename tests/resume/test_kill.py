@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from migrator.model.run import RunStatus
+from migrator.state import read_ledger
 from tests.resume.outside import Outside, orgs_outside
 
 #: in the order in which a run passes them; each kills the process that resumed after the one before
@@ -69,28 +71,44 @@ def test_killed_at_more_named_points(outside: Outside) -> None:
     _killed_at(outside, MORE_POINTS)
 
 
-def _killed_at_random(outside: Outside, seed: int, kills: int, *, longest: float = 2.5) -> None:
+def _killed_at_random(folder: Path, seed: int, kills: int, *, longest: float = 1.2) -> None:
+    """So many kills of runs that are under way; when one has come to its end all the same, another one begins, between new orgs."""
     draw = random.Random(seed)  # noqa: S311 - the instants of the kills
+    done = 0
+    while done < kills:
+        (folder / str(done)).mkdir()
+        with orgs_outside(folder / str(done)) as outside:
+            done += _killed_until_over(outside, draw, kills - done, longest)
+            _ends_whole(outside)
+    print(f"killed {done} times")
+
+
+def _killed_until_over(outside: Outside, draw: random.Random, kills: int, longest: float) -> int:
+    """Kill and resume until the run is over or there were enough kills; how many there were."""
     command: tuple[str, ...] = ("run", str(outside.folder / "plan.yaml"))
-    for _ in range(kills):
-        outside.kill_after(draw.uniform(0.0, longest), *command)
+    for done in range(kills):
+        code = outside.kill_after(draw.uniform(0.0, longest), *command)
+        (run,) = (outside.folder / "runs").glob("2*")
+        if code != -signal.SIGKILL or read_ledger(run).run.status is RunStatus.COMPLETE:
+            assert code in {0, -signal.SIGKILL}
+            return done
         command = ("resume",)
-    _ends_whole(outside)
+    return kills
 
 
 @pytest.mark.timeout(900)
-def test_killed_at_random_instants(outside: Outside) -> None:
-    _killed_at_random(outside, 1, 17)  # and eight at named points: 25 kills
+def test_killed_at_random_instants(tmp_path: Path) -> None:
+    _killed_at_random(tmp_path, 1, 17)  # and eight at named points: 25 kills
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(2, 22))
-def test_killed_at_many_random_instants(outside: Outside, seed: int) -> None:
-    _killed_at_random(outside, seed, 24)  # 480 kills, and ten more named points and ten more below
+def test_killed_at_many_random_instants(tmp_path: Path, seed: int) -> None:
+    _killed_at_random(tmp_path, seed, 24)  # 480 kills, and ten more named points and ten more below
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_killed_while_resuming_again_and_again(outside: Outside) -> None:
-    _killed_at_random(outside, 99, 10, longest=0.8)
+def test_killed_while_resuming_again_and_again(tmp_path: Path) -> None:
+    _killed_at_random(tmp_path, 99, 10, longest=0.4)
