@@ -244,6 +244,9 @@ def print_verification(summary: Summary) -> None:
         table.add_row(plain(one.object_name), *(f"{number:,}" for number in numbers), verdict)
     _print(table)
     for one in summary.verification:
+        if one.extra:
+            told = f"  {one.object_name}: {one.extra:,} records more were made by our user in the time of the run than the run knows of"
+            _print(Text(plain(told), style="red"))
         if one.duplicate_keys:
             told = f"  {one.object_name}: {one.duplicate_keys:,} keys of loaded records are other records' as well"
             _print(Text(plain(told), style="red"))
@@ -338,6 +341,7 @@ def summary_json(summary: Summary, exit_code: ExitCode) -> dict[str, object]:
                 "missing": one.missing,
                 "duplicated": one.duplicated,
                 "duplicate_keys": one.duplicate_keys,
+                "extra": one.extra,
                 "orphaned": dict(one.orphaned),
                 "differing": dict(one.differing),
                 "without_success": one.unsuccessful,

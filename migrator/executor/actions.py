@@ -272,9 +272,10 @@ class OutcomesChecked:
 
 @dataclass(frozen=True, slots=True)
 class TargetCompared:
-    """The target was compared."""
+    """The target was compared. `extra`: records that our user made in the run's time and that the run knows nothing of."""
 
     comparison: Comparison
+    extra: int = 0
 
 
 @dataclass(frozen=True, slots=True)

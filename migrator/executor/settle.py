@@ -54,6 +54,7 @@ from migrator.executor.run import Run, Stop, key_of
 from migrator.model.lockfigures import lock_counts
 from migrator.model.run import AttemptKind, Outcome, Slice, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, VerifyStep
+from migrator.model.summary import EXTRA
 
 
 class UnexpectedReply(Exception):  # noqa: N818 - it is the reply that is unexpected
@@ -138,12 +139,14 @@ def _settle_step(run: Run, action: StepAction, reply: Reply, now: float) -> Chan
         case TargetCompared():
             step = run.schedule.step(action.step)
             counts = _compared(reply.comparison, counted=isinstance(step, VerifyStep) and step.counts)
+            counts |= {EXTRA: reply.extra} if reply.extra else {}
             done = replace(
                 row,
                 phase=StepPhase.DONE,
                 finished=now,
                 files=(*row.files, reply.comparison.report),
                 counts=counts,
+                notes=(*row.notes, *_extra(reply.extra)),
             )
             return change.step(done, "step-done", **counts)
         case _:
@@ -204,6 +207,15 @@ def _locked(
     if not prepared.locked:
         return {}
     return lock_counts(figures(prepared.locked, slices, ceiling(step, run.policy), prepared.canary))
+
+
+def _extra(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    what = f"our user made {count:,} records in the time of the run that no result of it names"
+    return (
+        f"{what}: Salesforce did rows twice, or another program wrote as the same user; look for doubled records",
+    )
 
 
 def _compared(comparison: Comparison, *, counted: bool) -> dict[str, int]:

@@ -53,6 +53,7 @@ from migrator.executor.actions import (
     UploadTaken,
 )
 from migrator.executor.allowance import Allowance
+from migrator.executor.extra import extra_records
 from migrator.executor.gates import gate_of
 from migrator.executor.gatework import close_gate, open_gate, read_gate
 from migrator.executor.reconcile import look_up, reconcile_job
@@ -137,7 +138,8 @@ def _perform_step(tools: Tools, run: Run, action: StepAction) -> Reply:
         case CheckOutcomes(), LoadStep() | LinkStep():
             return OutcomesChecked(engine.repeated_ids(run.outcome_files(step.id)))
         case CompareTarget(), VerifyStep():
-            return TargetCompared(engine.compare(jobs.compare(run, step)))
+            extra = extra_records(tools.target, run, step)
+            return TargetCompared(engine.compare(jobs.compare(run, step)), extra)
         case _:
             raise TypeError(f"{type(action).__name__} does not fit {type(step).__name__}")
 

@@ -42,6 +42,8 @@ FIELDS_SHOWN = 3
 
 #: in `StepRow.counts`: what a second run would do to the rows of the step, by `Again`
 SECOND_RUN = "again."
+#: in the counts of a comparison: records of our user that the run knows nothing of
+EXTRA = "extra"
 
 
 class Again(StrEnum):
@@ -136,11 +138,14 @@ class VerificationSummary:
     duplicate_keys: int = 0
     #: rows of the object that failed, were blocked or are quarantined: there is nothing of them to compare
     unsuccessful: int = 0
+    #: records that our user made in the time of the run and that no result of it names
+    extra: int = 0
 
     @property
     def wrong(self) -> int:
         """How many findings speak against the load."""
-        return self.missing + self.duplicated + sum(self.orphaned.values()) + sum(self.differing.values())
+        fields = sum(self.orphaned.values()) + sum(self.differing.values())
+        return self.missing + self.duplicated + self.extra + fields
 
     @property
     def verdict(self) -> str:
@@ -331,6 +336,7 @@ def _verification(step: Step, row: StepRow, unsuccessful: int) -> VerificationSu
         orphaned=_by_field(row, "orphaned."),
         duplicate_keys=row.counts.get("duplicate.keys", 0),
         unsuccessful=unsuccessful,
+        extra=row.counts.get(EXTRA, 0),
         report=reports[-1] if reports else None,
         notes=row.notes,
     )

@@ -120,6 +120,7 @@ def _verification(one: VerificationSummary) -> dict[str, Any]:
         "missing": one.missing,
         "duplicated": one.duplicated,
         "duplicate_keys": one.duplicate_keys,
+        "extra": one.extra,
         "orphaned": dict(one.orphaned),
         "differing": dict(one.differing),
         "without_success": one.unsuccessful,
