@@ -82,6 +82,7 @@ def stage_again(session: Session, workspace: Workspace, job: AgainJob) -> Staged
         keyed=False,
         key_field=staged.key_field,
         key_case_sensitive=staged.key_case_sensitive,
+        grouped_by=staged.grouped_by,
     )
 
 

@@ -28,9 +28,13 @@ _SEVERAL = 2
 
 @dataclass(frozen=True, slots=True)
 class Divided:
-    """`relation`: SQL of `sendable` with its `slice`. `packing`: group and wave of the slices that have one. `how`: for people, when there is a choice."""
+    """`relation`: SQL of `sendable` with its `slice`; `order`: SQL of what keeps a group's rows together in it, in the same order every time.
+
+    `packing`: group and wave of the slices that have one. `how`: for people, when there is a choice.
+    """
 
     relation: str
+    order: str
     packing: Mapping[int, tuple[str, int]]
     how: str = ""
 
@@ -44,7 +48,7 @@ class Cut:
 
     slice_sql: str
     lone: dict[int, str]
-    #: whether `packed` (grp, slice) has to be joined
+    #: whether `packed` (grp, slice, place) has to be joined
     joined: bool
 
 
@@ -66,9 +70,12 @@ def divide(session: Session, locks: LockKeys | None, limits: Limits, first_no: i
     session.run(f"CREATE TEMP VIEW packable AS {grouped}")
     decided = cut(session, limits, first_no, apart=units.apart if units else "false")
     join = " LEFT JOIN packed USING (grp)" if decided.joined else ""
-    relation = f"(SELECT packable.* EXCLUDE (grp, own), own AS grp, ({decided.slice_sql})::INTEGER AS slice FROM packable{join})"
+    # a group's place is a number, which is cheaper to sort by than its record's id
+    place = ", packed.place AS place" if decided.joined else ""
+    relation = f"(SELECT packable.* EXCLUDE (grp, own), own AS grp, ({decided.slice_sql})::INTEGER AS slice{place} FROM packable{join})"
     packing = {no: (group, units.wave_of(group) if units else 0) for no, group in decided.lone.items()}
-    return Divided(relation, packing, units.how if units else "")
+    order = "place" if place and units is None else "grp"
+    return Divided(relation, f"{order} NULLS FIRST", packing, units.how if units else "")
 
 
 def cut(session: Session, limits: Limits, first_no: int, *, apart: str = "false") -> Cut:
@@ -178,7 +185,9 @@ def _bundle(session: Session, limits: Limits) -> None:
         if count <= _FEW
         else f"(sum({weight}) OVER {before} - ({weight})) // {1_000_000 // _BUNDLE}"
     )
-    session.run(f"CREATE TEMP TABLE bundles AS SELECT grp, n, b, {number} AS bundle {small}")
+    session.run(
+        f"CREATE TEMP TABLE bundles AS SELECT grp, n, b, {number} AS bundle, row_number() OVER {before} AS place {small}"
+    )
 
 
 def _sort_divisible(session: Session, giants: Sequence[str]) -> None:
@@ -206,13 +215,16 @@ def _divisible_units(session: Session, step: int) -> dict[str, list[Unit]]:
 
 
 def _join_groups(session: Session, slice_of: dict[str, int]) -> None:
-    """`packed`: the slice of every group that fits into one."""
-    packed = ((key, no) for key, no in slice_of.items() if key[0] != "k")
-    path = csv_rows(session.folder / "placed.csv", ("key", "slice"), packed)
-    placed = f"(SELECT key, slice::INTEGER AS slice FROM {read_csv([path], ('key', 'slice'))})"
+    """`packed`: the slice of every group that fits into one, and its place among them: first the big ones, each kind in the groups' order."""
+    packed = sorted((key, no) for key, no in slice_of.items() if key[0] != "k")
+    columns = ("key", "slice", "place")
+    path = csv_rows(
+        session.folder / "placed.csv", columns, ((*one, n - len(packed)) for n, one in enumerate(packed))
+    )
+    placed = f"(SELECT key, slice::INTEGER AS slice, place::BIGINT AS place FROM {read_csv([path], columns)})"
     session.run(
-        f"CREATE TEMP TABLE packed AS SELECT grp, slice FROM bundles JOIN {placed} ON key = concat('b', bundle) "
-        f"UNION ALL SELECT groups.grp, slice FROM groups JOIN {placed} ON key = concat('g', groups.grp)"
+        f"CREATE TEMP TABLE packed AS SELECT grp, slice, bundles.place FROM bundles JOIN {placed} AS p ON key = concat('b', bundle) "
+        f"UNION ALL SELECT groups.grp, slice, p.place FROM groups JOIN {placed} AS p ON key = concat('g', groups.grp)"
     )
 
 

@@ -136,7 +136,7 @@ class RetryJob:
 
     A row that is final in any of `settled` is never cut again; so a slice whose fate is unknown needs an outcome file too
     (`Engine.settle_whole`), or rows that once waited would be sent a second time. `round` counts from 2.
-    `locks`: the keys of the first round, then those that were `learned` since, whose values are taken from what is sent.
+    `locks`: the keys of the first round, then those that were learned since; their values are taken from what is sent.
     """
 
     step: str
@@ -144,7 +144,6 @@ class RetryJob:
     rows: tuple[FileRef, ...]
     settled: tuple[FileRef, ...]
     locks: LockKeys | None = None
-    learned: tuple[str, ...] = ()
     max_slice_rows: int = 0
     max_slice_bytes: int = 100_000_000
     first_no: int = 1

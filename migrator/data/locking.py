@@ -7,12 +7,11 @@ DuckDB counts which records are locked together and puts rows into units; only n
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from migrator.data import clusters
 from migrator.data.jobs import LockKeys
 from migrator.data.packing import Limits
-from migrator.data.session import Session, csv_rows, read_csv, read_parquet
+from migrator.data.session import Session, csv_rows, read_csv
 from migrator.data.sql import text
 from migrator.data.tracks import wave_units
 from migrator.model.lockfigures import SHOWN, LockedRecords
@@ -126,14 +125,12 @@ def _clusters(session: Session, relation: str, columns: Sequence[str], cap: int,
     return int(left)
 
 
-def locked_records(session: Session, path: Path, fields: Sequence[str]) -> tuple[LockedRecords, ...]:
-    """How the rows of a rows file spread over the records that they lock by each of the fields."""
+def locked_records(session: Session, relation: str, fields: Sequence[str]) -> tuple[LockedRecords, ...]:
+    """How the rows of a relation with lock columns spread over the records that they lock by each of the fields."""
     found = []
     for place, field in enumerate(fields):
         column = lock_column(place)
-        counted = (
-            f"(SELECT count(*) AS n FROM {read_parquet([path])} WHERE {column} IS NOT NULL GROUP BY {column})"
-        )
+        counted = f"(SELECT count(*) AS n FROM {relation} WHERE {column} IS NOT NULL GROUP BY {column})"
         rows, records, skewed, largest = session.one(
             f"SELECT coalesce(sum(n), 0)::BIGINT, count(*), count(*) FILTER (n > {SKEW}), coalesce(max(n, {SHOWN}), []) FROM {counted}"
         )

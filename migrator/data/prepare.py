@@ -3,9 +3,10 @@
 What comes out: the rows file (what is sent, with its slice), the outcomes of rows that are not sent, and the slice files.
 
 **Invariant:** every staged row is in the rows file or in the outcomes, never in both; a slice file holds the rows of its slice in
-the order (group, source key).
+the order of the rows file: those of a group stand together, by their source key.
 """
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,17 @@ from migrator.data.later import AgainJob, UndoJob
 from migrator.data.locking import lock_column, locked_records
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY
 from migrator.data.packing import Limits
-from migrator.data.rows import PACKING, cells, header, latest, line_column, packing_text, sent_names
+from migrator.data.rows import (
+    GROUPING,
+    PACKING,
+    cells,
+    grouping_of,
+    header,
+    latest,
+    line_column,
+    packing_text,
+    sent_names,
+)
 from migrator.data.session import Session, read_parquet
 from migrator.data.slicing import Size, slice_files
 from migrator.data.sql import cell, text
@@ -27,8 +38,6 @@ from migrator.data.workspace import Workspace, folder_name
 from migrator.errors import MigratorError
 from migrator.model.run import FileRef, Outcome
 
-#: the order of rows in a slice; the source key is unique, so no two runs can differ
-SLICE_ORDER = "grp NULLS FIRST, source_key"
 #: ends the name of a rows file whose rows were prepared anew
 _ANEW = "-anew"
 #: there is no canary unless there are so many times its rows
@@ -88,7 +97,7 @@ def _prepare(
     wanted = job.canary_rows if isinstance(job, LoadJob) and again is None else 0
     canary = job.first_no if wanted and _set_apart(session, wanted) else None
     locks = job.locks if isinstance(job, LoadJob) else None
-    target = _Round(folder, rows_name, job.first_no, canary)
+    target = _Round(folder, rows_name, job.first_no, staged.grouped_by, canary)
     # how they were cut is told by the figures of what they lock
     rows, slices, _ = _write(session, workspace, staged.names, target, limits, locks)
     notes = []
@@ -110,12 +119,12 @@ def _prepare(
         faults=dict(session.rows("SELECT code, count(*) FROM unsent GROUP BY 1 ORDER BY 1")),
         notes=tuple(notes),
         canary=canary,
-        locked=locked_records(session, workspace.path(rows), _lock_fields(job)) if again is None else (),
+        locked=locked_records(session, every, _lock_fields(job)) if again is None else (),
     )
 
 
 def _lock_fields(job: LoadJob | LinkJob | UndoJob) -> tuple[str, ...]:
-    """The fields whose values stand in the lock columns of the rows file."""
+    """The fields whose values stand in the lock columns."""
     if not isinstance(job, LoadJob):
         return ()
     return job.locks.fields if job.locks else (job.group_by,) if job.group_by else ()
@@ -151,26 +160,27 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
     else:
         session.run('CREATE TEMP TABLE waiting ("row" BIGINT)')
     session.run(
-        f'CREATE TEMP VIEW sendable AS SELECT * EXCLUDE (slice) FROM {source} AS r SEMI JOIN waiting ON waiting."row" = r."row"'
+        f'CREATE TEMP VIEW again AS SELECT * EXCLUDE (slice) FROM {source} AS r SEMI JOIN waiting ON waiting."row" = r."row"'
     )
-    if job.learned and job.locks is not None:
-        _regroup(session, names, len(job.locks.fields) - len(job.learned), job.learned)
+    grouped_by = job.locks.fields if job.locks else grouping_of(session, workspace.path(job.rows[-1]))
+    _group(session, names, grouped_by)
     limits = _limits(job, names)
-    target = _Round(folder_name(job.step), str(job.round), job.first_no)
+    target = _Round(folder_name(job.step), str(job.round), job.first_no, grouped_by)
     rows, slices, notes = _write(session, workspace, names, target, limits, job.locks)
     return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices, notes=tuple(notes))
 
 
-def _regroup(session: Session, names: Sequence[str], known: int, learned: Sequence[str]) -> None:
-    """Give the rows more lock columns, from the `known`-th on, by what is sent of these fields."""
-    values = {lock_column(known + n): f"g.{cell(one)}" for n, one in enumerate(learned)}
-    replaced = f" REPLACE ({values.pop('grp')} AS grp)" if "grp" in values else ""
-    more = "".join(f", {value} AS {name}" for name, value in values.items())
-    session.run(f"CREATE TEMP TABLE regrouped AS FROM {cells(session, 'sendable', names)}")
-    session.run("ALTER VIEW sendable RENAME TO ungrouped")
-    session.run(
-        f'CREATE TEMP VIEW sendable AS SELECT u.*{replaced}{more} FROM ungrouped AS u JOIN regrouped AS g USING ("row")'
+def _group(session: Session, names: Sequence[str], grouped_by: Sequence[str]) -> None:
+    """Makes `sendable` of `again`, with the lock columns: what is sent of these fields."""
+    locks = ", ".join(
+        f"{f'g.{cell(name)}' if name in names else 'NULL::VARCHAR'} AS {lock_column(n)}"
+        for n, name in enumerate(grouped_by or [""])
     )
+    source = "again"
+    if set(grouped_by) & set(names):
+        session.run(f"CREATE TEMP TABLE grouped AS FROM {cells(session, 'again', names)}")
+        source = 'again JOIN grouped AS g USING ("row")'
+    session.run(f"CREATE TEMP VIEW sendable AS SELECT again.*, {locks} FROM {source}")
 
 
 def _limits(job: LoadJob | LinkJob | RetryJob | UndoJob, names: Sequence[str]) -> Limits:
@@ -257,11 +267,15 @@ def _write_outcomes(session: Session, workspace: Workspace, relpath: str) -> Fil
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """Where the files of a round go and how its slices are numbered. `canary`: the number of the slice that `canary` is."""
+    """Where the files of a round go, how its slices are numbered, and the fields by which its rows are grouped (see `rows`).
+
+    `canary`: the number of the slice that `canary` is.
+    """
 
     folder: str
     name: str
     first_no: int
+    grouped_by: tuple[str, ...]
     canary: int | None = None
 
 
@@ -276,15 +290,17 @@ def _write(
     """The rows file and the slice files of what is `sendable`, and of the `canary` before it; and what to say about it."""
     first_no = target.first_no if target.canary is None else target.first_no + 1
     divided = divide(session, locks, limits, first_no)
-    more = "".join(f"{lock_column(n)}, " for n in range(1, len(locks.fields) if locks else 1))
-    columns = f"{more}bytes, key, {line_column(names)}"
-    rest = f'SELECT "row", source_key, slice, grp, {columns} FROM {divided.relation}'
+    columns = f'"row", source_key, {{}} AS slice, bytes, key, {line_column(names)}'
+    rows = f"SELECT {columns.format('slice')} FROM {divided.relation} ORDER BY slice, {divided.order}, source_key"
     if target.canary is not None:
-        rest += f' UNION ALL SELECT "row", source_key, {target.canary}::INTEGER, grp, {columns} FROM canary'
+        both = (
+            f"SELECT {columns.format('slice')}, {divided.order.split()[0]} AS place FROM {divided.relation}"
+        )
+        alone = f"SELECT {columns.format(f'{target.canary}::INTEGER')}, NULL AS place FROM canary"
+        rows = f"SELECT * EXCLUDE (place) FROM ({both} UNION ALL {alone}) ORDER BY slice, place NULLS FIRST, source_key"
     packing = divided.packing
-    made = session.write_parquet(
-        f"{rest} ORDER BY slice, {SLICE_ORDER}", "rows.parquet", metadata={PACKING: packing_text(packing)}
-    )
+    noted = {PACKING: packing_text(packing), GROUPING: json.dumps(target.grouped_by)}
+    made = session.write_parquet(rows, "rows.parquet", metadata=noted)
     sizes = [
         Size(*one)
         for one in session.rows(

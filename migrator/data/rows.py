@@ -1,16 +1,18 @@
 """The rows file of a round: what is sent, one row each, with its slice.
 
-Its columns are `row`, `source_key`, `slice`, `grp` (the lock key's value; with several keys also `lock1`, …), `bytes` (of its line, line end and all), `key` (by which its answer
+Its columns are `row`, `source_key`, `slice`, `bytes` (of its line, line end and all), `key` (by which its answer
 is known, see `keys`) and its line of the slice file. A line is one column to DuckDB: it is sorted, stored and written as a whole, and
-its cells are looked at again for the few rows where they matter.
+its cells are looked at again for the few rows where they matter. What is in no column is not sorted either: by which record a row is grouped
+stands in its line.
 
-**Invariant:** the line in the rows file is the line in the slice file, byte for byte.
+**Invariant:** the line in the rows file is the line in the slice file, byte for byte, and stands at the same place.
 """
 
 import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from migrator.data.session import Session, read_csv, read_parquet
 from migrator.data.sql import cell, ident, text
@@ -19,6 +21,8 @@ from migrator.model.run import FileRef
 
 #: the file's own note of which slices are of a group or a later wave (parquet key-value metadata)
 PACKING = "packing"
+#: the file's own note of the fields by which its rows are grouped: the lock keys, the first of them foremost
+GROUPING = "grouping"
 #: the line's column is called by this and the slice's header
 _LINE = "csv:"
 
@@ -80,5 +84,16 @@ def packing_text(packing: Mapping[int, tuple[str, int]]) -> str:
 
 def packing_of(session: Session, path: Path) -> dict[int, tuple[str, int]]:
     """Group and wave of the slices that have one, by number, as they were decided when the rows were cut."""
-    noted = f"SELECT decode(value) FROM parquet_kv_metadata({text(str(path))}) WHERE decode(key) = {text(PACKING)}"
-    return {no: (group, wave) for (one,) in session.rows(noted) for no, group, wave in json.loads(one)}
+    return {no: (group, wave) for no, group, wave in _noted(session, path, PACKING)}
+
+
+def grouping_of(session: Session, path: Path) -> tuple[str, ...]:
+    """The fields by which the rows are grouped."""
+    return tuple(str(name) for name in _noted(session, path, GROUPING))
+
+
+def _noted(session: Session, path: Path, what: str) -> list[Any]:
+    noted = (
+        f"SELECT decode(value) FROM parquet_kv_metadata({text(str(path))}) WHERE decode(key) = {text(what)}"
+    )
+    return [one for (note,) in session.rows(noted) for one in json.loads(note)]

@@ -13,7 +13,6 @@ from migrator.data.correlate import Pairing, check_ids, correlate_told, correlat
 from migrator.data.faults import ResultsMismatch
 from migrator.data.jobs import LockSigns, RestJob, Settled, SettleJob, WholeJob
 from migrator.data.locked import locked_keys, met_lock, said
-from migrator.data.prepare import SLICE_ORDER
 from migrator.data.session import Session, read_csv, read_parquet
 from migrator.data.sql import no_id, text, with_capitals
 from migrator.data.workspace import Workspace, folder_name
@@ -61,7 +60,7 @@ def settle_rest(session: Session, workspace: Workspace, job: RestJob) -> Settled
     """The outcomes of a slice that was sent over REST: answers there come in the order of the request."""
     source = read_parquet([workspace.path(job.rows)])
     session.run(
-        f'CREATE TEMP TABLE sent AS SELECT "row", source_key, row_number() OVER (ORDER BY {SLICE_ORDER}) - 1 AS position '
+        'CREATE TEMP TABLE sent AS SELECT "row", source_key, row_number() OVER (ORDER BY file_row_number) - 1 AS position '
         f"FROM {source} WHERE slice = {job.slice}"
     )
     answers = (

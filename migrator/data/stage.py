@@ -40,6 +40,8 @@ class Staged:
     key_case_sensitive: bool = False
     #: a repeated source key: its later rows failed in the load already, and are none in a link step
     drop_repeats: bool = False
+    #: the sent fields of the lock columns
+    grouped_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
         *map(_reference, job.lookups),
     )
     key_field = keys.key_field(job.operation, job.external_id)
+    locks = job.locks.fields if job.locks else _only(job.group_by)
     keyed = [
         *(f"{column.value_sql} AS {ident(f'#v{index}')}" for index, column in enumerate(job.columns)),
         *(
@@ -97,7 +100,7 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
         verdicts,
         columns=columns,
         key_field=key_field,
-        locks=job.locks.fields if job.locks else (job.group_by,),
+        locks=locks,
         clear_when=_clear_when(job, resolved, key_field),
     )
     return Staged(
@@ -106,6 +109,7 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
         keyed=bool(job.key),
         key_field=key_field,
         key_case_sensitive=job.external_id_case_sensitive,
+        grouped_by=locks,
     )
 
 
@@ -113,6 +117,7 @@ def stage_link(session: Session, workspace: Workspace, job: LinkJob) -> Staged:
     """Stage the rows of a link step: loaded rows with a value in at least one of the fields."""
     resolved = resolve(session, workspace, job.lookups)
     names = ("Id", *(one.target for one in job.lookups))
+    locks = _only(job.group_by)
     some_value = " OR ".join(f"{one.value} IS NOT NULL" for one in resolved)
     some_sent = " OR ".join(f"j.{cell(one.lookup.target)} IS NOT NULL" for one in resolved)
     verdicts = [
@@ -129,11 +134,12 @@ def stage_link(session: Session, workspace: Workspace, job: LinkJob) -> Staged:
         verdicts,
         columns=(SentColumn("Id", "id"), *map(_reference, job.lookups)),
         key_field="Id",
-        locks=(job.group_by,),
+        locks=locks,
         joins=f" JOIN ({id_map(workspace, job.loaded)}) AS own ON own.source_key = keyed.source_key AND own.target_id IS NOT NULL",
         where=f" WHERE {some_value}",
     )
-    return Staged(_write(session, workspace, job, query), names, keyed=bool(job.key), drop_repeats=True)
+    path = _write(session, workspace, job, query)
+    return Staged(path, names, keyed=bool(job.key), drop_repeats=True, grouped_by=locks)
 
 
 def _write(
@@ -143,6 +149,10 @@ def _write(
     large = sum(ref.rows for ref in job.pages.files) >= _PARTED_ROWS
     source = scan(workspace, job.pages, parts=session.threads if large else 1)
     return session.write_parquet(query(source), "staged.parquet")
+
+
+def _only(group_by: str | None) -> tuple[str, ...]:
+    return () if group_by is None else (group_by,)
 
 
 def _reference(lookup: SqlLookup) -> SentColumn:
@@ -159,7 +169,7 @@ def _query(
     *,
     columns: Sequence[SentColumn],
     key_field: str | None,
-    locks: Sequence[str | None],
+    locks: Sequence[str],
     clear_when: Mapping[str, str] | None = None,
     joins: str = "",
     where: str = "",
@@ -181,7 +191,7 @@ def _query(
     names = [column.name for column in columns]
     even = {name: f"one_newline({cell(name)})" if name in texts else cell(name) for name in names}
     locked = ", ".join(
-        f"{even.get(one or '', 'NULL::VARCHAR')} AS {lock_column(n)}" for n, one in enumerate(locks)
+        f"{even.get(one, 'NULL::VARCHAR')} AS {lock_column(n)}" for n, one in enumerate(locks or [""])
     )
     return f"""
 WITH keyed AS (SELECT {first} FROM ({source})),

@@ -196,7 +196,6 @@ def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...])
     """Cut the waiting rows of a step once more; `quarantined` are the outcomes of slices whose fate is unknown."""
     row = run.steps[step.id]
     how = rung(run, step, row.rounds + 1)
-    more = learned(step, row.counts)
     return RetryJob(
         step=step.id,
         round=row.rounds + 1,
@@ -205,8 +204,7 @@ def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...])
             *(one.outcomes for one in run.settled.get(step.id, ()) if one.outcomes is not None),
             *quarantined,
         ),
-        locks=_keys_again(step, more),
-        learned=more,
+        locks=_keys_again(step, learned(step, row.counts)),
         max_slice_rows=how.max_rows,
         max_slice_bytes=how.max_bytes,
         first_no=max((no for name, no in run.slices if name == step.id), default=0) + 1,
