@@ -129,10 +129,12 @@ def correlated(
     session: Session, workspace: Workspace, job: SettleJob, finish: str, pairing: Pairing
 ) -> Iterator[int]:
     """For a while there is `settled`, made by `finish`: SQL over `answered` (slice, row, source_key, kind, id, created, error, key) that keeps
-    `slice`, `row`, `kind` and `key`, and gives the ids of successes as `target_id`.
+    `slice`, `row`, `kind` and `key`, and gives the ids of successes as `target_id`. It is in an order that the rows determine.
 
     Yields how many rows equal another one. Raises ResultsMismatch.
     """
+    # the rows file's order is one that does not depend on threads, and costs no sorting
+    session.run("SET SESSION preserve_insertion_order = true")
     asked = _Asked(job, tuple(_result_files(workspace, job)))
     work = partial(_pair, session, workspace, finish)
     pairs = work([asked]) if asked.size > _LARGE else pairing.do((asked.kind, finish), job.slice, asked, work)
@@ -213,7 +215,9 @@ def _thoroughly(session: Session, workspace: Workspace, job: SettleJob, told: _T
     rows = _make_sent(session, workspace, job)
     _check_counts(job, rows, told)
     answered = f"SELECT {job.slice} AS slice, {_ANSWERED} FROM {_NUMBERED_ROWS} AS s FULL JOIN {_NUMBERED_ANSWERS} AS t USING (key, nth)"
-    session.run(f"CREATE OR REPLACE TEMP TABLE settled AS WITH answered AS ({answered}) {finish}")
+    session.run(
+        f'CREATE OR REPLACE TEMP TABLE settled AS WITH answered AS ({answered}) {finish} ORDER BY "row"'
+    )
     pairs, rows, answers = session.one('SELECT count(*), count("row"), count(kind) FROM settled')
     if pairs > rows or pairs > answers:
         raise ResultsMismatch(

@@ -34,7 +34,7 @@ def settle(session: Session, workspace: Workspace, job: SettleJob, pairing: Pair
     finish = f"{_PARSED} {_outcomes(job, keep=', kind, key, slice')}"
     with correlated(session, workspace, job, finish, pairing) as equal:
         same = f"{equal} rows equal another one in every sent field: which record is whose does not matter"
-        return _publish(session, workspace, job, (same,) if equal else ())
+        return _publish(session, workspace, job, (same,) if equal else (), order="")
 
 
 def settle_told(session: Session, workspace: Workspace, job: SettleJob) -> Settled:
@@ -127,12 +127,17 @@ def _outcomes(job: SettleJob | RestJob, *, keep: str = "") -> str:
 
 
 def _publish(
-    session: Session, workspace: Workspace, job: SettleJob | RestJob | WholeJob, notes: Sequence[str]
+    session: Session,
+    workspace: Workspace,
+    job: SettleJob | RestJob | WholeJob,
+    notes: Sequence[str],
+    *,
+    order: str = 'ORDER BY "row"',
 ) -> Settled:
     name = f"{job.slice}-{job.attempt}"
     if isinstance(job, WholeJob):
         return replace(publish(session, workspace, job.step, name), notes=tuple(notes))
-    found = publish(session, workspace, job.step, name, signs=job.locks, limits=job.limits)
+    found = publish(session, workspace, job.step, name, signs=job.locks, limits=job.limits, order=order)
     found = replace(found, notes=tuple(notes))
     if not found.locked or not job.columns:
         return found
@@ -150,11 +155,15 @@ def publish(
     quiet: frozenset[str] = frozenset(),
     signs: LockSigns = _NO_SIGNS,
     limits: Sequence[str] = (),
+    order: str = 'ORDER BY "row"',
 ) -> Settled:
     """The relation `settled` as an outcome file, counted. `quiet`: codes that are no faults; `signs`: by which rows that met a lock are known;
-    `limits`: what is said of rows that came to a limit of Apex."""
+    `limits`: what is said of rows that came to a limit of Apex.
+
+    `order`: empty when the relation is in an order that the rows determine, and the session keeps it.
+    """
     path = session.write_parquet(
-        'SELECT "row", source_key, target_id, outcome, code, message, fields, final FROM settled ORDER BY "row"',
+        f'SELECT "row", source_key, target_id, outcome, code, message, fields, final FROM settled {order}',
         "outcomes.parquet",
     )
     tallies: Counter[Outcome] = Counter()
