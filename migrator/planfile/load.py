@@ -61,7 +61,7 @@ def _read(path: str, text: str | None) -> Document:
         return Document(path, readable=False, diagnostics=found)
     document = read_document(content, path)
     if document.readable and document.value is None and () not in document.broken:
-        hint = "see the plan reference for a first plan"
+        hint = "the plan reference begins with a first plan, the operations guide has an orgs file"
         document.diagnostics.append(
             error("file-empty", "there is nothing in it", hint=hint, where=Where(path))
         )
