@@ -44,7 +44,12 @@ def learned(step: LoadStep | LinkStep, counts: Mapping[str, int]) -> tuple[str, 
     found = {
         fields[key.casefold()]: count for key, count in _keys(counts).items() if key.casefold() in fields
     }
-    return tuple(sorted(found.keys() - planned, key=lambda one: (-found[one], one)))
+    fresh = tuple(sorted(found.keys() - planned, key=lambda one: (-found[one], one)))
+    # in a second pass rows are records themselves: one that is a child in its own row may be the parent in another
+    family = isinstance(step, LinkStep) and any(
+        one.rule.target in fresh and step.object_name in one.via for one in step.lookups
+    )
+    return (*fresh, _OWN) if family else fresh
 
 
 def note(step: LoadStep | LinkStep, before: Mapping[str, int], after: Mapping[str, int]) -> tuple[str, ...]:
@@ -57,6 +62,6 @@ def note(step: LoadStep | LinkStep, before: Mapping[str, int], after: Mapping[st
     notes += [
         f"rows met locks of records that {field} looks up: further rounds keep the rows of each together"
         for field in learned(step, after)
-        if field not in known
+        if field not in (*known, _OWN)
     ]
     return tuple(notes)

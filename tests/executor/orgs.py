@@ -13,7 +13,7 @@ from migrator.executor import Drive, Goal, Policy, Result, start
 from migrator.model.plan import FilesEnd
 from migrator.model.progress import Progress
 from migrator.model.run import Event
-from migrator.model.schedule import LoadStep
+from migrator.model.schedule import LinkStep, LoadStep
 from migrator.review import Approved, Ends, check, load
 from migrator.salesforce import ClientCredentials, ConnectionSettings, Org, Secret, connect
 from migrator.simulator import Org as SimulatedOrg
@@ -66,7 +66,7 @@ class Lab:
         assert not has_errors(checked.diagnostics), [str(one) for one in checked.diagnostics]
         if max_slice_rows and checked.schedule is not None:
             steps = tuple(
-                replace(one, max_slice_rows=max_slice_rows) if isinstance(one, LoadStep) else one
+                replace(one, max_slice_rows=max_slice_rows) if isinstance(one, LoadStep | LinkStep) else one
                 for one in checked.schedule.steps
             )
             checked = replace(checked, schedule=replace(checked.schedule, steps=steps))

@@ -63,12 +63,12 @@ def make(tmp_path: Path, lookups: LookupLocks, *, guided: bool = True) -> Lab:
     return make_lab(tmp_path, SCHEMA, settings)
 
 
-def rounds(state: LedgerState) -> dict[int, tuple[int, int]]:
+def rounds(state: LedgerState, step: str = "load.Visit__c") -> dict[int, tuple[int, int]]:
     """By round: rows sent, and rows that met locks."""
     round_of = {(one.step, one.no): one.round for one in state.slices}
     found: dict[int, tuple[int, int]] = {}
     for one in state.attempts:
-        if one.step == "load.Visit__c":
+        if one.step == step:
             rows, locked = found.get(round_of[(one.step, one.slice)], (0, 0))
             found[round_of[(one.step, one.slice)]] = (rows + one.rows, locked + one.locked)
     return found
@@ -109,6 +109,45 @@ def test_a_learned_field_joins_the_keys_of_the_plan(tmp_path: Path) -> None:
     assert told[1][1] > 0
     again = [one for one in state.slices if one.step == "load.Visit__c" and one.round == 2]
     assert len({one.group for one in again if one.wave == 0}) > 1, "slices side by side in the second round"
+    assert sum(locked for number, (_, locked) in told.items() if number > 1) == 0, told
+
+
+#: more than go over REST
+NODES = 2_600
+FAMILY = """
+version: 1
+name: family
+source: {files: data}
+target: {org: merged}
+objects:
+  - object: Node__c
+    operation: insert
+    canary: off
+    relationships: {Parent__c: {when_missing: link}}
+    locks: {on_lock: [regroup]}
+"""
+
+
+def test_a_second_pass_learns_that_parents_are_rows_as_well(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    choose = random.Random(2)  # noqa: S311 - deterministic on purpose
+    rows = [(f"n{n}", "N", f"n{choose.randrange(n)}" if n else "") for n in range(NODES)]
+    write(data, "Node__c", ("Id", "Name", "Parent__c"), choose.sample(rows, len(rows)))
+    schema = "name: Family\nobjects: {Node__c: {fields: {Parent__c: {type: lookup, to: Node__c}}}}\n"
+    settings = OrgSettings(
+        sobject_seconds={"Node__c": 0.1}, batch_parallelism=15, locks=LockSettings(lookups=LookupLocks.ALWAYS)
+    )
+    lab = make_lab(tmp_path, schema, settings)
+    lab.begin(FAMILY, max_slice_rows=400)
+    result = lab.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    state = read_ledger(lab.folder)
+    row = state.steps["link.Node__c"]
+    assert row.tallies == {Outcome.UPDATED: NODES - 1}
+    assert row.counts["lock.Parent__c"] > 0
+    told = rounds(state, "link.Node__c")
+    assert told[1][1] > 0
     assert sum(locked for number, (_, locked) in told.items() if number > 1) == 0, told
 
 
