@@ -19,10 +19,10 @@ MAX_NAMES = 8
 WIDER = {
     "migrator.data": 9,
     "migrator.errors": 11,
-    "migrator.salesforce": 23,
+    "migrator.salesforce": 22,
     "migrator.simulator": 33,
     "migrator.soql": 13,
-    "migrator.state": 14,
+    "migrator.state": 13,
 }
 #: modules beside a front door: the frozen values of the data plane, what a simulated org is made from, and packages that have no other door
 BESIDE = re.compile(

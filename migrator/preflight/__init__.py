@@ -3,13 +3,12 @@
 **Invariant:** reads only; a refusal comes before anything is sent.
 """
 
-from migrator.preflight.checks import Overdue, check_clock, check_neighbours, find_neighbours, overdue
+from migrator.preflight.checks import check_clock, check_neighbours, find_neighbours, overdue
 from migrator.preflight.neighbours import Neighbours
 from migrator.preflight.room import check_room, room_for
 
 __all__ = [
     "Neighbours",
-    "Overdue",
     "check_clock",
     "check_neighbours",
     "check_room",

@@ -11,7 +11,6 @@ from migrator.salesforce.metadata import Deferral, Switch
 from migrator.salesforce.org import Org
 from migrator.salesforce.redaction import RedactingFilter, redact
 from migrator.salesforce.secret import Secret
-from migrator.salesforce.session import Download
 from migrator.salesforce.settings import (
     AccessToken,
     ClientCredentials,
@@ -33,7 +32,6 @@ __all__ = [
     "ClientCredentials",
     "ConnectionSettings",
     "Deferral",
-    "Download",
     "JwtBearer",
     "Org",
     "RedactingFilter",

@@ -16,13 +16,11 @@ from migrator.state.store import (
     read_ledger,
     unlock,
 )
-from migrator.state.transitions import IllegalWrite
 
 __all__ = [
     "Disk",
     "FoundRun",
     "Holder",
-    "IllegalWrite",
     "Ledger",
     "holder",
     "known_jobs",

@@ -3,18 +3,12 @@
 **Invariant:** composes text and runs nothing: the data plane executes it. No expression is ever evaluated by Jinja2.
 """
 
-from migrator.transforms.column import CompiledColumn, compile_column, compile_match
-from migrator.transforms.functions import FILTERS, FUNCTIONS
-from migrator.transforms.masks import MASKS
+from migrator.transforms.column import compile_column, compile_match
+from migrator.transforms.functions import FUNCTIONS
 from migrator.transforms.resolve import resolve
-from migrator.transforms.template import ExpressionError
 
 __all__ = [
-    "FILTERS",
     "FUNCTIONS",
-    "MASKS",
-    "CompiledColumn",
-    "ExpressionError",
     "compile_column",
     "compile_match",
     "resolve",

@@ -16,7 +16,8 @@ import httpx
 
 from migrator.clock import Clock
 from migrator.model.wire import JobInfo
-from migrator.salesforce import AccessToken, ConnectionSettings, Download, RequestFailed, Secret, connect
+from migrator.salesforce import AccessToken, ConnectionSettings, RequestFailed, Secret, connect
+from migrator.salesforce.session import Download
 
 T = TypeVar("T")
 

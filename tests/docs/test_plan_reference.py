@@ -9,7 +9,9 @@ import yaml
 
 from migrator.errors import has_errors
 from migrator.planfile import load_plan, plan_schema
-from migrator.transforms import FILTERS, FUNCTIONS, MASKS, resolve
+from migrator.transforms import FUNCTIONS, resolve
+from migrator.transforms.functions import FILTERS
+from migrator.transforms.masks import MASKS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "plan-reference.md"
 PROSE = Path(__file__).parent / "plan-reference.prose.md"

@@ -24,7 +24,8 @@ from migrator.model.run import (
     StepRow,
 )
 from migrator.model.schedule import Lane
-from migrator.state import IllegalWrite, Ledger, holder, list_runs, open_ledger, read_ledger, unlock
+from migrator.state import Ledger, holder, list_runs, open_ledger, read_ledger, unlock
+from migrator.state.transitions import IllegalWrite
 from tests.postgres import Server
 
 FILE = FileRef("slices/load:Account/1.csv", "ab" * 32, 1_234, 10)

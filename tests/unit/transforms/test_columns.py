@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from migrator.model.plan import FieldRule, Otherwise
 from migrator.model.schedule import ColumnSpec
 from migrator.planfile import plan_schema
-from migrator.transforms import MASKS, compile_column
+from migrator.transforms import compile_column
+from migrator.transforms.masks import MASKS
 
 CONNECTION = duckdb.connect(config={"threads": 1})
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from migrator.model.plan import FieldRule, Match
 from migrator.model.schedule import ColumnSpec
-from migrator.transforms import ExpressionError, compile_column, compile_match
+from migrator.transforms import compile_column, compile_match
+from migrator.transforms.template import ExpressionError
 
 CONNECTION = duckdb.connect(config={"threads": 1})
 
