@@ -71,6 +71,7 @@ class Job:
     refused: tuple[str, ...] = ()
     spoiled: bool = False  # it has two contents: the org will never close it
     withheld: bool = False  # its results cannot be had
+    failed: tuple[str, ...] = ()  # of the refused ones, those that will never be taken
     recorded: tuple[str, ...] | None = None  # the only rows that have a result, where not all have one
 
 
@@ -238,12 +239,13 @@ class World:
             file = self.ref(f"outcomes/{attempt.slice}-{attempt.id}-told", job.recorded)
             self.ref(f"outcomes/{attempt.slice}-{attempt.id}-missing", (job.content or ())[1:])
             return PartlyTold(Settled(file, {Outcome.CREATED: len(job.recorded)}, missing=1))
-        waiting = tuple(row for row in job.content or () if row not in job.done)
+        waiting = tuple(row for row in job.content or () if row not in {*job.done, *job.failed})
+        found = {Outcome.CREATED: len(job.done), Outcome.FAILED: len(job.failed)}
         path = f"outcomes/{attempt.slice}-{attempt.id}"
         return AttemptSettled(
             Settled(
                 outcomes=self.ref(path, waiting),
-                tallies={Outcome.CREATED: len(job.done)} if job.done else {},
+                tallies={outcome: count for outcome, count in found.items() if count},
                 waiting=len(waiting),
             )
         )
