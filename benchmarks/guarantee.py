@@ -266,7 +266,7 @@ def migration(rows: int, *, durable: bool) -> Taken:
         if not durable:
             state = ledger.state()
             ledger.close()
-            return Ledger(MemoryStore(state), Beacon(folder / "none" / "run"), clock, Ballast(folder))
+            return Ledger(MemoryStore(state), Beacon(folder / "none" / "run"), clock, Ballast(folder), folder)
         stores.append(TimedStore(ledger._store))  # noqa: SLF001 - nobody else may look behind a ledger
         ledger._store = stores[0]  # noqa: SLF001
         return ledger

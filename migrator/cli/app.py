@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "report": ("report", "report", "Write the report of a run: HTML, JSON, Markdown, JUnit."),
     "gates": ("gates", "gates", "Show the gates of a run; put back what they changed."),
     "doctor": ("doctor", "doctor", "Look at this machine, the state folder, the orgs and their jobs."),
+    "rescue": ("rescue", "rescue", "Make a damaged ledger anew, from the run's files and the org's jobs."),
     "unlock": ("unlock", "unlock", "Show who holds a run; take it from a process that hangs."),
     "simulate": ("simulate", "simulate", "Serve simulated orgs on this machine."),
 }

@@ -106,7 +106,9 @@ def _bug(bug: Exception) -> int:
 def _frames(bug: BaseException) -> Iterable[str]:
     """The traceback without the exceptions' own texts: those may quote a record."""
     chain: BaseException | None = bug
-    while chain is not None:
+    seen: set[int] = set()
+    while chain is not None and id(chain) not in seen:
+        seen.add(id(chain))
         yield from traceback.format_tb(chain.__traceback__)
         yield f"{type(chain).__name__}\n"
         chain = chain.__cause__ or chain.__context__

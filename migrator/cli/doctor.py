@@ -19,7 +19,7 @@ from migrator.model.run import RunStatus
 from migrator.model.schedule_text import parse_schedule
 from migrator.preflight import Neighbours, check_clock, find_neighbours, overdue
 from migrator.salesforce import Org
-from migrator.state import FoundRun, known_jobs, list_runs, read_ledger, sqlite_version
+from migrator.state import Disk, FoundRun, known_jobs, list_runs, read_ledger
 from migrator.state import look_at_disk as disk_of
 
 _PACKAGES = ("duckdb", "httpx", "psycopg")
@@ -69,7 +69,8 @@ def doctor(
       migrator doctor --jobs --sweep
     """
     clock = SystemClock()
-    found = [*_machine(), *_disk(state_dir), *_runs(state_dir, clock)]
+    disk = disk_of(state_dir)
+    found = [*_machine(disk), *_disk(disk, state_dir), *_runs(state_dir, clock)]
     found += (
         _orgs(orgs_path, clock) if orgs_path.is_file() else [Finding("warn", "orgs", f"no file {orgs_path}")]
     )
@@ -89,12 +90,12 @@ def doctor(
     return code
 
 
-def _machine() -> Iterator[Finding]:
+def _machine(disk: Disk) -> Iterator[Finding]:
     packages = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     yield Finding(
         "ok", "program", f"migrator {__version__}, Python {platform.python_version()}, {sys.platform}"
     )
-    yield Finding("ok", "libraries", f"SQLite {sqlite_version()}, {packages}")
+    yield Finding("ok", "libraries", f"SQLite {disk.sqlite}, {packages}")
 
 
 def _version(name: str) -> str:
@@ -104,8 +105,7 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _disk(state_dir: Path) -> Iterator[Finding]:
-    disk = disk_of(state_dir)
+def _disk(disk: Disk, state_dir: Path) -> Iterator[Finding]:
     mode = "not there yet" if disk.mode is None else f"mode {disk.mode:o}"
     kind = disk.kind or "unknown file system"
     if disk.fault:

@@ -8,7 +8,7 @@ from migrator.cli import options
 from migrator.cli.driving import who
 from migrator.clock import SystemClock
 from migrator.errors import ExitCode
-from migrator.executor import resolve_rows
+from migrator.executor import mend
 
 MEMORY = 192
 
@@ -37,7 +37,7 @@ def resolve(run_name: str, state_dir: Path, path: Path, yes: bool, as_json: bool
       migrator resolve --assign rows.csv --yes
     """
     folder = options.find_run(state_dir, run_name)
-    found = resolve_rows(folder, path, by=who(), apply=yes, clock=SystemClock(), memory_mb=MEMORY)
+    found = mend.resolve_rows(folder, path, by=who(), apply=yes, clock=SystemClock(), memory_mb=MEMORY)
     if as_json:
         counts = {"assigned": found.assigned, "absent": found.absent, "left": found.left}
         options.print_json({"run": folder.name, "written": yes, **counts})

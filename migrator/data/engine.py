@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from migrator.data import again, exports, prepare, scan, second_run, sources, undo
+from migrator.data import again, exports, prepare, salvage, scan, second_run, sources, undo
 from migrator.data import compare as comparing
 from migrator.data import match as matching
 from migrator.data import reconcile as reconciling
@@ -38,6 +38,7 @@ from migrator.data.later import (
     ReopenJob,
     Resolved,
     ResolveJob,
+    StandingJob,
     Survey,
     SurveyJob,
     UndoJob,
@@ -199,6 +200,26 @@ class Engine:
         """What a second run would do to prepared rows; `first`: the run that is repeated, `pages_in`: where `job.readback` is."""
         with self._session() as session:
             return second_run.survey(session, self.workspace, first, pages_in, job)
+
+    def outline(self, rows: FileRef) -> Mapping[int, int]:
+        """The slices of a round with how many rows each has, from its rows file."""
+        with self._session() as session:
+            return salvage.outline(session, self.workspace, rows)
+
+    def row_count(self, files: Sequence[FileRef]) -> int:
+        """How many rows are in these rows files and outcome files, each once."""
+        with self._session() as session:
+            return salvage.row_count(session, self.workspace, files)
+
+    def is_slice(self, rows: FileRef, file: FileRef, no: int) -> bool:
+        """Whether a slice file is what the rows file of its round says."""
+        with self._session() as session:
+            return salvage.is_slice(session, self.workspace, rows, file, no)
+
+    def standing(self, job: StandingJob) -> Settled:
+        """What still stands of an outcome file when later rounds are looked at. `waiting`: rows that are in none of them."""
+        with self._session() as session:
+            return salvage.standing(session, self.workspace, job)
 
     def repeated_ids(self, files: Sequence[FileRef]) -> int:
         """How many target ids stand in more than one final outcome: 0, or two source rows became one record."""

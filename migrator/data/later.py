@@ -150,6 +150,17 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingJob:
+    """An outcome file of a run whose ledger is made anew. `later`: rows files and outcome files of later rounds: whoever is in one of
+    them was waiting, whatever the file says."""
+
+    step: str
+    name: str
+    outcomes: FileRef
+    later: tuple[FileRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SurveyKey:
     """A sent field by which the org finds a record, or refuses a second one of the same value."""
 

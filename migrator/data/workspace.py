@@ -113,6 +113,19 @@ class Workspace:
         with disk_faults(self.root):
             _sync(folder)
 
+    def measured(self, relpath: str, rows: int) -> FileRef | None:
+        """The file as it is now; None: it is not there. For a run whose ledger has lost what it said of its files."""
+        try:
+            digest, size = _digest(self._inside(relpath))
+        except FileNotFoundError:
+            return None
+        return FileRef(relpath, digest, size, rows)
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The files in a folder of the run, as they sort."""
+        path = self._inside(folder)
+        return tuple(sorted(one.name for one in path.iterdir() if one.is_file())) if path.is_dir() else ()
+
     def verify(self, ref: FileRef) -> Path:
         """The path of a file that is what its reference says.
 

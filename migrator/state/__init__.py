@@ -3,7 +3,7 @@
 Start at `open_ledger`; `read_ledger` looks without taking part.
 """
 
-from migrator.state.disk import Disk, look_at_disk, sqlite_version
+from migrator.state.disk import Disk, look_at_disk
 from migrator.state.lease import Holder
 from migrator.state.ledger import Ledger
 from migrator.state.store import (
@@ -16,12 +16,14 @@ from migrator.state.store import (
     read_ledger,
     unlock,
 )
+from migrator.state.wreck import Wreck
 
 __all__ = [
     "Disk",
     "FoundRun",
     "Holder",
     "Ledger",
+    "Wreck",
     "holder",
     "known_jobs",
     "list_runs",
@@ -29,6 +31,5 @@ __all__ = [
     "open_ledger",
     "read_audited",
     "read_ledger",
-    "sqlite_version",
     "unlock",
 ]

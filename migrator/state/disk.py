@@ -13,19 +13,16 @@ from migrator.state.filesystem import file_system, refuse_remote
 from migrator.state.storage import sync_file
 
 
-def sqlite_version() -> str:
-    """Of the library that ledgers in files are written with."""
-    return sqlite3.sqlite_version
-
-
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The disk under a folder. `kind` empty: unknown; `mode` None: the folder is not there yet; `free` in bytes. `fault`: why it will not do."""
+    """The disk under a folder. `kind` empty: unknown; `mode` None: the folder is not there yet; `free` in bytes. `fault`: why it will not do.
+    `sqlite`: the version of the library that ledgers are written with."""
 
     kind: str
     mode: int | None
     free: int
     fault: str
+    sqlite: str = sqlite3.sqlite_version
 
 
 def look_at_disk(folder: Path) -> Disk:

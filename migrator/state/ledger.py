@@ -6,6 +6,7 @@ ledger since. One thread owns it.
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Self
 
 from migrator.clock import Clock
@@ -15,8 +16,9 @@ from migrator.state.ballast import Ballast
 from migrator.state.beacon import Beacon, Mark
 from migrator.state.chain import Stored, broken_at, chained, first_hash
 from migrator.state.content import hashes, latest, replaced, rows_in, summed
+from migrator.state.record import differs, write_record
 from migrator.state.runstore import Head, RunStore
-from migrator.state.storage import corrupt
+from migrator.state.storage import corrupt, explained
 from migrator.state.transitions import IllegalWrite, check_transition
 
 #: what a run never changes
@@ -28,11 +30,12 @@ PLAN_EVENTS = frozenset({"plan-change-accepted", "plan-settings-changed"})
 class Ledger:
     """The ledger of one run; made by `open_ledger`."""
 
-    def __init__(self, store: RunStore, beacon: Beacon, clock: Clock, ballast: Ballast) -> None:
+    def __init__(self, store: RunStore, beacon: Beacon, clock: Clock, ballast: Ballast, folder: Path) -> None:
         self._store = store
         self._beacon = beacon
         self._ballast = ballast
         self._ran_out = False
+        self._folder = folder
         self._clock = clock
         told = beacon.read()
         self._epoch = store.take_over()
@@ -84,6 +87,10 @@ class Ledger:
         changed = hashes(rows)
         total = replaced(self._total, self._hashes, changed)
         after = Head(head, seq, f"{total:064x}")
+        if differs(self._run, run):
+            # before the commit: a plan that is known and not in force does no harm
+            with explained(self._folder):
+                write_record(self._folder, run)
         self._write(lambda: self._store.write(rows, chain, self._head, after))
         self._head, self._total, self._run = after, total, run
         self._hashes |= changed

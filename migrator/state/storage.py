@@ -29,9 +29,15 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as fault:
-        raise _explain_sqlite(fault, path) from fault
+        told = _explain_sqlite(fault, path)
+        if told is fault:
+            raise
+        raise told from fault
     except OSError as fault:
-        raise _explain_os(fault, path) from fault
+        told = _explain_os(fault, path)
+        if told is fault:
+            raise
+        raise told from fault
 
 
 def _explain_sqlite(fault: sqlite3.Error, path: Path) -> Exception:
@@ -49,6 +55,9 @@ def _explain_sqlite(fault: sqlite3.Error, path: Path) -> Exception:
             return _not_writable(path, str(fault))
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return MigratorError("lease-held", f"another process has {path} locked", exit_code=ExitCode.LEASE)
+        case sqlite3.SQLITE_ERROR:
+            # a table or column that is not there, a text that is none: our statements are the same each time
+            return corrupt(path, "SQLite cannot make sense of it")
         case _:
             return fault
 
@@ -84,7 +93,7 @@ def corrupt(path: Path | str, why: str) -> MigratorError:
     return MigratorError(
         "state-corrupt",
         f"{path} is damaged: {why}",
-        hint="keep the folder as it is; restore the ledger from a backup made after the run's last step, or ask for help",
+        hint="keep the folder as it is; restore the ledger from a backup made after the run's last step, or make it anew with `migrator rescue`",
     )
 
 

@@ -20,7 +20,7 @@ from migrator.model.run import Event, LedgerState, RunRow
 from migrator.state import lease
 from migrator.state.ballast import Ballast
 from migrator.state.beacon import Beacon, Mark
-from migrator.state.chain import first_hash
+from migrator.state.chain import Stored, first_hash
 from migrator.state.content import hash_of
 from migrator.state.ddl import SQLITE as TABLES
 from migrator.state.ddl import VERSION
@@ -28,8 +28,10 @@ from migrator.state.filesystem import refuse_remote
 from migrator.state.lease import Holder, Locks
 from migrator.state.ledger import Ledger, as_event, check_beacon, check_whole
 from migrator.state.migrate import migrate, version_of
+from migrator.state.record import NAME as RECORD_NAME
+from migrator.state.record import write_record
 from migrator.state.rows import RUN, SQLITE
-from migrator.state.runstore import RunStore
+from migrator.state.runstore import Head, RunStore
 from migrator.state.sqlite import SqliteStore, read_all, read_run, read_state, transaction
 from migrator.state.storage import (
     LEDGER_NAME,
@@ -54,11 +56,11 @@ def open_ledger(folder: Path, clock: Clock, *, create: RunRow | None = None, url
     `lease-held` (exit code LEASE) while another process has it, `run-exists`, `run-not-found`, `ledger-behind`, `state-not-local`, and
     those of a damaged, foreign or unwritable ledger.
     """
-    if create is None and not _there(folder):
+    if create is None and not has_ledger(folder):
         raise _not_found(folder)
     path = folder / LEDGER_NAME
     with explained(path):
-        if create is not None and _there(folder):
+        if create is not None and has_ledger(folder):
             raise MigratorError(
                 "run-exists", f"{folder} holds a run already", hint="resume it, or start a new one"
             )
@@ -70,14 +72,16 @@ def open_ledger(folder: Path, clock: Clock, *, create: RunRow | None = None, url
             ballast.keep()
             if create is not None:
                 beacon.write(Mark(0, first_hash(create.run_id)))
-            return Ledger(store, beacon, clock, ballast)
+                write_record(folder, create)
+            return Ledger(store, beacon, clock, ballast, folder)
         except BaseException:
             ballast.release()
             store.close()
             raise
 
 
-def _there(folder: Path) -> bool:
+def has_ledger(folder: Path) -> bool:
+    """Whether the folder has a ledger, or a note of where it is."""
     return (folder / LEDGER_NAME).exists() or (folder / NOTE_NAME).exists()
 
 
@@ -214,19 +218,30 @@ def read_audited(folder: Path) -> tuple[LedgerState, tuple[Event, ...]]:
 
     Raises MigratorError `state-corrupt` where they are not.
     """
-    if not _there(folder):
+    if not has_ledger(folder):
         raise _not_found(folder)
+    if not _note(folder):
+        return audited_file(folder / LEDGER_NAME, Beacon(folder))
     told = Beacon(folder).read()
-    if _note(folder):
-        url, run_id = _read_note(folder)
-        postgres = _postgres()
-        state, stored, head, place = postgres.look(url, run_id, postgres.read_all)
-    else:
-        path = folder / LEDGER_NAME
-        with explained(path), closing(open_for_reading(path)) as connection:
-            version_of(connection, path, may_migrate=False)
-            state, stored, head = read_all(connection, path)
-        place = str(path)
+    url, run_id = _read_note(folder)
+    postgres = _postgres()
+    state, stored, head, place = postgres.look(url, run_id, postgres.read_all)
+    return _audited(place, state, stored, head, told)
+
+
+def audited_file(path: Path, beacon: Beacon) -> tuple[LedgerState, tuple[Event, ...]]:
+    """The same of a ledger in a file, wherever it is."""
+    told = beacon.read()
+    with explained(path), closing(open_for_reading(path)) as connection:
+        version_of(connection, path, may_migrate=False)
+        quick_check(connection, path)
+        state, stored, head = read_all(connection, path)
+    return _audited(str(path), state, stored, head, told)
+
+
+def _audited(
+    place: str, state: LedgerState, stored: tuple[Stored, ...], head: Head, told: Mark | None
+) -> tuple[LedgerState, tuple[Event, ...]]:
     check_whole(place, state, stored, head)
     check_beacon(told, state.run.run_id, stored, head)
     return state, tuple(as_event(one) for one in stored)
@@ -242,7 +257,7 @@ def holder(folder: Path) -> Holder | None:
 
 def unlock(folder: Path) -> None:
     """Take the run from the process that works on it, dead or alive: whatever that one commits from now on is refused."""
-    if not _there(folder):
+    if not has_ledger(folder):
         raise _not_found(folder)
     if _note(folder):
         _postgres().break_leases(*_read_note(folder))
@@ -266,15 +281,21 @@ def list_runs(state_dir: Path) -> tuple[FoundRun, ...]:
     """All runs below the state folder, newest first."""
     if not state_dir.is_dir():
         return ()
-    folders = {path.parent for name in (LEDGER_NAME, NOTE_NAME) for path in state_dir.glob(f"*/{name}")}
-    found = [_found(one) for one in folders]
+    found = [_found(one) for one in _run_folders(state_dir)]
     # run ids begin with the time, so that an unreadable one still finds about its place
     found.sort(key=lambda one: (one.folder.name[:15], one.run.started if one.run else 0.0, one.folder.name))
     return tuple(reversed(found))
 
 
+def _run_folders(state_dir: Path) -> set[Path]:
+    names = (LEDGER_NAME, NOTE_NAME, RECORD_NAME)
+    return {path.parent for name in names for path in state_dir.glob(f"*/{name}")}
+
+
 def _found(folder: Path) -> FoundRun:
     path = folder / LEDGER_NAME
+    if not has_ledger(folder):
+        return FoundRun(folder, None, corrupt(path, "it is not there"))
     try:
         if _note(folder):
             return FoundRun(folder, read_ledger(folder).run)
@@ -287,10 +308,15 @@ def _found(folder: Path) -> FoundRun:
         return FoundRun(folder, None, MigratorError("state-corrupt", f"{path} cannot be read"))
 
 
-def known_jobs(state_dir: Path) -> frozenset[str]:
-    """The ids of all jobs in any ledger of the state folder that can be read, and of the PostgreSQL ledgers that it names."""
+def known_jobs(state_dir: Path, *, but: Path | None = None) -> frozenset[str]:
+    """The ids of all jobs in any ledger of the state folder that can be read, and of the PostgreSQL ledgers that it names.
+
+    `but`: the run folder whose ledger is not asked.
+    """
     found: set[str] = set()
-    for folder in (one.folder for one in list_runs(state_dir) if one.run is not None):
+    for folder in _run_folders(state_dir):
+        if folder == but or _found(folder).run is None:
+            continue
         path = folder / LEDGER_NAME
         if _note(folder):
             url, run_id = _read_note(folder)

@@ -75,3 +75,27 @@ def test_an_undo_judges_by_the_clock_of_the_org(tmp_path: Path, monkeypatch: pyt
         assert not list(world.target.store.table("Contact").scan())
     finally:
         world.close()
+
+
+def test_a_damaged_ledger_is_made_anew_and_the_old_one_is_kept(done: World) -> None:
+    told = done.call("rescue")
+    assert (told.code, "[nothing-to-rescue]" in told.err) == (2, True), told
+    ledger = done.run / "ledger.sqlite"
+    damaged = bytes(ledger.read_bytes()[: ledger.stat().st_size // 2])
+    ledger.write_bytes(damaged)
+    told = done.call("resume")
+    assert (told.code, "[state-corrupt]" in told.err, "migrator rescue" in told.err) == (3, True, True), told
+    told = done.call("rescue")
+    assert (told.code, "nothing was changed: --yes makes it so" in told.out) == (0, True), told
+    assert ledger.read_bytes() == damaged
+    document = done.call("rescue", "--yes", "--json").document
+    assert document["written"] is True
+    assert document["slices"] == {"answered": 2, "pending": 0, "unknown": 0}
+    assert (Path(document["old_ledger"]) / "ledger.sqlite").read_bytes() == damaged
+    told = done.call("resume")
+    assert told.code == 0, told
+    assert len(done.target.truth.created("Account")) == 5
+    assert len(done.target.truth.created("Contact")) == 20
+    assert done.call("verify").code == 0
+    told = done.call("report", "--json", "-")
+    assert told.code == 0, told

@@ -162,7 +162,7 @@ class World:
     def arguments(self, command: str, *more: str | Path) -> list[str]:
         """The command line: the world's orgs file and state folder, where the command has them."""
         given = [command, *(str(one) for one in more)]
-        if command in {"plan", "run", "resume", "verify", "retry", "undo", "doctor"}:
+        if command in {"plan", "run", "resume", "verify", "retry", "undo", "doctor", "rescue"}:
             given += ["--orgs", str(self.folder / "orgs.yaml")]
         if command in {
             "run",
@@ -175,6 +175,7 @@ class World:
             "undo",
             "unlock",
             "doctor",
+            "rescue",
         }:
             given += ["--state-dir", str(self.state)]
         return given

@@ -8,7 +8,7 @@ import pytest
 from migrator.audit import peek
 from migrator.data.later import Resolved
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import Goal, resolve_rows
+from migrator.executor import Goal, mend
 from migrator.model.run import AttemptState, Outcome
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
 from migrator.state import read_ledger
@@ -147,7 +147,7 @@ def test_a_record_that_somebody_else_made_at_the_time_is_never_taken_for_a_row(l
 
 
 def _assign(lab: Lab, path: Path, *, apply: bool = True) -> Resolved:
-    return resolve_rows(lab.folder, path, by="ada", apply=apply, clock=lab.clock, memory_mb=128)
+    return mend.resolve_rows(lab.folder, path, by="ada", apply=apply, clock=lab.clock, memory_mb=128)
 
 
 def test_a_person_says_which_record_is_whose_and_the_rest_is_sent(lab: Lab) -> None:

@@ -145,7 +145,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(folder: Path) -> None:
         with pytest.raises(sqlite3.OperationalError):
             migrate(connection, path, 3, migrations=broken, current=5)
     assert path.read_bytes() == whole
-    assert sorted(one.name for one in folder.iterdir()) == ["ledger.lock", LEDGER_NAME]
+    assert sorted(one.name for one in folder.iterdir()) == ["ledger.lock", LEDGER_NAME, "run.json"]
 
 
 def test_only_the_owner_reads_it(folder: Path) -> None:
