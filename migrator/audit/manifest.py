@@ -30,6 +30,7 @@ DECISIONS = frozenset(
         "plan-settings-changed",
         "failures-accepted",
         "foreign-jobs-accepted",
+        "user-changed",
     }
     | {"gate-confirmed", "schema-differs-from-lock"}
 )

@@ -69,6 +69,7 @@ class TakenUp:
     confirmed: tuple[str, ...] = ()
     foreign_jobs: bool = False
     twice: bool = False
+    accept_user: bool = False
     wait: bool = True
 
 
@@ -92,6 +93,7 @@ def take_up(taken: TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
             taken.confirmed,
             taken.foreign_jobs,
             twice=taken.twice,
+            accept_user=taken.accept_user,
             wait=taken.wait,
         )
         return drive(folder, ends, clock, taken.goal, workers=workers, memory=memory, told=told)
@@ -113,6 +115,7 @@ class Told:
     confirmed: tuple[str, ...] = ()
     foreign_jobs: bool = False
     twice: bool = False
+    accept_user: bool = False
     wait: bool = True
 
 
@@ -189,6 +192,7 @@ def _once(
                 accepted_by=told.accepted_by,
                 foreign_jobs=told.foreign_jobs,
                 twice=told.twice,
+                accept_user=told.accept_user,
             )
     finally:
         restore()

@@ -146,6 +146,11 @@ class _Beginning:
     is_flag=True,
     help="Send the rest although the error budget is exceeded; budgets count anew from here. Goes into the log with your name.",
 )
+@click.option(
+    "--accept-user",
+    is_flag=True,
+    help="Go on although an alias signs in as another user than the run began as; goes into the log with your name.",
+)
 @reviewed.accept_option
 @options.confirmations
 @_foreign_jobs
@@ -158,6 +163,7 @@ def resume(
     state_dir: Path,
     *,
     accept_failures: bool,
+    accept_user: bool,
     accept: bool,
     confirmed: tuple[str, ...],
     foreign: bool,
@@ -184,6 +190,7 @@ def resume(
         accept_plan=accept,
         confirmed=confirmed,
         foreign_jobs=foreign,
+        accept_user=accept_user,
         wait=not no_wait,
     )
     return take_up(taken, workers=workers, memory=memory, as_json=as_json)

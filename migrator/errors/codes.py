@@ -154,6 +154,7 @@ CODES: dict[str, str] = {
     "unknown-object": "An sObject that the plan names does not exist, or the user may not see it.",
     "upload-keeps-failing": "A slice could not be uploaded in many tries; the run is paused and can be resumed.",
     "usage": "The command line does not fit the command.",
+    "user-mismatch": "An alias signs in as another user than the run began as; it goes on only when somebody accepts that.",
     "variable-cycle": "Variables that need each other's values.",
     "variable-syntax": "Something else than the name of a variable stands between {{ and }}.",
     "variable-too-long": "A variable grows without measure when the variables in it are replaced.",

@@ -22,7 +22,6 @@ from migrator.executor.evidence import Answer, Evidence, Key
 from migrator.executor.jobs import OUTCOMES
 from migrator.executor.rounds import rung
 from migrator.executor.run import with_attempt, with_step
-from migrator.executor.runs import check_identities
 from migrator.executor.salvage import (
     bare_run,
     gates_before,
@@ -32,6 +31,7 @@ from migrator.executor.salvage import (
     sending_steps,
     with_files,
 )
+from migrator.executor.users import check_identities
 from migrator.model.run import Attempt, AttemptKind, AttemptState, Facts, FileRef, LedgerRow, RunStatus, Slice
 from migrator.model.schedule import Guarantee, Lane, LinkStep, LoadStep
 from migrator.model.wire import JobInfo

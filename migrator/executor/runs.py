@@ -24,11 +24,12 @@ from migrator.executor.reset import check_not_reset
 from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
 from migrator.executor.second_run import PLACE, begin_reading, forgotten, survey
 from migrator.executor.throttle import held_back
+from migrator.executor.users import CHANGED, check_identities, check_users
 from migrator.executor.watch import watch as progress_of
 from migrator.executor.watchdog import STACKS, Watchdog, Watched
 from migrator.executor.work import Tools, perform
 from migrator.model.progress import Progress
-from migrator.model.run import Facts, LedgerState, NewEvent, RunRow, RunStatus, StepPhase, StepRow
+from migrator.model.run import Facts, LedgerState, NewEvent, RunStatus, StepPhase, StepRow
 from migrator.model.schedule import VerifyStep
 from migrator.model.schedule_text import parse_schedule
 from migrator.model.summary import Summary, summarize
@@ -145,12 +146,13 @@ class Drive:
         *,
         accepted_by: str = "",
         foreign_jobs: bool = False,
+        accept_user: bool = False,
         twice: bool = False,
     ) -> Result:
         """Drive the run to its goal. The same call begins a run and resumes one.
 
         `accepted_by`: who has looked at what failed so far, and wants the run to go on in spite of it. `foreign_jobs`: that jobs of our user which nothing
-        here knows are accepted. `twice`: after verifying, what a second run would do is worked out as well. Raises MigratorError when another process has the run, an org is not the one the run began with, or the disk refuses.
+        here knows are accepted; `accept_user`: that it goes on as another user. `twice`: after verifying, what a second run would do is worked out as well. Raises MigratorError when another process has the run, an org is not the one the run began with, or the disk refuses.
         """
         ledger = open_ledger(self._folder, self._clock)
         try:
@@ -161,6 +163,7 @@ class Drive:
                 raise MigratorError("run-undone", what, hint="run the plan again", exit_code=ExitCode.USAGE)
             run = from_ledger(state, parse_schedule(state.run.schedule_json), goal, self._policy)
             run = replace(run, answers=self._answers)
+            run = self._as_before(run, ledger, accepted=accept_user)
             ledger.commit([], [("driven", {"by": self._by, "goal": goal.value, "tool": __version__})])
             if goal is Goal.LOAD:
                 ledger.hold(state.run.target_org_id, run.schedule.written)
@@ -174,6 +177,17 @@ class Drive:
             return self._look_twice(ledger, observe) if twice and result.stop is None else result
         finally:
             ledger.close()
+
+    def _as_before(self, run: Run, ledger: Ledger, *, accepted: bool) -> Run:
+        """The run, once its users are those that it began with, or are accepted; whoever only verifies may be anybody."""
+        if run.goal is Goal.VERIFY:
+            return run
+        changed = check_users(run, ledger.events(), self._ends, accepted_by=self._by if accepted else "")
+        if changed is None:
+            return run
+        row, facts = changed
+        ledger.commit([row], [(CHANGED, facts)])
+        return replace(run, row=row)
 
     def _look_twice(self, ledger: Ledger, observe: Observer) -> Result:
         """Count what a run of the same plan would do now, in the ledger of the run that has been verified."""
@@ -347,21 +361,6 @@ def _exit_code(summary: Summary, goal: Goal) -> ExitCode:
             return summary.verify_exit
         case Goal.RESTORE:
             return ExitCode.OK
-
-
-def check_identities(row: RunRow, ends: Ends) -> None:
-    """Refuse an alias that means another org than when the run began."""
-    pairs = [(row.target, row.target_org_id, ends.target)]
-    if ends.source is not None:
-        pairs.append((row.source, row.source_org_id, ends.source))
-    for alias, expected, org in pairs:
-        actual = org.identity().organization_id
-        if actual != expected:
-            raise MigratorError(
-                "org-mismatch",
-                f"the run began with org {expected} as {alias!r}, and the alias now means org {actual}",
-                hint="mend the orgs file; a run never changes orgs",
-            )
 
 
 def _verify_anew(run: Run, ledger: Ledger) -> Run:

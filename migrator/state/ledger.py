@@ -22,7 +22,9 @@ from migrator.state.storage import corrupt, explained
 from migrator.state.transitions import IllegalWrite, check_transition
 
 #: what a run never changes
-_IDENTITY = ("source_org_id", "target_org_id", "target_user_id", "api_version", "started")
+_IDENTITY = ("source_org_id", "target_org_id", "api_version", "started")
+#: the event that says that it goes on as another user: without it it never does
+USER_EVENT = "user-changed"
 #: events that say that its plan has changed: without one of them it never does
 PLAN_EVENTS = frozenset({"plan-change-accepted", "plan-settings-changed"})
 
@@ -138,6 +140,8 @@ class Ledger:
                     getattr(row, one) != getattr(run, one) for one in _IDENTITY
                 ):
                     raise IllegalWrite("a run changes what it is")
+                if row.target_user_id != run.target_user_id and USER_EVENT not in kinds:
+                    raise IllegalWrite("a run changes its user without an event that says so")
                 if row.plan_digest != run.plan_digest and not kinds & PLAN_EVENTS:
                     raise IllegalWrite("a run changes its plan without an event that says so")
                 run = row

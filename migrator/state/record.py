@@ -50,7 +50,7 @@ def read_record(folder: Path) -> RunRow | None:
 
 def differs(before: RunRow, after: RunRow) -> bool:
     """Whether what the run is has changed, and not only how it stands."""
-    told = ("plan_digest", "schedule_json", "identity_json")
+    told = ("plan_digest", "schedule_json", "identity_json", "target_user_id")
     return any(getattr(before, one) != getattr(after, one) for one in told)
 
 

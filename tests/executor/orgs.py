@@ -83,6 +83,7 @@ class Lab:
         policy: Policy | None = None,
         *,
         accepted_by: str = "",
+        accept_user: bool = False,
         answers: Mapping[str, str] | None = None,
         fuse: Callable[[str], None] | None = None,
     ) -> Result:
@@ -96,8 +97,9 @@ class Lab:
             memory_mb=256,
             answers=answers,
             fuse=fuse or (lambda _point: None),
+            by="ada",
         )
-        return drive.go(goal, self.watch, accepted_by=accepted_by)
+        return drive.go(goal, self.watch, accepted_by=accepted_by, accept_user=accept_user)
 
     def events(self) -> tuple[Event, ...]:
         """The log of the run."""
