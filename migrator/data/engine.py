@@ -24,6 +24,7 @@ from migrator.data.jobs import (
     Reply,
     RestJob,
     RetryJob,
+    SentColumn,
     Settled,
     SettleJob,
     SourceFile,
@@ -42,6 +43,7 @@ from migrator.data.later import (
     Survey,
     SurveyJob,
     UndoJob,
+    UnknownRows,
 )
 from migrator.data.rows import packing_of
 from migrator.data.session import Database, Session
@@ -116,6 +118,11 @@ class Engine:
         """Compare unknown rows with the records that they may have become; files of both sides where nobody can tell."""
         with self._session() as session:
             return reconciling.reconcile(session, self.workspace, job)
+
+    def quarantined_rows(self, step: str, unknown: UnknownRows, columns: Sequence[SentColumn]) -> FileRef:
+        """CSV of quarantined rows for people, of an attempt for which nothing was looked up."""
+        with self._session() as session:
+            return reconciling.quarantined_rows(session, self.workspace, step, unknown, columns)
 
     def resolve(self, job: ResolveJob) -> Resolved:
         """A person's assignment of quarantined rows, checked; with the outcomes that follow from it when nothing is wrong."""

@@ -7,6 +7,7 @@ without harm. Without such a key a record could be anybody's, so all rows and al
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from migrator.data.jobs import SentColumn, Settled
 from migrator.data.later import ReconcileJob, UnknownRows
@@ -159,17 +160,37 @@ def _settled(session: Session, workspace: Workspace, job: ReconcileJob) -> Settl
     )
 
 
+def quarantined_rows(
+    session: Session, workspace: Workspace, step: str, unknown: UnknownRows, columns: Sequence[SentColumn]
+) -> FileRef:
+    """CSV of rows whose fate is unknown and that nothing was looked up for, with a column to fill in."""
+    session.run(f"CREATE TEMP TABLE mine AS {_rows(session, workspace, unknown)}")
+    (count,) = session.one("SELECT count(*) FROM mine")
+    path = _rows_file(session, step, columns)
+    return workspace.adopt(rows_place(step, unknown), path, count)
+
+
+def rows_place(step: str, unknown: UnknownRows) -> str:
+    """Where the file of the quarantined rows of an attempt is."""
+    return f"quarantine/{folder_name(step)}/{unknown.slice}-{unknown.attempt}-rows.csv"
+
+
+def _rows_file(session: Session, step: str, columns: Sequence[SentColumn]) -> Path:
+    path = session.folder / "rows.csv"
+    shown = "".join(
+        f", for_people({cell(one.name)}) AS {ident(one.name)}" for one in columns if one.name != "Id"
+    )
+    session.run(
+        f'COPY (SELECT {text(step)} AS step, attempt, "row", source_key, \'\' AS target_id{shown} FROM mine ORDER BY "row") '
+        f"TO {text(str(path))} (FORMAT csv, HEADER true, FORCE_QUOTE *)"
+    )
+    return path
+
+
 def _both_sides(session: Session, workspace: Workspace, job: ReconcileJob) -> tuple[FileRef, ...]:
     """CSV files for people: the rows, with a column to fill in, and the records that may be theirs."""
     place = f"quarantine/{folder_name(job.step)}/{job.mine.slice}-{job.mine.attempt}"
-    rows, records = session.folder / "rows.csv", session.folder / "records.csv"
-    shown = "".join(
-        f", for_people({cell(one.name)}) AS {ident(one.name)}" for one in job.columns if one.name != "Id"
-    )
-    session.run(
-        f'COPY (SELECT {text(job.step)} AS step, attempt, "row", source_key, \'\' AS target_id{shown} FROM mine ORDER BY "row") '
-        f"TO {text(str(rows))} (FORMAT csv, HEADER true, FORCE_QUOTE *)"
-    )
+    rows, records = _rows_file(session, job.step, job.columns), session.folder / "records.csv"
     assert job.found is not None  # noqa: S101 - nothing is quarantined without a lookup
     header = csv_header(workspace.path(job.found.files[0])) if job.found.files else ("Id",)
     names = ", ".join(f"for_people({ident(name)}) AS {ident(name)}" for name in header)
@@ -178,6 +199,6 @@ def _both_sides(session: Session, workspace: Workspace, job: ReconcileJob) -> tu
     )
     counts = session.one("SELECT (SELECT count(*) FROM mine), (SELECT count(*) FROM records)")
     return (
-        workspace.adopt(f"{place}-rows.csv", rows, counts[0]),
+        workspace.adopt(rows_place(job.step, job.mine), rows, counts[0]),
         workspace.adopt(f"{place}-records.csv", records, counts[1]),
     )

@@ -12,7 +12,7 @@ from migrator.data import Engine, Workspace
 from migrator.data.later import Resolved, ResolveJob
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor.change import Change, added
-from migrator.executor.jobs import ANEW, operation, sending
+from migrator.executor.jobs import ANEW, operation, quarantine, sending
 from migrator.executor.run import Goal, Policy, Run, from_ledger
 from migrator.model.plan import Operation
 from migrator.model.run import Attempt, AttemptState, Facts, Outcome, StepPhase
@@ -33,6 +33,8 @@ def resolve_rows(folder: Path, path: Path, *, by: str, apply: bool, clock: Clock
         attempt = _attempt(run, step, number, path)
         engine = Engine(Workspace(folder), memory_limit_mb=memory_mb)
         try:
+            if attempt.outcomes is None:
+                attempt = replace(attempt, outcomes=engine.settle_whole(quarantine(run, attempt)).outcomes)
             found = engine.resolve(_job(run, attempt, path))
         finally:
             engine.close()
@@ -63,7 +65,8 @@ def _refused(path: Path, why: str) -> MigratorError:
 
 def _attempt(run: Run, step: str, number: int, path: Path) -> Attempt:
     for one in run.settled.get(step, ()):
-        if one.id == number and one.outcomes is not None and one.slice >= 0:
+        settled = one.outcomes is not None or one.state is AttemptState.QUARANTINED
+        if one.id == number and settled and one.slice >= 0:
             return one
     raise _refused(path, f"run {run.row.run_id} has no settled attempt {number} of {step}")
 

@@ -20,6 +20,7 @@ from migrator.executor.allowance import Allowance
 from migrator.executor.budget import accepted
 from migrator.executor.change import Change
 from migrator.executor.coordinator import NOTHING_MOVES, Coordinator, Outside, Workers
+from migrator.executor.quarantined import written_down
 from migrator.executor.reset import check_not_reset
 from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
 from migrator.executor.second_run import PLACE, begin_reading, forgotten, survey
@@ -290,6 +291,8 @@ class Drive:
                 if run.goal is Goal.LOAD:
                     check_not_reset(run, engine, self._ends.target)
                 ended = coordinator.drive()
+                told = written_down(ended, engine)
+                ledger.commit(told.rows, told.events)
             finally:
                 workers.close(patience=1.0)
                 engine.close()
