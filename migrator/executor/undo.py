@@ -110,7 +110,7 @@ class Undo:
             changed_too=changed_too,
         )
         schedule = undo_schedule(undone, plan_name=f"undo-{run.row.plan_name}")
-        _create(run, into, schedule, [*left.values()], run_id=run_id, clock=clock)
+        _create(run, self._folder, into, schedule, [*left.values()], run_id=run_id, clock=clock)
         with open_ledger(self._folder, clock) as ledger:
             marked = replace(run.row, status=RunStatus.UNDONE)
             ledger.commit((marked,), (("undo-begun", {"run": run_id, "by": by}),))
@@ -118,7 +118,7 @@ class Undo:
 
 
 def _create(
-    run: Run, into: Path, schedule: Schedule, left: Sequence[Left], *, run_id: str, clock: Clock
+    run: Run, undone: Path, into: Path, schedule: Schedule, left: Sequence[Left], *, run_id: str, clock: Clock
 ) -> None:
     now = clock.now()
     row = RunRow(
@@ -143,7 +143,7 @@ def _create(
         for name, file in files.items()
         if name in wanted
     ]
-    with open_ledger(into, clock, create=row) as ledger:
+    with open_ledger(into, clock, create=row, beside=undone) as ledger:
         ledger.commit(rows, (("undo-of", {"run": run.row.run_id}),))
 
 

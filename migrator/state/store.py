@@ -49,16 +49,21 @@ from migrator.state.storage import (
 NOTE_NAME = "ledger.json"
 
 
-def open_ledger(folder: Path, clock: Clock, *, create: RunRow | None = None, url: str = "") -> Ledger:
+def open_ledger(
+    folder: Path, clock: Clock, *, create: RunRow | None = None, url: str = "", beside: Path | None = None
+) -> Ledger:
     """The ledger of the run in that folder, for this process alone; a new one for the run `create`.
 
-    `url` names a PostgreSQL database for a new ledger (without a password); empty: a SQLite file in the folder. Raises MigratorError:
+    `url` names a PostgreSQL database for a new ledger (without a password); empty: a SQLite file in the folder. `beside`: a run in whose database, if it has
+    one, the new ledger is. Raises MigratorError:
     `lease-held` (exit code LEASE) while another process has it, `run-exists`, `run-not-found`, `ledger-behind`, `state-not-local`, and
     those of a damaged, foreign or unwritable ledger.
     """
     if create is None and not has_ledger(folder):
         raise _not_found(folder)
     path = folder / LEDGER_NAME
+    if beside is not None and _note(beside):
+        url, _ = _read_note(beside)
     with explained(path):
         if create is not None and has_ledger(folder):
             raise MigratorError(

@@ -85,12 +85,13 @@ def test_unlock_asks_before_it_takes(world: World, held: Path) -> None:
     assert world.call("unlock", "--json").document["holder"] is not None
 
 
+def done(told: Told) -> Told:
+    assert told.code == 0, told
+    return told
+
+
 @pytest.mark.xdist_group("postgres")
 def test_a_run_with_its_ledger_in_postgresql(world: World, plan: Path, postgres: Server) -> None:
-    def done(told: Told) -> Told:
-        assert told.code == 0, told
-        return told
-
     done(world.call("run", plan, "--ledger", postgres.url))
     folder = next(world.state.glob("2*"))
     assert not (folder / "ledger.sqlite").exists()
@@ -102,6 +103,20 @@ def test_a_run_with_its_ledger_in_postgresql(world: World, plan: Path, postgres:
     again = world.call("run", plan, "--ledger", "postgresql://me:secret-9@127.0.0.1/x")
     assert again.code == 2, again
     assert "secret-9" not in again.err
+
+
+@pytest.mark.xdist_group("postgres")
+def test_an_undo_keeps_its_ledger_where_that_of_the_run_is(
+    world: World, plan: Path, postgres: Server
+) -> None:
+    done(world.call("run", plan, "--ledger", postgres.url))
+    (step,) = done(world.call("undo", "--yes", "--json")).document["steps"]
+    assert step["outcomes"] == {"deleted": 100}
+    (undo,) = world.state.glob("*-undo-*")
+    assert (undo / "ledger.json").exists()
+    assert not (undo / "ledger.sqlite").exists()
+    assert postgres.url.partition("?")[0] in (undo / "ledger.json").read_text(encoding="utf-8")
+    done(world.call("resume", undo.name))
 
 
 @pytest.mark.xdist_group("postgres")
