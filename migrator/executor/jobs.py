@@ -12,7 +12,6 @@ from migrator.data.jobs import (
     IdMap,
     LinkJob,
     LoadJob,
-    LockKeys,
     LockSigns,
     MatchJob,
     Pages,
@@ -26,11 +25,10 @@ from migrator.data.jobs import (
     WholeJob,
 )
 from migrator.data.later import AgainJob, UndoJob
-from migrator.executor.learned import learned
+from migrator.executor.learned import learned, lock_keys, planned_keys
 from migrator.executor.rounds import rung
 from migrator.executor.run import Run
 from migrator.model.plan import Headers, Operation
-from migrator.model.platform import PARALLELISM
 from migrator.model.run import Attempt, FileRef, Outcome, Slice
 from migrator.model.schedule import (
     ColumnSpec,
@@ -42,7 +40,6 @@ from migrator.model.schedule import (
     Step,
     TakeBack,
     VerifyStep,
-    strong,
 )
 from migrator.salesforce import LIMIT_TEXTS, LOCK_FAULTS, LOCK_TEXTS, RETRYABLE_FAULTS, RowReply
 from migrator.transforms import compile_column, compile_match
@@ -115,7 +112,7 @@ def load(run: Run, step: LoadStep) -> LoadJob:
         external_id_case_sensitive=step.external_id_case_sensitive,
         follow=step.follow,
         group_by=step.group_by,
-        locks=lock_keys(step),
+        locks=lock_keys(step, step.lane, several=True),
         max_slice_rows=step.max_slice_rows,
         max_slice_bytes=step.max_slice_bytes,
         canary_rows=step.canary.rows,
@@ -144,23 +141,6 @@ def undo(run: Run, step: LoadStep, back: TakeBack) -> UndoJob:
         max_slice_rows=step.max_slice_rows,
         max_slice_bytes=step.max_slice_bytes,
     )
-
-
-def lock_keys(step: LoadStep) -> LockKeys | None:
-    """The keys that decide which rows travel together, where it is more than one."""
-    found = _keys_again(step, ())
-    return found if found is not None and len(found.fields) > 1 else None
-
-
-def _keys_again(step: LoadStep | LinkStep, more: Sequence[str]) -> LockKeys | None:
-    """The keys that decide which rows travel together in the next round: the plan's, and those that were learned."""
-    binding = strong(step.lock_keys) if isinstance(step, LoadStep) else ()
-    fields = (*(one.field for one in binding), *more)
-    if not fields:
-        return None
-    weights = (*(one.weight for one in binding), *(1.0 for _ in more))
-    # no more slices side by side than the plan lets under way
-    return LockKeys(fields, weights, parallelism=step.max_in_flight or PARALLELISM)
 
 
 def link(run: Run, step: LinkStep) -> LinkJob:
@@ -204,7 +184,7 @@ def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...])
             *(one.outcomes for one in run.settled.get(step.id, ()) if one.outcomes is not None),
             *quarantined,
         ),
-        locks=_keys_again(step, learned(step, row.counts)),
+        locks=lock_keys(step, how.lane, learned(step, row.counts)),
         max_slice_rows=how.max_rows,
         max_slice_bytes=how.max_bytes,
         first_no=max((no for name, no in run.slices if name == step.id), default=0) + 1,
@@ -245,7 +225,7 @@ def settle(run: Run, attempt: Attempt, results: Mapping[str, FileRef]) -> Settle
         key_prefix=step.key_prefix,
         retryable=RETRYABLE_FAULTS,
         locks=LOCK_SIGNS,
-        lock_fields=_lock_fields(step),
+        lock_fields=planned_keys(step),
         limits=LIMIT_TEXTS,
         first_round=_round(run, slice_) == 1,
         last_round=_round(run, slice_) >= run.policy.max_rounds,
@@ -266,16 +246,12 @@ def settle_rest(run: Run, attempt: Attempt, replies: FileRef) -> RestJob:
         key_prefix=step.key_prefix,
         retryable=RETRYABLE_FAULTS | {UNPROCESSED},
         locks=LOCK_SIGNS,
-        lock_fields=_lock_fields(step),
+        lock_fields=planned_keys(step),
         limits=LIMIT_TEXTS,
         columns=sent_columns(step),
         first_round=_round(run, slice_) == 1,
         last_round=_round(run, slice_) >= run.policy.max_rounds,
     )
-
-
-def _lock_fields(step: LoadStep | LinkStep) -> tuple[str, ...]:
-    return tuple(one.field for one in strong(step.lock_keys)) if isinstance(step, LoadStep) else ()
 
 
 def external_id(step: LoadStep | LinkStep) -> str | None:

@@ -6,12 +6,16 @@ that no row looks up. What no plan knew decides how the next rounds travel:
 - a field that was not thought to lock: rows of one of its records travel together from now on, beside those of the plan's own keys;
 - records that no row looks up (what an automation writes, a roll-up's configuration): any two slices may fight for them, so one is sent at a time.
 
+So the keys by which a round is cut are worked out here: those of the plan and those that were learned.
+
 **Invariant:** pure; names of fields, key prefixes and counts, never values.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from migrator.model.schedule import LinkStep, LoadStep, strong
+from migrator.data.jobs import LockKeys
+from migrator.model.platform import PARALLELISM
+from migrator.model.schedule import Lane, LinkStep, LoadStep, strong
 
 _PREFIX = "lock."
 #: records of the sObject that is written: who else writes them is nobody that another order of ours would avoid
@@ -31,6 +35,25 @@ def _fields(step: LoadStep | LinkStep) -> dict[str, str]:
     return {one.rule.target.casefold(): one.rule.target for one in step.lookups}
 
 
+def planned_keys(step: LoadStep | LinkStep) -> tuple[str, ...]:
+    """The fields that the plan takes to decide which rows travel together."""
+    return tuple(one.field for one in strong(step.lock_keys)) if isinstance(step, LoadStep) else ()
+
+
+def lock_keys(
+    step: LoadStep | LinkStep, lane: Lane, more: Sequence[str] = (), *, several: bool = False
+) -> LockKeys | None:
+    """The keys that decide which rows travel together: the plan's, and `more` that were learned. None: there is none, or not `several`."""
+    binding = strong(step.lock_keys) if isinstance(step, LoadStep) else ()
+    fields = (*(one.field for one in binding), *more)
+    if len(fields) <= several:
+        return None
+    weights = (*(one.weight for one in binding), *(1.0 for _ in more))
+    # no more slices side by side than may be under way: serial batches are full, whatever their rows lock
+    at_once = 1 if lane is Lane.BULK1_SERIAL else step.max_in_flight or PARALLELISM
+    return LockKeys(fields, weights, parallelism=at_once)
+
+
 def unknown(step: LoadStep | LinkStep, counts: Mapping[str, int]) -> tuple[str, ...]:
     """Why slices are sent one at a time: key prefixes of records that no row looks up."""
     fields = _fields(step)
@@ -40,7 +63,7 @@ def unknown(step: LoadStep | LinkStep, counts: Mapping[str, int]) -> tuple[str, 
 def learned(step: LoadStep | LinkStep, counts: Mapping[str, int]) -> tuple[str, ...]:
     """The fields that decide from the next round on which rows travel together, beside the plan's keys: what was in the way most often first."""
     fields = _fields(step)
-    planned = {one.field for one in strong(step.lock_keys)} if isinstance(step, LoadStep) else set()
+    planned = set(planned_keys(step))
     found = {
         fields[key.casefold()]: count for key, count in _keys(counts).items() if key.casefold() in fields
     }

@@ -208,6 +208,21 @@ def test_records_that_no_row_looks_up_are_fought_for_by_one_slice_at_a_time(tmp_
     assert all(len(key.removeprefix("lock.")) == 3 for key in row.counts if key.startswith("lock."))
 
 
+def test_serial_batches_are_full_whatever_their_rows_lock(tmp_path: Path) -> None:
+    """Sites and guides are related by everything: side by side they would need many small slices, one after the other they need none."""
+    lab = make(tmp_path, LookupLocks.ALWAYS)
+    plan = PLAN.format(locks="keys: [Site__c, Guide__c]").replace(
+        "canary: off", "canary: off\n    lane: serial_v1"
+    )
+    lab.begin(plan, max_slice_rows=400)
+    result = lab.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    state = read_ledger(lab.folder)
+    slices = [one for one in state.slices if one.step == "load.Visit__c"]
+    assert [one.file.rows for one in slices] == [400] * (VISITS // 400)
+    assert sum(one.locked for one in state.attempts) == 0
+
+
 def test_a_lock_on_group_membership_is_a_lock(tmp_path: Path) -> None:
     lab = make(tmp_path, LookupLocks.NEVER)
     lab.begin(PLAN.format(locks="on_lock: [serial_v1]"), max_slice_rows=600)
