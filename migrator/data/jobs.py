@@ -89,6 +89,7 @@ class LoadJob:
     `follow`: target name of the lookup whose record must have been selected; other rows are skipped.
     `group_by`: sent field whose equal values stay in one slice; `locks`: several such fields, in its place. `max_slice_rows`: 0 means no limit.
     `clear_nulls`: update and upsert send `#N/A` for a null (else they leave the field alone).
+    `changes`: what changed in the source since `pages`, with `IsDeleted`; with `frozen` nothing may have. `flagged`: the pages have `IsDeleted`.
     `canary_rows`: that many go into a first slice of their own when there are ten times as many (0: no such slice).
     """
 
@@ -108,6 +109,9 @@ class LoadJob:
     clear_nulls: bool = False
     first_no: int = 1
     canary_rows: int = 0
+    changes: Pages | None = None
+    frozen: bool = False
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,9 @@ class LinkJob:
     max_slice_rows: int = 10_000
     max_slice_bytes: int = 100_000_000
     first_no: int = 1
+    changes: Pages | None = None
+    frozen: bool = False
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

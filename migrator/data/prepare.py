@@ -9,9 +9,10 @@ the order of the rows file: those of a group stand together, by their source key
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrator.data.again import judge_taken_keys, stage_again
+from migrator.data.catchup import caught_up
 from migrator.data.cutting import divide
 from migrator.data.jobs import CutSlice, LinkJob, LoadJob, LockKeys, Prepared, RetryJob
 from migrator.data.later import AgainJob, UndoJob
@@ -51,6 +52,7 @@ def prepared_anew(rows: FileRef) -> bool:
 
 def prepare_load(session: Session, workspace: Workspace, job: LoadJob) -> Prepared:
     """Make the slices of a load step."""
+    job, notes = caught_up(session, workspace, job)
     staged = stage_load(session, workspace, job)
     expected = sum(ref.rows for ref in job.pages.files)
     (found,) = session.one(f"SELECT count(*) FROM {read_parquet([staged.path])}")
@@ -60,16 +62,20 @@ def prepare_load(session: Session, workspace: Workspace, job: LoadJob) -> Prepar
             f"the extract of step {job.step} was read as {found} rows, and {expected} are recorded",
             hint="the run folder or this version of the data plane cannot be trusted; start a new run",
         )
-    return _prepare(session, workspace, staged, job)
+    prepared = _prepare(session, workspace, staged, job)
+    return replace(prepared, notes=(*notes, *prepared.notes))
 
 
 def prepare_link(session: Session, workspace: Workspace, job: LinkJob) -> Prepared:
     """Make the slices of a link step."""
+    job, _ = caught_up(session, workspace, job)
     return _prepare(session, workspace, stage_link(session, workspace, job), job)
 
 
 def prepare_again(session: Session, workspace: Workspace, job: AgainJob) -> Prepared:
     """Make the slices of the rows that get another chance."""
+    fresh, _ = caught_up(session, workspace, job.fresh)
+    job = replace(job, fresh=fresh)
     return _prepare(session, workspace, stage_again(session, workspace, job), job.fresh, again=job)
 
 

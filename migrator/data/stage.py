@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from migrator.data import keys
+from migrator.data.catchup import DELETED
 from migrator.data.jobs import LinkJob, LoadJob, SentColumn, SqlColumn, SqlLookup
 from migrator.data.locking import lock_column
 from migrator.data.lookups import Resolved, id_map, resolve, source_value
@@ -79,10 +80,13 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
             if column.fault_sql
         ),
     ]
+    if job.flagged:
+        keyed.append(f"lower({ident(DELETED)}) = 'true' AS {ident('#gone')}")
     values = {column.target: f"keyed.{ident(f'#v{index}')}" for index, column in enumerate(job.columns)}
     values |= {one.lookup.target: one.sent for one in resolved}
     verdicts = [
         *_key_verdicts(),
+        *([_Verdict(f"j.{ident('#gone')}", Outcome.SKIPPED, "'SOURCE_DELETED'")] if job.flagged else []),
         *_selection_verdicts(resolved, job.follow),
         *_column_verdicts(job.columns),
         *_lookup_verdicts(resolved, blocking=(WhenMissing.FAIL, WhenMissing.DEFAULT)),

@@ -136,6 +136,7 @@ CODES: dict[str, str] = {
     "source-file-missing": "The plan reads a CSV file that is not there.",
     "source-ids-sent": "A relationship field would get record ids of the source org, which mean nothing in the target.",
     "source-kind": "A key does not fit the kind of the source: an org, or files.",
+    "source-moved": "The plan says that the source is frozen, and records were changed or deleted since they were read.",
     "state-corrupt": "A file of the run folder is missing or has other bytes than recorded.",
     "state-lost": "The run's state was removed or replaced while it was in use.",
     "state-not-local": "The state folder is on a network file system, where locks and syncs cannot be relied on.",

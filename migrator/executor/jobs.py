@@ -117,6 +117,8 @@ def load(run: Run, step: LoadStep) -> LoadJob:
         max_slice_bytes=step.max_slice_bytes,
         canary_rows=step.canary.rows,
         clear_nulls=step.clear_nulls,
+        changes=pages(run, step.changes) if step.changes else None,
+        frozen=step.frozen,
     )
 
 
@@ -156,6 +158,7 @@ def link(run: Run, step: LinkStep) -> LinkJob:
         lookups=tuple(_lookup(run, one) for one in step.lookups),
         max_slice_rows=step.max_slice_rows,
         max_slice_bytes=step.max_slice_bytes,
+        changes=pages(run, loaded.changes) if loaded.changes else None,
     )
 
 

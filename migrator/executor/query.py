@@ -1,6 +1,7 @@
 """The life of a query job: polled to its end, then its pages in order, each in the run folder before the next is asked for."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from migrator.errors import ExitCode
 from migrator.executor.actions import JobTold, PageStored, ResultsBroken
@@ -8,11 +9,22 @@ from migrator.executor.change import Change
 from migrator.executor.polling import waited
 from migrator.executor.run import Run, Stop
 from migrator.model.run import Attempt, AttemptState, Facts, Page, StepPhase
-from migrator.model.schedule import LinkStep, LoadStep, VerifyStep
+from migrator.model.schedule import ExtractStep, LinkStep, LoadStep, VerifyStep
 from migrator.model.wire import JobState
+from migrator.soql import queries
 
+#: seconds before the run's begin from which changes are looked for: a change may be visible some time after its stamp
+OVERLAP = 300.0
 #: how many query jobs one step may need
 MAX_QUERIES = 5
+
+
+def changes_soql(step: ExtractStep, run: Run, skew: float | None) -> str:
+    """The query for what changed since the run began, by the source's clock (`skew`: how many seconds it is ahead)."""
+    since = datetime.fromtimestamp(run.row.started + (skew or 0.0) - OVERLAP, UTC)
+    changed = f"SystemModstamp >= {since:%Y-%m-%dT%H:%M:%SZ}"
+    where = f"({step.where}) AND {changed}" if step.where else changed
+    return queries.select(step.sobject, step.columns, where)
 
 
 def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:

@@ -164,6 +164,8 @@ def _reads(run: Run, steps: set[str], *, reread: bool) -> Iterator[str]:
         loaded = run.schedule.step(step.load_step) if isinstance(step, LinkStep) else step
         if reread and isinstance(loaded, LoadStep):
             yield loaded.source_extract
+            if loaded.changes:
+                yield loaded.changes
         for lookup in step.lookups:
             for name in lookup.via:
                 yield from _match_reads(run, name)

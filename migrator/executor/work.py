@@ -56,6 +56,7 @@ from migrator.executor.allowance import Allowance
 from migrator.executor.extra import extra_records
 from migrator.executor.gates import gate_of
 from migrator.executor.gatework import close_gate, open_gate, read_gate
+from migrator.executor.query import changes_soql
 from migrator.executor.reconcile import look_up, reconcile_job
 from migrator.executor.rest import send_slice
 from migrator.executor.run import Run
@@ -242,6 +243,10 @@ def _create(tools: Tools, run: Run, attempt: Attempt) -> Reply:
     if attempt.kind is AttemptKind.QUERY and isinstance(step, LoadStep | LinkStep):
         return JobTold(tools.target.create_query(look_up(run, attempt).soql))
     match step:
+        case ExtractStep(since_start=True):
+            tools.watch.check(step)
+            org = _org(tools, run, attempt)
+            return JobTold(org.create_query(changes_soql(step, run, org.skew), deleted_too=True))
         case ExtractStep() | VerifyStep():
             tools.watch.check(step)
             return JobTold(_org(tools, run, attempt).create_query(step.soql))

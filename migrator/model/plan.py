@@ -65,11 +65,23 @@ class Otherwise(StrEnum):
     DEFAULT = "default"
 
 
+class Consistency(StrEnum):
+    """What a change of the source between the extract of a record and its load means.
+
+    FUZZY: nothing, it is not looked for. FROZEN: there may be none. CATCH_UP: it is taken over.
+    """
+
+    FUZZY = "fuzzy"
+    FROZEN = "frozen"
+    CATCH_UP = "catch_up"
+
+
 @dataclass(frozen=True, slots=True)
 class OrgEnd:
-    """An org, by alias."""
+    """An org, by alias; and of a source, what is done about changes while it is read."""
 
     org: str
+    consistency: Consistency = Consistency.FUZZY
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,9 @@ class ExtractStep:
     encoding: str = "utf-8"
     #: rows expected, from a count query or the file; None: unknown
     expected: int | None = None
+    #: it reads only what was changed or deleted since the run began
+    since_start: bool = False
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,9 @@ class LoadStep:
     #: how many records a step that deletes may delete at most (0: no limit)
     max_deletes: int = 0
     headers: Headers = NO_HEADERS
+    #: the extract step that reads what changed in the source since; empty: that is not looked for. `frozen`: nothing may have
+    changes: str = ""
+    frozen: bool = False
     #: of a step that takes a run back
     undoes: TakeBack | None = None
 

@@ -17,6 +17,7 @@ from migrator.model.gates import (
     WhenUnavailable,
 )
 from migrator.model.plan import (
+    Consistency,
     DocumentPath,
     Expect,
     FieldRule,
@@ -57,6 +58,7 @@ DEFAULT_MIN_SAMPLE = 1_000
 DEFAULT_ON_EXCEEDED = "stop_object"
 DEFAULT_CANARY_ROWS = 200
 DEFAULT_BEFORE_IMAGES = "keep"
+DEFAULT_CONSISTENCY = "fuzzy"
 DEFAULT_ON_EXISTING = "update"
 DEFAULT_NULLS = "keep"
 DEFAULT_CANARY_FAILED = "20%"
@@ -103,7 +105,7 @@ def _source(value: Mapping[str, Any]) -> OrgEnd | FilesEnd:
             delimiter=value.get("delimiter", DEFAULT_DELIMITER),
             encoding=value.get("encoding", DEFAULT_ENCODING),
         )
-    return OrgEnd(value.get("org", ""))
+    return OrgEnd(value.get("org", ""), Consistency(_word(value.get("consistency", DEFAULT_CONSISTENCY))))
 
 
 def _verify(value: Mapping[str, Any]) -> VerifyRule:

@@ -253,6 +253,8 @@ def _what(step: Step) -> str:
     match step:
         case ExtractStep(file=file) if file:
             return f"read {file}"
+        case ExtractStep(since_start=True):
+            return f"query {step.sobject}, changed since the start"
         case ExtractStep(side=side):
             return f"query {step.sobject} in the {'source' if side is Side.SOURCE else 'target'}"
         case MatchStep():

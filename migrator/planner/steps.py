@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from migrator.model.budget import NO_CANARY
-from migrator.model.plan import FilesEnd, Operation, Plan, WhenMissing
+from migrator.model.plan import Consistency, FilesEnd, Operation, OrgEnd, Plan, WhenMissing
 from migrator.model.schedule import (
     Edge,
     ExtractStep,
@@ -72,12 +72,34 @@ def steps_of(one: Resolved, wiring: Wiring) -> Iterator[Step]:
         return
     if _overwrites(one):
         yield _before(one)
+    if _consistency(wiring) is not Consistency.FUZZY:
+        yield _changes(one, wiring)
     yield _load(one, wiring)
     linked = wiring.linked(one)
     if linked:
         yield _link(one, linked, wiring)
     if _verified(one, wiring):
         yield _verify(one, linked, wiring.plan)
+
+
+def _consistency(wiring: Wiring) -> Consistency:
+    end = wiring.plan.source
+    return end.consistency if isinstance(end, OrgEnd) else Consistency.FUZZY
+
+
+def _changes(one: Resolved, wiring: Wiring) -> ExtractStep:
+    """What changed of the source's records since the run began, read as late as possible."""
+    first = _source_extract(one, wiring)
+    columns = (*first.columns, "IsDeleted")
+    return replace(
+        first,
+        id=f"changes.{one.name}",
+        columns=columns,
+        soql=queries.select(first.sobject, columns, one.plan.where),
+        expected=None,
+        since_start=True,
+        where=one.plan.where or "",
+    )
 
 
 def _overwrites(one: Resolved) -> bool:
@@ -183,6 +205,8 @@ def _load(one: Resolved, wiring: Wiring) -> LoadStep:
         # a series of REST requests is small, and answered one by one
         canary=one.plan.canary if lane is Lane.BULK2 else NO_CANARY,
         max_deletes=one.plan.max_deletes,
+        changes=f"changes.{one.name}" if _consistency(wiring) is not Consistency.FUZZY else "",
+        frozen=_consistency(wiring) is Consistency.FROZEN,
         clear_nulls=one.plan.clear_nulls and one.plan.operation in {Operation.UPDATE, Operation.UPSERT},
         headers=one.plan.headers,
     )
@@ -242,6 +266,7 @@ def edges_of(one: Resolved, wiring: Wiring) -> Iterator[Edge]:
         return
     load = f"load.{one.name}"
     yield Edge(extract, load, "sends what was extracted")
+    yield from _change_edges(one, wiring)
     if _overwrites(one):
         yield Edge(f"before.{one.name}", load, "may overwrite what was there before")
     for lookup in wiring.loaded(one):
@@ -268,6 +293,16 @@ def edges_of(one: Resolved, wiring: Wiring) -> Iterator[Edge]:
         yield Edge(load, verify, "compares what was sent")
         if linked:
             yield Edge(link, verify, "compares what was linked")
+
+
+def _change_edges(one: Resolved, wiring: Wiring) -> Iterator[Edge]:
+    if _consistency(wiring) is Consistency.FUZZY:
+        return
+    changes = f"changes.{one.name}"
+    yield Edge(f"extract.{one.name}", changes, "looks for what changed since")
+    yield Edge(changes, f"load.{one.name}", "sends what was extracted, as it is by now")
+    for name in sorted({name for lookup in wiring.loaded(one) for name in lookup.via}):
+        yield Edge(wiring.made_by(name), changes, f"{one.name} is looked at once more when {name} is through")
 
 
 def merged(edges: Iterator[Edge]) -> list[Edge]:

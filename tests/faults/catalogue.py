@@ -76,6 +76,7 @@ DATA = "tests/cli/test_data.py::"
 SWEEP = "tests/simulation/test_crashes.py::"
 OUTAGES = "tests/executor/test_outages.py::"
 UNRECORDED = "tests/executor/test_unrecorded.py::"
+MOVING = "tests/executor/test_moving_source.py::"
 RESETS = "tests/executor/test_resets.py::"
 EXISTING = "tests/executor/test_existing.py::"
 DISK = "tests/simulation/test_disk.py::"
@@ -315,9 +316,18 @@ ROWS = {
         Script(End.REFUSED, (1,)),
     ),
     "D04": _shown(
-        "a source record is deleted between two passes", "skipped or deleted by rule: there is one pass only"
+        "a source record is deleted between its extract and its load",
+        "skipped, with a code; a source that is to be frozen stops the step",
+        MOVING + "test_what_changed_since_it_was_read_is_taken_over_and_what_was_deleted_is_skipped",
+        MOVING + "test_a_frozen_source_that_moved_is_told_before_the_step_sends_anything",
     ),
-    "D05": _shown("a source record changes after the extract", "named in the report"),
+    "D05": _shown(
+        "a source record changes after the extract",
+        "taken over; of a source that is to be frozen it is told, with numbers",
+        MOVING + "test_what_changed_since_it_was_read_is_taken_over_and_what_was_deleted_is_skipped",
+        MOVING + "test_a_frozen_source_that_moved_is_told_before_the_step_sends_anything",
+        MOVING + "test_a_source_that_does_not_move_is_loaded_as_ever",
+    ),
     "D06": _shown(
         "somebody edits loaded records",
         "verify shows it; another run overwrites what it maps and nothing else",

@@ -8,6 +8,7 @@ from typing import Any
 
 from migrator.errors import Where
 from migrator.model.plan import (
+    Consistency,
     DocumentPath,
     Expect,
     FieldRule,
@@ -82,7 +83,9 @@ def plan(document: Mapping[str, Any]) -> Plan:
     return Plan(
         name=document.get("name", "case"),
         path="plan.yaml",
-        source=FilesEnd(**source) if "files" in source else OrgEnd(**source),
+        source=FilesEnd(**source)
+        if "files" in source
+        else OrgEnd(source["org"], Consistency(source.get("consistency", "fuzzy"))),
         target=OrgEnd(target["org"]),
         objects=tuple(_object(each, at) for at, each in enumerate(document.get("objects", ()))),
         expect=Expect(**target.get("expect", {})),

@@ -94,6 +94,7 @@ def test_saying_the_defaults_changes_nothing() -> None:
         **{f"run_budget.{key}": value for key, value in BUDGET.items()},
         **{f"{holder}.{key}": value for holder in ("defaults", "objects") for key, value in POLICY.items()},
         "description": "",
+        "source.consistency": "fuzzy",
         "source.delimiter": ",",
         "source.encoding": "utf-8",
         "target.expect": {},
