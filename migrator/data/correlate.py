@@ -85,14 +85,16 @@ class _Asked:
 
 
 class _Pairs:
-    """A table of what the quick keys pair, for as many jobs, and its figures by slice: pairs, rows, answers, different keys, and those of `_Told`.
+    """A table of what the quick keys pair, for as many jobs. `counting`: SQL of its figures by slice: pairs, rows, answers, different keys, and those
+    of `_Told`; None when there is no table.
 
-    Each job borrows it once; after the last one it is gone.
+    Each job borrows it once; after the last one it is gone. The first to ask for figures counts for all, when others can be paired already.
     """
 
-    def __init__(self, table: str, figures: Mapping[int, Sequence[int]], jobs: int) -> None:
+    def __init__(self, table: str, counting: str | None, jobs: int) -> None:
         self.table = table
-        self._figures = figures
+        self._counting = counting
+        self._figures: Mapping[int, Sequence[int]] | None = None
         self._jobs = jobs
         self._lock = threading.Lock()
 
@@ -107,11 +109,15 @@ class _Pairs:
             if last:
                 session.run(f"DROP TABLE IF EXISTS {self.table}")
 
-    def hold_for(self, job: SettleJob) -> bool:
+    def hold_for(self, session: Session, job: SettleJob) -> bool:
         """Whether everything of the job's slice is paired one to one: every key stands in one pair, and no row or answer is without one.
 
         Raises ResultsMismatch when it is, and the job's counters say something else.
         """
+        with self._lock:
+            if self._figures is None:
+                counted = session.rows(self._counting) if self._counting else []
+                self._figures = {no: figures for no, *figures in counted}
         pairs, rows, answers, different, *told = self._figures.get(job.slice, (0, 0, 0, 1, 0, 0, 0, 0, 0))
         found = _Told(*told)
         if not pairs == rows == answers == different or found.malformed or found.ids != found.ok:
@@ -139,7 +145,7 @@ def correlated(
     work = partial(_pair, session, workspace, finish)
     pairs = work([asked]) if asked.size > _LARGE else pairing.do((asked.kind, finish), job.slice, asked, work)
     with pairs.lent(session):
-        if pairs.hold_for(job):
+        if pairs.hold_for(session, job):
             session.run(f"CREATE TEMP VIEW settled AS SELECT * FROM {pairs.table} WHERE slice = {job.slice}")
             yield 0
             return
@@ -202,12 +208,12 @@ def _pair(session: Session, workspace: Workspace, finish: str, asked: Sequence[_
         session.run(f"CREATE TABLE {table} AS WITH answered AS ({answered}) {finish}")
     except session.broken:
         # whose file it is comes out when each job's files are read for themselves
-        return _Pairs(table, {}, len(asked))
-    figures = session.rows(
+        return _Pairs(table, None, len(asked))
+    counting = (
         f'SELECT slice, count(*), count("row"), count(kind), count(DISTINCT key), {_figures(job, "target_id")} '
         f"FROM {with_capitals(table, 'target_id')} GROUP BY slice"
     )
-    return _Pairs(table, {no: numbers for no, *numbers in figures}, len(asked))
+    return _Pairs(table, counting, len(asked))
 
 
 def _thoroughly(session: Session, workspace: Workspace, job: SettleJob, told: _Told, finish: str) -> int:
