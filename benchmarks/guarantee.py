@@ -36,10 +36,11 @@ from migrator.model.run import (
     Outcome,
     Page,
     RunRow,
+    RunStatus,
     Slice,
     StepRow,
 )
-from migrator.state import Ledger, open_ledger
+from migrator.state import Ledger, open_ledger, read_ledger
 from migrator.state.ballast import Ballast
 from migrator.state.beacon import Beacon
 from migrator.state.chain import Stored, first_hash
@@ -170,13 +171,17 @@ def stop_at(wanted: str) -> Callable[[str], None]:
 
 
 def kills(count: int) -> tuple[int, bool]:
-    """Kill a real process at random instants; how many kills, and whether source and target are equal afterwards."""
+    """Kill a real process at random instants; how many kills met a run that was under way, and whether source and target are equal afterwards."""
     draw = random.Random(11)  # noqa: S311 - the instants
     with tempfile.TemporaryDirectory() as folder, orgs_outside(Path(folder)) as outside:
         command: tuple[str, ...] = ("run", str(outside.folder / "plan.yaml"))
         killed = 0
         for _ in range(count):
-            killed += outside.kill_after(draw.uniform(0.0, 2.5), *command) == -9
+            code = outside.kill_after(draw.uniform(0.0, 1.2), *command)
+            (run,) = (outside.folder / "runs").glob("2*")
+            if code != -9 or read_ledger(run).run.status is RunStatus.COMPLETE:
+                break
+            killed += 1
             command = ("resume",)
         code, _ = outside.finish("resume")
         return killed, code == 0 and outside.truth("merged") == outside.truth("legacy")
