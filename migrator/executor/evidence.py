@@ -183,7 +183,8 @@ class Evidence:
             if one.sobject.casefold() == job.object.casefold() and jobs.operation(one).wire == job.operation
         }
         keys = [key for key in self.run.slices if key[0] in steps]
-        return sorted(keys, key=lambda key: key != hint)
+        # the log says where to look first, then the count of rows does
+        return sorted(keys, key=lambda key: (key != hint, self.run.slices[key].file.rows != job.processed))
 
     def _attempt(self, key: Key, job: JobInfo) -> Attempt:
         return Attempt(
