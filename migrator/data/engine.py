@@ -58,7 +58,7 @@ class Engine:
     def __init__(self, workspace: Workspace, *, memory_limit_mb: int = 512, threads: int = 2) -> None:
         self.workspace = workspace
         self._database = Database(workspace, memory_limit_mb=memory_limit_mb, threads=threads)
-        self._pairing: Pairing = Pairing()
+        self._pairing: Pairing = Pairing(threads)
 
     def _session(self) -> AbstractContextManager[Session]:
         return self._database.session()

@@ -26,43 +26,51 @@ class _Call(Generic[_T, _R]):
 
 
 class Together(Generic[_T, _R]):
-    """Calls of the same kind; no two of one name are done together."""
+    """Calls of the same kind; no two of one name are done together.
 
-    def __init__(self) -> None:
+    `threads`: how many works at once keep the machine busy. One call alone does not begin a second work, so that it may get company.
+    """
+
+    def __init__(self, threads: int = 2) -> None:
         self._changed = threading.Condition()
         self._waiting: list[_Call[_T, _R]] = []
-        self._busy = False
+        self._threads = threads
+        self._busy = 0
 
     def do(self, kind: Hashable, name: Hashable, job: _T, work: Callable[[Sequence[_T]], _R]) -> _R:
         """What the work over this job, and over others that wait, has for a result."""
         mine: _Call[_T, _R] = _Call(kind, name, job)
         with self._changed:
             self._waiting.append(mine)
-            self._changed.wait_for(lambda: mine.result or (not self._busy and mine in self._waiting))
+            self._changed.wait_for(lambda: mine.result or self._may_begin(mine))
             if mine.result:
                 return mine.result[0]
-            calls = self._take(mine)
-            self._busy = True
+            calls = self._alike(mine)
+            self._waiting = [one for one in self._waiting if one not in calls]
+            self._busy += 1
         result: tuple[_R] | None = None
         try:
             result = (work([one.job for one in calls]),)
             return result[0]
         finally:
             with self._changed:
-                self._busy = False
+                self._busy -= 1
                 for one in calls[1:]:
                     one.result, one.alone = result, result is None
                     if one.alone:
                         self._waiting.append(one)
                 self._changed.notify_all()
 
-    def _take(self, mine: _Call[_T, _R]) -> list[_Call[_T, _R]]:
-        """This call and, unless it is to be alone, those that can be done with it; none of them waits any longer."""
-        taken = {mine.name: mine}
+    def _may_begin(self, mine: _Call[_T, _R]) -> bool:
+        if mine not in self._waiting:
+            return False
+        return not self._busy or (self._busy < self._threads and (mine.alone or len(self._alike(mine)) > 1))
+
+    def _alike(self, mine: _Call[_T, _R]) -> list[_Call[_T, _R]]:
+        """This call and, unless it is to be alone, those that wait and can be done with it."""
+        found = {mine.name: mine}
         if not mine.alone:
             for one in self._waiting:
                 if one.kind == mine.kind and not one.alone:
-                    taken.setdefault(one.name, one)
-        calls = list(taken.values())
-        self._waiting = [one for one in self._waiting if one not in calls]
-        return calls
+                    found.setdefault(one.name, one)
+        return list(found.values())

@@ -25,7 +25,7 @@ class Counter:
         self.others = others
         self.refuse = refuse
         self.begun = threading.Event()
-        self.together: Together[str, str] = Together()
+        self.together: Together[str, str] = Together(threads=1)
 
     def __call__(self, jobs: Sequence[str]) -> str:
         self.asked.append(sorted(jobs))
@@ -68,6 +68,29 @@ def test_a_call_whose_company_failed_is_done_alone() -> None:
     assert [one.result() for one in others if not one.exception()]
     assert work.asked[1] == ["b", "c", "d"]
     assert all(len(one) == 1 for one in work.asked[2:])
+
+
+def test_two_that_wait_begin_a_second_work_and_one_does_not() -> None:
+    together: Together[str, str] = Together(threads=2)
+    first, second, end = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(begun: threading.Event) -> Callable[[Sequence[str]], str]:
+        def work(jobs: Sequence[str]) -> str:
+            begun.set()
+            end.wait(30)
+            return "+".join(sorted(jobs))
+
+        return work
+
+    with ThreadPoolExecutor(3) as pool:
+        done = [pool.submit(together.do, "k", "1", "a", slow(first))]
+        assert first.wait(30)
+        done.append(pool.submit(together.do, "k", "2", "b", slow(second)))
+        assert not second.wait(0.1)
+        done.append(pool.submit(together.do, "k", "3", "c", slow(second)))
+        assert second.wait(30)
+        end.set()
+    assert [one.result() for one in done] == ["a", "b+c", "b+c"]
 
 
 def _settle_all(bench: Bench, settle: Callable[[list[Callable[[], Settled]]], list[object]]) -> list[object]:
