@@ -86,14 +86,15 @@ class _Asked:
 
 class _Pairs:
     """A table of what the quick keys pair, for as many jobs. `counting`: SQL of its figures by slice: pairs, rows, answers, different keys, and those
-    of `_Told`; None when there is no table.
+    of `_Told`; None when there is no table. `most`: with more pairs than that the table was cut off, and has a part of some slices.
 
     Each job borrows it once; after the last one it is gone. The first to ask for figures counts for all, when others can be paired already.
     """
 
-    def __init__(self, table: str, counting: str | None, jobs: int) -> None:
+    def __init__(self, table: str, counting: str | None, jobs: int, *, most: int = 0) -> None:
         self.table = table
         self._counting = counting
+        self._most = most
         self._figures: Mapping[int, Sequence[int]] | None = None
         self._jobs = jobs
         self._lock = threading.Lock()
@@ -117,7 +118,8 @@ class _Pairs:
         with self._lock:
             if self._figures is None:
                 counted = session.rows(self._counting) if self._counting else []
-                self._figures = {no: figures for no, *figures in counted}
+                whole = sum(pairs for _, pairs, *_ in counted) <= self._most
+                self._figures = {no: figures for no, *figures in counted if whole}
         pairs, rows, answers, different, *told = self._figures.get(job.slice, (0, 0, 0, 1, 0, 0, 0, 0, 0))
         found = _Told(*told)
         if not pairs == rows == answers == different or found.malformed or found.ids != found.ok:
@@ -213,7 +215,7 @@ def _pair(session: Session, workspace: Workspace, finish: str, asked: Sequence[_
         f'SELECT slice, count(*), count("row"), count(kind), count(DISTINCT key), {_figures(job, "target_id")} '
         f"FROM {with_capitals(table, 'target_id')} GROUP BY slice"
     )
-    return _Pairs(table, counting, len(asked))
+    return _Pairs(table, counting, len(asked), most=most)
 
 
 def _thoroughly(session: Session, workspace: Workspace, job: SettleJob, told: _Told, finish: str) -> int:

@@ -10,6 +10,7 @@ import pytest
 from migrator.data import ResultsMismatch
 from migrator.data.jobs import Settled
 from migrator.data.together import Together
+from migrator.model.run import Outcome
 from tests.unit.data.bench import Bench
 
 COLUMNS = ("Name", "Amount")
@@ -135,3 +136,23 @@ def test_slices_settled_at_once_have_the_outcomes_of_slices_settled_alone(
     assert sum(isinstance(one, str) for one in found) == 2
     with bench.engine._session() as session:
         assert session.rows("SELECT table_name FROM duckdb_tables()") == []
+
+
+@pytest.mark.parametrize("equal", [360, 365, 370])
+def test_equal_rows_of_one_slice_cut_nothing_off_the_answers_of_another(bench: Bench, equal: int) -> None:
+    """Equal rows pair with each other up to a limit, which must not pass for the end of what other slices were answered."""
+    size = 3000
+    rows = [[f"k{n:05d}", "the same" if n < equal else f"name {n}", "1"] for n in range(4 * size)]
+    done = bench.load(bench.pages(("Id", *COLUMNS), rows), COLUMNS, max_slice_rows=size)
+    jobs = [replace(bench.answer(done, COLUMNS, no=one.no), attempt=one.no) for one in done.slices]
+    pairing = bench.engine._pairing
+    # as while another call is under way: all of these come before it is done
+    pairing._busy = True
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        settled = [pool.submit(bench.engine.settle, one) for one in jobs]
+        while len(pairing._waiting) < len(jobs):
+            threading.Event().wait(0.001)
+        with pairing._changed:
+            pairing._busy = False
+            pairing._changed.notify_all()
+    assert [one.result().tallies for one in settled] == [{Outcome.CREATED: size}] * len(jobs)
