@@ -32,7 +32,7 @@ from migrator.data.rows import (
 )
 from migrator.data.session import Session, read_parquet
 from migrator.data.slicing import Size, slice_files
-from migrator.data.sql import cell, text
+from migrator.data.sql import cell, present, text
 from migrator.data.stage import Staged, stage_link, stage_load
 from migrator.data.undo import stage_undo
 from migrator.data.workspace import Workspace, folder_name
@@ -179,7 +179,7 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
 def _group(session: Session, names: Sequence[str], grouped_by: Sequence[str]) -> None:
     """Makes `sendable` of `again`, with the lock columns: what is sent of these fields."""
     locks = ", ".join(
-        f"{f'g.{cell(name)}' if name in names else 'NULL::VARCHAR'} AS {lock_column(n)}"
+        f"{present(f'g.{cell(name)}') if name in names else 'NULL::VARCHAR'} AS {lock_column(n)}"
         for n, name in enumerate(grouped_by or [""])
     )
     source = "again"

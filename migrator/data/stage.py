@@ -18,7 +18,7 @@ from migrator.data.lookups import Resolved, id_map, resolve, source_value
 from migrator.data.rows import line_column
 from migrator.data.scan import ROW, scan, source_key
 from migrator.data.session import Session
-from migrator.data.sql import SET_NULL, cell, ident, lf_ended, line, quick_line, text, unsettled
+from migrator.data.sql import SET_NULL, cell, ident, lf_ended, line, present, quick_line, text, unsettled
 from migrator.data.workspace import Workspace
 from migrator.model.plan import Operation, WhenMissing
 from migrator.model.run import Outcome
@@ -194,8 +194,10 @@ def _query(
     )
     names = [column.name for column in columns]
     even = {name: f"one_newline({cell(name)})" if name in texts else cell(name) for name in names}
+    # a field that is cleared locks no record: its rows have nothing in common
     locked = ", ".join(
-        f"{even.get(one, 'NULL::VARCHAR')} AS {lock_column(n)}" for n, one in enumerate(locks or [""])
+        f"{present(even[one]) if one in even else 'NULL::VARCHAR'} AS {lock_column(n)}"
+        for n, one in enumerate(locks or [""])
     )
     return f"""
 WITH keyed AS (SELECT {first} FROM ({source})),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from migrator.data.jobs import IdMap, LinkJob, Pages, RetryJob, SqlColumn, SqlLookup
+from migrator.data.jobs import IdMap, LinkJob, Pages, RetryJob, SentColumn, SqlColumn, SqlLookup
 from migrator.errors import MigratorError
 from migrator.model.ids import to_18
 from migrator.model.plan import Operation, WhenMissing
@@ -180,6 +180,36 @@ class TestKeys:
 
 
 class TestLookups:
+    def test_rows_that_clear_the_lock_field_have_no_record_in_common(self, bench: Bench) -> None:
+        """`#N/A` is no record: one group of all those rows would send their slices one after the other."""
+        rows = [[record_id(n), f"v{n}", ""] for n in range(40)]
+        made = bench.load(
+            bench.pages(("Id", "N", "Parent"), rows),
+            ("Id", "N"),
+            lookups=(lookup((bench.id_map({A: "t1"}),), WhenMissing.NULL),),
+            operation=Operation.UPSERT,
+            external_id="Id",
+            clear_nulls=True,
+            group_by="AccountId",
+            max_slice_rows=10,
+        )
+        assert {row["AccountId"] for one in made.slices for row in bench.slice(one.file)} == {"#N/A"}
+        assert [one.group for one in made.slices] == [""] * 4
+        assert made.locked[0].records == 0
+
+        columns, sent = ("Id", "N", "AccountId"), (SentColumn("Id"), SentColumn("N"), SentColumn("AccountId"))
+        settled = [
+            bench.engine.settle(
+                replace(
+                    bench.answer(made, columns, no=one.no, sent=sent, unprocessed=range(10)), attempt=one.no
+                )
+            )
+            for one in made.slices
+        ]
+        job = RetryJob("load", 2, (made.rows,), tuple(one.outcomes for one in settled), first_no=9)
+        again = bench.engine.cut_again(replace(job, max_slice_rows=10))
+        assert (again.total, [one.group for one in again.slices]) == (40, [""] * 4)
+
     def test_an_empty_value_is_not_missing(self, bench: Bench) -> None:
         done = bench.load(
             bench.pages(("Id", "N", "Parent"), ROWS),
