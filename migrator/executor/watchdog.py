@@ -3,8 +3,8 @@
 That would be a bug of ours, such as two threads that wait for each other: nobody is there to notice it at night. Ending is safe at any instant,
 because a run goes on from what its ledger says.
 
-**Invariant:** waiting is not standing still: as long as a request is under way, the processor or the disk works for us, or the coordinator waits
-for something that is due, nothing happens here. Stacks name code, and no values.
+**Invariant:** waiting is not standing still: as long as a request is under way or waits to be repeated, the processor or the disk works for us, or the
+coordinator waits for something that is due, nothing happens here. Nor does time count in which the process itself was stopped. Stacks name code, and no values.
 """
 
 import faulthandler
@@ -25,6 +25,8 @@ STACKS = "stacks.txt"
 GRACE = 60.0
 #: how often the watchdog looks, as a share of its patience
 _LOOKS = 20
+#: looks that are further apart than this share of the patience were kept apart by whoever froze the process (Ctrl-Z, a machine that slept)
+_FROZEN = 0.5
 #: a process that uses more of one processor than this is at work
 _WORKING = 0.1
 
@@ -99,10 +101,12 @@ class Watchdog:
 
     def _watch(self) -> None:
         still = self._now()
+        looked = still.since
         while not self._left.wait(self._patience / _LOOKS):
-            if self._moved(still):
+            before, looked = looked, self._clock.monotonic()
+            if looked - before > _FROZEN * self._patience or self._moved(still):
                 still = self._now()
-            elif self._clock.monotonic() - still.since >= self._patience:
+            elif looked - still.since >= self._patience:
                 self._dump()
                 self._noticed.set()
                 if not self._left.wait(self._grace):

@@ -4,6 +4,7 @@
 """
 
 import random
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -23,6 +24,13 @@ class Retries:
     def __init__(self, clock: Clock, rng: random.Random) -> None:
         self._clock = clock
         self._rng = rng
+        self._lock = threading.Lock()
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their next try."""
+        return self._waiting
 
     def run(self, once: Callable[[], T]) -> T:
         """The result of `once`, tried up to TRIES times while its failure says that another try may succeed.
@@ -35,9 +43,18 @@ class Retries:
             except RequestFailed as failed:
                 if not failed.retryable or failed.code == "request-limit-exceeded":
                     raise
-                if not self._clock.wait(self._pause(trial, failed)):
+                if not self._wait(self._pause(trial, failed)):
                     raise
         return once()
+
+    def _wait(self, seconds: float) -> bool:
+        with self._lock:
+            self._waiting += 1
+        try:
+            return self._clock.wait(seconds)
+        finally:
+            with self._lock:
+                self._waiting -= 1
 
     def _pause(self, trial: int, failed: RequestFailed) -> float:
         if failed.retry_after is not None:

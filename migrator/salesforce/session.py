@@ -76,8 +76,8 @@ class Session:
 
     @property
     def under_way(self) -> int:
-        """How many requests have no whole answer yet."""
-        return self._exchange.under_way
+        """How many requests have no whole answer yet, those that wait to be repeated included."""
+        return self._exchange.under_way + self._retries.waiting
 
     @property
     def skew(self) -> float | None:

@@ -15,7 +15,7 @@ from migrator.clock import SystemClock
 from migrator.executor import Policy
 from migrator.executor.watchdog import Usage, Watchdog, Watched
 from migrator.executor.work import perform
-from migrator.simulator import preset
+from migrator.simulator import preset, read_faults
 from tests.cli.world import ROOT, SECRET, World, make_world
 
 PLAN = """
@@ -79,6 +79,15 @@ def test_a_job_that_takes_long_and_an_org_that_is_slow_are_waited_for(world: Wor
     assert not list(world.state.glob("2*/stacks.txt"))
 
 
+def test_an_org_that_says_when_to_come_again_is_waited_for(world: World) -> None:
+    """Between two tries of a read nothing is under way, and nothing but that read may be left to wait for."""
+    away = {"code": 503, "retry_after": 4, "times": 1, "path": r".*/jobs/ingest/[^/]+/successfulResults.*"}
+    world.target.plant(*read_faults({"faults": [{"kind": "status", "method": "GET", **away}]}, now=0.0))
+    told = world.call("run", world.folder / "plan.yaml")
+    assert told.code == 0, told
+    assert not list(world.state.glob("2*/stacks.txt"))
+
+
 # -- the watchdog alone
 
 
@@ -93,6 +102,7 @@ class Dog:
     blocks: int = 0
     noticed: threading.Event = field(default_factory=threading.Event)
     abandoned: threading.Event = field(default_factory=threading.Event)
+    clock: SystemClock = field(default_factory=SystemClock)
 
     def watch(self) -> Watchdog:
         watched = Watched(
@@ -100,7 +110,7 @@ class Dog:
         )
         return Watchdog(
             watched,
-            clock=SystemClock(),
+            clock=self.clock,
             patience=0.1,
             stacks=self.stacks,
             noticed=self.noticed,
@@ -136,6 +146,25 @@ def test_whatever_moves_is_no_standstill(tmp_path: Path, move: Callable[[Dog], N
         dog.under_way = 0
         assert dog.noticed.wait(5.0), "and then it stops"
     assert dog.stacks.read_text()
+
+
+class Frozen(SystemClock):
+    """A clock that went on while the process was stopped (Ctrl-Z, a virtual machine that slept)."""
+
+    asleep = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.asleep
+
+
+def test_a_process_that_was_frozen_is_not_stuck(tmp_path: Path) -> None:
+    clock = Frozen()
+    dog = Dog(tmp_path / "stacks.txt", clock=clock)
+    with dog.watch():
+        time.sleep(0.02)
+        clock.asleep, woke = 1_000.0, time.monotonic()
+        assert dog.noticed.wait(5.0)
+        assert time.monotonic() - woke >= 0.1, "it had its patience again"
 
 
 def test_a_process_that_does_not_end_in_order_is_ended(tmp_path: Path) -> None:
