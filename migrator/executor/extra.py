@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor.ingest import WRITTEN_UNTIL
 from migrator.executor.jobs import sent_columns
+from migrator.executor.reconcile import lookup_of
 from migrator.executor.run import Run
 from migrator.model.plan import Operation
 from migrator.model.run import AttemptKind, Outcome
@@ -59,9 +60,11 @@ def _makers(run: Run, sobject: str) -> Iterator[LoadStep]:
 
 
 def _made(run: Run, load: LoadStep) -> int:
+    """How many records the step has made at most: what was sent twice comes back as updated, although the first sending may have created it."""
     tallies = run.steps[load.id].tallies
-    # over REST, what was sent twice comes back as updated although the first sending created it
-    again = tallies.get(Outcome.UPDATED, 0) if load.lane is Lane.REST else 0
+    again = tallies.get(Outcome.UPDATED, 0)
+    if load.lane is not Lane.REST:
+        again = min(again, sum(one.waiting for one in run.settled.get(load.id, ()) if lookup_of(run, one)))
     return tallies.get(Outcome.CREATED, 0) + again
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from migrator.audit import peek
 from migrator.errors import ExitCode
-from migrator.executor import begin_retry
+from migrator.executor import Goal, begin_retry
 from migrator.model.run import Outcome
 from migrator.simulator import OrgSettings, preset, read_faults
 from migrator.state import read_ledger
@@ -114,6 +114,31 @@ def test_rows_without_a_recorded_result_that_have_a_key_are_sent_again(tmp_path:
     kinds = [one.kind for one in lab.events()]
     assert kinds.count("fate-unknown") == kinds.count("reconciled") == 1
     assert _jobs(lab) == 3, "accounts, those without a result once more, contacts"
+
+
+def test_records_of_rows_that_were_sent_again_are_not_taken_for_somebody_elses(tmp_path: Path) -> None:
+    """An automation may change what was sent: then a row without a result travels again, and its record, which its first job made, is updated."""
+    more = "    external_id: Key__c\n    map: {Key__c: Id}\nverify: {counts: exact}"
+    plan = BATCHES % {"operation": "upsert", "more": ""}
+    lab = make_lab(tmp_path, SCHEMA)
+    (tmp_path / "data").mkdir()
+    rows = "".join(f"a{n:05},Account {n}\n" for n in range(3_000))
+    (tmp_path / "data" / "Account.csv").write_text(f"Id,Name\n{rows}", encoding="utf-8")
+    lab.begin(plan[: plan.index("  - object: Contact")].rstrip() + "\n" + more)
+    lie = {"kind": "missing_row", "method": "GET", "path": ".*/successfulResults", "times": 6}
+    lab.target.plant(*read_faults({"faults": [lie]}, now=0.0))
+    other = lab.ends().target
+
+    def changes(point: str) -> None:
+        if point == "after:result:Harvest" and Outcome.CREATED not in _tallies(lab)["load.Account"]:
+            for first in range(0, 3_000, 200):
+                found = [{"Key__c": f"a{n:05}", "Name": "CHANGED"} for n in range(first, first + 200)]
+                assert all(one.success for one in other.send_rows("Account", "upsert", "Key__c", found, {}))
+
+    assert lab.drive(fuse=changes).exit_code is ExitCode.OK
+    assert _tallies(lab)["load.Account"] == {Outcome.CREATED: 2_999, Outcome.UPDATED: 1}
+    (verified,) = lab.drive(Goal.VERIFY).summary.verification
+    assert (verified.extra, verified.notes) == (0, ())
 
 
 def test_a_crash_between_what_was_told_and_what_was_looked_up_changes_nothing(tmp_path: Path) -> None:
