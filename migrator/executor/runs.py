@@ -197,7 +197,7 @@ class Drive:
         workspace = Workspace(self._folder)
         reading = self._folder / PLACE
         watch = SchemaWatch(run.row.identity_json, self._ends)
-        begin_reading(run, reading, watch, self._clock)
+        begin_reading(run, reading, watch, self._clock, user=self._ends.target.identity().user_id)
         try:
             reader = Drive(
                 reading,

@@ -32,8 +32,11 @@ from migrator.state import open_ledger, read_ledger
 PLACE = "tmp/second-run"
 
 
-def begin_reading(run: Run, folder: Path, watch: SchemaWatch, clock: Clock) -> None:
-    """Make the run that reads what a second run would read. Raises MigratorError `nothing-to-repeat` for one that takes back another."""
+def begin_reading(run: Run, folder: Path, watch: SchemaWatch, clock: Clock, *, user: str) -> None:
+    """Make the run that reads what a second run would read, as the user who verifies.
+
+    Raises MigratorError `nothing-to-repeat` for a run that takes back another.
+    """
     if any(isinstance(one, LoadStep) and one.undoes for one in run.schedule.steps):
         raise MigratorError(
             "nothing-to-repeat",
@@ -42,7 +45,13 @@ def begin_reading(run: Run, folder: Path, watch: SchemaWatch, clock: Clock) -> N
             exit_code=ExitCode.USAGE,
         )
     schedule = reading_schedule(run.schedule, watch)
-    row = replace(run.row, schedule_json=dump_schedule(schedule), status=RunStatus.RUNNING, finished=None)
+    row = replace(
+        run.row,
+        schedule_json=dump_schedule(schedule),
+        target_user_id=user,
+        status=RunStatus.RUNNING,
+        finished=None,
+    )
     with open_ledger(folder, clock, create=row):
         pass
 

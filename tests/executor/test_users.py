@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import Goal
+from migrator.executor import Drive, Goal, Policy
 from migrator.simulator import load_csv_folder
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab
@@ -67,3 +67,14 @@ def test_whoever_only_verifies_may_be_anybody(lab: Lab) -> None:
     judge(lab, go(lab, Fuse()))
     as_other(lab)
     assert lab.drive(Goal.VERIFY).exit_code is ExitCode.OK
+
+
+def test_whoever_verifies_twice_may_be_anybody_too(lab: Lab) -> None:
+    judge(lab, go(lab, Fuse()))
+    before = read_ledger(lab.folder).run.target_user_id
+    as_other(lab)
+    drive = Drive(lab.folder, lab.ends(), clock=lab.clock, workers=0, policy=Policy(), memory_mb=256)
+    result = drive.go(Goal.VERIFY, lab.watch, twice=True)
+    assert result.stop is None
+    assert result.summary.repeated
+    assert read_ledger(lab.folder).run.target_user_id == before, "what is found is told of the run as it was"
