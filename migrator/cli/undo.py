@@ -68,6 +68,7 @@ def undo(
             restore_updates=restore_updates,
             changed_too=changed_too,
             by=who(),
+            user=ends.target.identity().user_id,
         )
         if lacking and not as_json:
             click.echo(

@@ -81,7 +81,7 @@ class UndoJob:
     step: str
     pages: Pages
     current: Pages
-    user: str
+    users: tuple[str, ...]
     not_after: float
     children: tuple[tuple[Pages, tuple[FileRef, ...]], ...] = ()
     fields: tuple[str, ...] = ()

@@ -117,7 +117,8 @@ def _changed(job: UndoJob) -> str:
     if job.changed_too:
         return "false"
     later = f"now.at > {int(job.not_after * 1000)}"
-    return f"({later} OR now.by <> to18({text(job.user)}))" if job.user else f"({later})"
+    users = ", ".join(f"to18({text(one)})" for one in job.users)
+    return f"({later} OR now.by NOT IN ({users}))" if users else f"({later})"
 
 
 def _put_back(value: str) -> str:

@@ -129,7 +129,7 @@ def undo(run: Run, step: LoadStep, back: TakeBack) -> UndoJob:
         step=step.id,
         pages=pages(run, step.source_extract),
         current=pages(run, back.current),
-        user=back.user,
+        users=back.users,
         not_after=back.not_after,
         children=tuple(
             (pages(run, one.source_extract), run.outcome_files(one.id))

@@ -18,11 +18,12 @@ from migrator.errors import ExitCode, MigratorError
 from migrator.executor.ingest import WRITTEN_UNTIL
 from migrator.executor.jobs import ROWS
 from migrator.executor.run import Goal, Policy, Run, from_ledger
+from migrator.executor.users import target_users
 from migrator.model.run import AttemptState, FileRef, Outcome, RunRow, RunStatus, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, Schedule
 from migrator.model.schedule_text import dump_schedule, parse_schedule
 from migrator.planner import Taken, UndoneRun, restorable, undo_schedule
-from migrator.state import open_ledger, read_ledger
+from migrator.state import open_ledger, read_audited, read_ledger
 
 #: the run may have begun on a clock that is behind the org's; a sign-in fails long before the clocks are an hour apart
 CLOCK_MARGIN = 3_600.0
@@ -74,8 +75,9 @@ class Undo:
         restore_updates: bool = False,
         changed_too: bool = False,
         by: str = "",
+        user: str = "",
     ) -> int:
-        """Make the run that takes it back, as `by` wants it; nothing is sent yet.
+        """Make the run that takes it back, as `by` wants it; nothing is sent yet. `user`: who will send it (empty: who sent the run).
 
         Gives the number of records that count as updated though they were not there before the run: who created them cannot be told, and they stay.
         Raises MigratorError `nothing-to-undo`, and those of the constructor: the run may have gone on since.
@@ -104,24 +106,22 @@ class Undo:
         undone = UndoneRun(
             schedule=run.schedule,
             taken=taken,
-            user=run.row.target_user_id,
+            users=target_users(run.row, read_audited(self._folder)[1]),
             since=run.row.started - CLOCK_MARGIN,
             not_after=max(ends) or run.row.finished or clock.now(),
             changed_too=changed_too,
         )
         schedule = undo_schedule(undone, plan_name=f"undo-{run.row.plan_name}")
-        _create(run, self._folder, into, schedule, [*left.values()], run_id=run_id, clock=clock)
+        row = _row(run, schedule, run_id=run_id, clock=clock, user=user)
+        _create(row, schedule, [*left.values()], self._folder, into, clock)
         with open_ledger(self._folder, clock) as ledger:
             marked = replace(run.row, status=RunStatus.UNDONE)
             ledger.commit((marked,), (("undo-begun", {"run": run_id, "by": by}),))
         return sum(one.lacking for one in left.values())
 
 
-def _create(
-    run: Run, undone: Path, into: Path, schedule: Schedule, left: Sequence[Left], *, run_id: str, clock: Clock
-) -> None:
-    now = clock.now()
-    row = RunRow(
+def _row(run: Run, schedule: Schedule, *, run_id: str, clock: Clock, user: str) -> RunRow:
+    return RunRow(
         run_id=run_id,
         plan_name=schedule.plan_name,
         plan_path=run.row.plan_path,
@@ -133,18 +133,25 @@ def _create(
         target=run.row.target,
         source_org_id="",
         target_org_id=run.row.target_org_id,
-        target_user_id=run.row.target_user_id,
-        started=now,
+        target_user_id=user or run.row.target_user_id,
+        started=clock.now(),
     )
+
+
+def _create(
+    row: RunRow, schedule: Schedule, left: Sequence[Left], undone: Path, into: Path, clock: Clock
+) -> None:
     files = {file.path.split("/")[1]: file for one in left for file in (one.created, one.updated) if file}
     wanted = {step.id for step in schedule.steps}
     rows = [
-        StepRow(name, StepPhase.DONE, total=file.rows, files=(file,), started=now, finished=now)
+        StepRow(
+            name, StepPhase.DONE, total=file.rows, files=(file,), started=row.started, finished=row.started
+        )
         for name, file in files.items()
         if name in wanted
     ]
     with open_ledger(into, clock, create=row, beside=undone) as ledger:
-        ledger.commit(rows, (("undo-of", {"run": run.row.run_id}),))
+        ledger.commit(rows, (("undo-of", {"run": row.source.removeprefix("run:")}),))
 
 
 def _run(folder: Path) -> Run:

@@ -7,6 +7,7 @@ Jobs are known by who made them, records of unknown fate are looked for by who c
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor.run import Run
@@ -37,6 +38,12 @@ def source_user(events: Sequence[Event]) -> str:
     """Who reads the source, as far as the log says; empty: it does not, or files are read."""
     told = [one.facts["source_user"] for one in events if "source_user" in one.facts]
     return str(told[-1] or "") if told else ""
+
+
+def target_users(row: RunRow, events: Sequence[Event]) -> tuple[str, ...]:
+    """All users as whom the run wrote, as far as the log says; among them may be some who only read the source."""
+    before = [str(one.facts["was"]).split(", ") for one in events if one.kind == CHANGED]
+    return tuple(dict.fromkeys((row.target_user_id, *chain.from_iterable(before))))
 
 
 def check_users(

@@ -133,13 +133,13 @@ class MatchStep:
 class TakeBack:
     """What a step that takes a run back must know, to leave alone what was changed since.
 
-    A record is changed since when it was last modified by somebody else than `user` (empty: this cannot be told, because the run set audit
+    A record is changed since when it was last modified by somebody else than `users` (none: this cannot be told, because the run set audit
     fields), or after `not_after` (epoch seconds, the org's clock). `children`: steps before it, whose records may look up these.
     """
 
     #: the extract step that reads what the records are now
     current: str
-    user: str
+    users: tuple[str, ...]
     not_after: float
     children: tuple[str, ...] = ()
     #: take it back all the same

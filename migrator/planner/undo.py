@@ -52,7 +52,7 @@ class UndoneRun:
 
     schedule: Schedule
     taken: Mapping[str, Taken]
-    user: str
+    users: tuple[str, ...]
     since: float
     not_after: float
     changed_too: bool = False
@@ -191,7 +191,7 @@ def _take_back(step: LoadStep, run: UndoneRun, children: tuple[str, ...] = ()) -
     sent = {one.rule.target for one in step.columns} | {one.rule.target for one in step.lookups}
     return TakeBack(
         current=f"current.{step.object_name}",
-        user="" if sent & _AUDIT else run.user,
+        users=() if sent & _AUDIT else run.users,
         not_after=run.not_after,
         children=children,
         changed_too=run.changed_too,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import Drive, Goal, Policy
+from migrator.executor import Drive, Goal, Policy, Result, Undo
 from migrator.simulator import load_csv_folder
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab
@@ -61,6 +61,28 @@ def test_somebody_may_accept_it_and_the_log_says_who(lab: Lab) -> None:
     assert read_ledger(lab.folder).run.target_user_id == other
     assert lab.drive(Goal.VERIFY).exit_code is ExitCode.OK
     judge(lab, go(lab, Fuse()))
+
+
+def _undone(lab: Lab, user: str) -> tuple[Result, int]:
+    """How taking the run back ends, as that user, and how many accounts are left."""
+    lab.clock.wait(60)
+    into = lab.folder.parent / "undo"
+    Undo(lab.folder).begin(into, run_id="undo-run", clock=lab.clock, memory_mb=128, user=user)
+    result = replace(lab, folder=into, from_files=True).drive()
+    return result, lab.ends().target.count("SELECT COUNT() FROM Account")
+
+
+def test_another_user_may_take_a_run_back(lab: Lab) -> None:
+    judge(lab, go(lab, Fuse()))
+    result, left = _undone(lab, as_other(lab))
+    assert (result.exit_code, left) == (ExitCode.OK, 0)
+
+
+def test_what_each_user_of_a_run_has_made_is_taken_back(lab: Lab) -> None:
+    other = as_other(lab)
+    judge(lab, lab.drive(accept_user=True))
+    result, left = _undone(lab, other)
+    assert (result.exit_code, left) == (ExitCode.OK, 0), "nobody has changed anything since"
 
 
 def test_whoever_only_verifies_may_be_anybody(lab: Lab) -> None:
