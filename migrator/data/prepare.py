@@ -101,7 +101,7 @@ def _prepare(
     _exclude_oversized(session, limits)
     outcomes = _write_outcomes(session, workspace, f"outcomes/{folder}/{outcomes_name}.parquet")
     wanted = job.canary_rows if isinstance(job, LoadJob) and again is None else 0
-    canary = job.first_no if wanted and _set_apart(session, wanted) else None
+    canary = job.first_no if wanted and _set_apart(session, wanted, limits) else None
     locks = job.locks if isinstance(job, LoadJob) else None
     target = _Round(folder, rows_name, job.first_no, staged.grouped_by, canary)
     # how they were cut is told by the figures of what they lock
@@ -136,16 +136,18 @@ def _lock_fields(job: LoadJob | LinkJob | UndoJob) -> tuple[str, ...]:
     return job.locks.fields if job.locks else (job.group_by,) if job.group_by else ()
 
 
-def _set_apart(session: Session, wanted: int) -> bool:
+def _set_apart(session: Session, wanted: int, limits: Limits) -> bool:
     """Take the canary's rows out of `sendable` into `canary`, picked by the hash of their keys; False: there are too few rows.
 
-    It travels alone, so that rows of one group in it and in another slice never wait for each other's locks.
+    It travels alone, so that rows of one group in it and in another slice never wait for each other's locks. It is a slice, and no larger than one may be.
     """
     (count,) = session.one("SELECT count(*) FROM sendable")
     if count < wanted * CANARY_SHARE:
         return False
+    order = "ORDER BY hash(source_key), source_key"
     session.run(
-        f"CREATE TEMP TABLE canary AS SELECT * FROM sendable ORDER BY hash(source_key), source_key LIMIT {wanted}"
+        f"CREATE TEMP TABLE canary AS SELECT * EXCLUDE (upto) FROM (SELECT *, sum(bytes) OVER ({order} ROWS UNBOUNDED PRECEDING) AS upto "
+        f"FROM (FROM sendable {order} LIMIT {min(wanted, limits.rows or wanted)})) WHERE upto <= {limits.bytes}"
     )
     session.run("ALTER VIEW sendable RENAME TO every_sendable")
     session.run(

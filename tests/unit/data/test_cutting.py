@@ -91,6 +91,16 @@ def test_a_row_that_fits_into_no_slice_fails(bench: Bench) -> None:
     assert [row["V"] for row in bench.slice(done.slices[0].file)] == ["y"]
 
 
+def test_a_canary_is_no_larger_than_a_slice_may_be(bench: Bench) -> None:
+    rows = [[f"{n:03d}", "x" * 50] for n in range(200)]
+    for limits, most in (({"max_slice_bytes": 300}, 5), ({"max_slice_rows": 7}, 7), ({}, 20)):
+        done = bench.load(bench.pages(("Id", "V"), rows), ("Id", "V"), canary_rows=20, **limits)
+        canary = next(one for one in done.slices if one.no == done.canary)
+        assert canary.file.rows == most
+        assert sum(one.file.rows for one in done.slices) == 200
+        assert all(one.file.size <= limits.get("max_slice_bytes", 1e9) for one in done.slices)
+
+
 def test_the_order_of_the_source_changes_nothing(bench: Bench) -> None:
     groups = [f"p{n % 11}" if n % 5 else "" for n in range(500)]
     rows = [[f"{n:05d}", group] for n, group in enumerate(groups)]
