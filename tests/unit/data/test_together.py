@@ -146,13 +146,13 @@ def test_equal_rows_of_one_slice_cut_nothing_off_the_answers_of_another(bench: B
     done = bench.load(bench.pages(("Id", *COLUMNS), rows), COLUMNS, max_slice_rows=size)
     jobs = [replace(bench.answer(done, COLUMNS, no=one.no), attempt=one.no) for one in done.slices]
     pairing = bench.engine._pairing
-    # as while another call is under way: all of these come before it is done
-    pairing._busy = True
+    # as while as many others are under way as may be: all of these come before one is done
+    pairing._busy = pairing._threads
     with ThreadPoolExecutor(len(jobs)) as pool:
         settled = [pool.submit(bench.engine.settle, one) for one in jobs]
         while len(pairing._waiting) < len(jobs):
             threading.Event().wait(0.001)
         with pairing._changed:
-            pairing._busy = False
+            pairing._busy = 0
             pairing._changed.notify_all()
     assert [one.result().tallies for one in settled] == [{Outcome.CREATED: size}] * len(jobs)
