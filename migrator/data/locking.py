@@ -63,7 +63,9 @@ def lock_units(session: Session, relation: str, locks: LockKeys, limits: Limits)
     )
     first = 0 if between is None else 1
     of_waves = f"SELECT \"row\", printf('{_WAVE}%04d.%02d', wave + {first}, unit) AS unit FROM wave_units"
-    rest = "" if between is None else f"SELECT * FROM clustered WHERE unit <> {text(BETWEEN)} UNION ALL "
+    # rows that lock nothing have no unit
+    others = f"SELECT * FROM clustered WHERE unit IS DISTINCT FROM {text(BETWEEN)} UNION ALL "
+    rest = "" if between is None else others
     session.run(f"CREATE TEMP TABLE lock_units AS {rest}{of_waves}")
     told += f"in {shape}" if told else f"rows are cut into {shape}"
     return Units(f"starts_with(grp, {text(_WAVE)})", wave_of, told)

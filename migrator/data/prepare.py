@@ -56,14 +56,19 @@ def prepare_load(session: Session, workspace: Workspace, job: LoadJob) -> Prepar
     staged = stage_load(session, workspace, job)
     expected = sum(ref.rows for ref in job.pages.files)
     (found,) = session.one(f"SELECT count(*) FROM {read_parquet([staged.path])}")
+    _check_whole(f"the extract of step {job.step} was read", found, expected)
+    prepared = _prepare(session, workspace, staged, job)
+    return replace(prepared, notes=(*notes, *prepared.notes))
+
+
+def _check_whole(what: str, found: int, expected: int) -> None:
+    """Refuse to go on where rows have vanished or doubled: nothing that comes later would notice."""
     if found != expected:
         raise MigratorError(
             "state-corrupt",
-            f"the extract of step {job.step} was read as {found} rows, and {expected} are recorded",
+            f"{what} as {found} rows, and there are {expected}",
             hint="the run folder or this version of the data plane cannot be trusted; start a new run",
         )
-    prepared = _prepare(session, workspace, staged, job)
-    return replace(prepared, notes=(*notes, *prepared.notes))
 
 
 def prepare_link(session: Session, workspace: Workspace, job: LinkJob) -> Prepared:
@@ -106,6 +111,9 @@ def _prepare(
     target = _Round(folder, rows_name, job.first_no, staged.grouped_by, canary)
     # how they were cut is told by the figures of what they lock
     rows, slices, _ = _write(session, workspace, staged.names, target, limits, locks)
+    total = rows.rows + (outcomes.rows if outcomes else 0)
+    (expected,) = session.one("SELECT count(*) FROM staged")
+    _check_whole(f"step {job.step} was cut", total + dropped, expected)
     notes = []
     if dropped:
         notes.append(f"{dropped} rows came twice in the extract and count once")
@@ -116,7 +124,7 @@ def _prepare(
     return Prepared(
         rows=rows,
         outcomes=outcomes,
-        total=rows.rows + (outcomes.rows if outcomes else 0),
+        total=total,
         slices=slices,
         tallies={
             Outcome(name): n
@@ -175,6 +183,8 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
     limits = _limits(job, names)
     target = _Round(folder_name(job.step), str(job.round), job.first_no, grouped_by)
     rows, slices, notes = _write(session, workspace, names, target, limits, job.locks)
+    (expected,) = session.one("SELECT count(*) FROM waiting")
+    _check_whole(f"round {job.round} of step {job.step} was cut", rows.rows, expected)
     return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices, notes=tuple(notes))
 
 

@@ -62,12 +62,23 @@ def families(chance: random.Random, rows: int) -> list[Row]:
     return found
 
 
+def lonely(chance: random.Random, rows: int) -> list[Row]:
+    """Families, a few rows that lie between two of them, and many that lock nothing."""
+    found = families(chance, rows)
+    for n in range(rows):
+        if n % 3 == 0:
+            found[n] = ("", "")
+        elif n % 40 == 1:
+            found[n] = (f"a{n // 4}", f"b{chance.randrange(rows) // 4}.0")
+    return found
+
+
 def tree(chance: random.Random, rows: int) -> list[Row]:
     """A record and its parent, both of one sObject: the same record is locked by either key."""
     return [(f"a{n}", f"a{chance.randrange(n + 1)}") for n in range(rows)]
 
 
-SHAPES = st.sampled_from([uniform, zipf, mega_parent, star, bipartite, families, tree])
+SHAPES = st.sampled_from([uniform, zipf, mega_parent, star, bipartite, families, lonely, tree])
 
 
 def packed(bench: Bench, rows: Sequence[Row], *, keys: int = 2, slice_rows: int = SLICE_ROWS) -> Prepared:
@@ -121,6 +132,16 @@ def test_what_travels_at_once_locks_no_record_twice(
     # the file says so too, however long ago it was cut
     noted = bench.engine.packing(done.rows)
     assert noted == {one.no: (one.group, one.wave) for one in done.slices if one.group}
+
+
+def test_rows_that_lock_nothing_travel_beside_rows_between_clusters(bench: Bench) -> None:
+    """They are of no cluster and in no wave, and there as well."""
+    within = [(f"a{n // 8}", f"b{n // 8}.{n % 2}") for n in range(400)]
+    made = [*within, *(("", "") for _ in range(300)), *((f"a{n}", f"b{n + 1}.0") for n in range(0, 48, 4))]
+    done = packed(bench, made)
+    found = [(row["A"], row["B"]) for each in contents(bench, done).values() for row in each]
+    assert sorted(found) == sorted(made)
+    assert {one.wave for one in done.slices} > {0}, "some do lie between"
 
 
 @SOME
