@@ -183,10 +183,8 @@ def again(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...])
         step=step.id,
         round=row.rounds + 1,
         rows=rows_files(run, step.id),
-        settled=(
-            *(one.outcomes for one in run.settled.get(step.id, ()) if one.outcomes is not None),
-            *quarantined,
-        ),
+        # a row that was sent before may have got its outcome when it was prepared anew
+        settled=(*run.outcome_files(step.id), *quarantined),
         locks=lock_keys(step, how.lane, learned(step, row.counts)),
         max_slice_rows=how.max_rows,
         max_slice_bytes=how.max_bytes,

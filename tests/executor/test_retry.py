@@ -8,7 +8,7 @@ from migrator.audit import peek
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor import Goal, begin_retry
 from migrator.model.run import Outcome
-from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
+from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind, read_faults
 from tests.executor.orgs import Lab, make_lab
 
 SCHEMA = """
@@ -132,6 +132,27 @@ def test_rows_that_the_source_no_longer_has_say_so(lab: Lab) -> None:
     assert lab.drive().exit_code is ExitCode.ROWS_FAILED
     step = peek(lab.folder).steps[0]
     assert (step.tallies[Outcome.FAILED], step.faults) == (BAD, {"SOURCE_ROW_GONE": BAD})
+
+
+def test_what_preparing_anew_has_judged_is_not_sent_in_later_rounds(lab: Lab) -> None:
+    """One row is gone from the source, and another one meets a lock when it is sent again: only that one is in the round after."""
+    lab.begin(PLAN.replace("object: Parent__c\n", "object: Parent__c\n    where: \"Name != 'GONE'\"\n", 1))
+    lab.drive()
+    _mend(lab)
+    org = lab.ends().source
+    assert org is not None
+    (row,) = org.query("SELECT Id FROM Parent__c WHERE Name = 'P0'")
+    org.send_rows("Parent__c", "update", None, [{"Id": str(row["Id"]), "Name": "GONE"}], {})
+    locked = {"kind": "row_error", "sobject": "Parent__c", "code": "UNABLE_TO_LOCK_ROW", "times": 1}
+    rows = {"matches": "P4", "field": "Name"}
+    lab.target.plant(*read_faults({"faults": [{**locked, "rows": rows}]}, now=0.0))
+    _retry(lab)
+    result = lab.drive()
+    assert (result.exit_code, result.stop) == (ExitCode.ROWS_FAILED, None)
+    step = peek(lab.folder).steps[0]
+    assert step.tallies == {Outcome.CREATED: ROWS - 1, Outcome.FAILED: 1}
+    assert step.faults["SOURCE_ROW_GONE"] == 1
+    assert len(lab.target.truth.created("Parent__c")) == ROWS - 1
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER_EFFECT])
