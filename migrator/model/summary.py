@@ -104,9 +104,9 @@ class StepSummary:
         return self.total is not None and sum(self.tallies.values()) == self.total
 
     def fields_of(self, code: str) -> str:
-        """The fields that faults of the code name, in words: `OwnerId`, or with numbers when they are several."""
+        """The fields that faults of the code name, in words: `OwnerId`, or with numbers unless all of them name the same."""
         found = list(self.fault_fields.get(code, {}).items())
-        if len(found) == 1:
+        if len(found) == 1 and found[0][1] == self.faults.get(code):
             return found[0][0]
         shown = [f"{names} {count:,}" for names, count in found[:FIELDS_SHOWN]]
         return ", ".join([*shown, "…"] if len(found) > FIELDS_SHOWN else shown)

@@ -144,6 +144,17 @@ def test_what_was_left_behind_is_not_verified() -> None:
     assert "| 30 | incomplete |" in render_markdown(summary, made=MADE)
 
 
+def test_fields_of_faults_have_numbers_unless_all_faults_name_them() -> None:
+    (step,) = (one for one in RUNS["partly"].steps if one.step == "load.Contact")
+    assert step.fields_of("STRING_TOO_LONG") == ""
+    told = {20: "Phone", 12: "Phone 12"}
+    for count, words in told.items():
+        found = replace(step, fault_fields={"STRING_TOO_LONG": {"Phone": count}})
+        assert found.fields_of("STRING_TOO_LONG") == words
+    several = replace(step, fault_fields={"STRING_TOO_LONG": {"Phone": 12, "Email": 8}})
+    assert several.fields_of("STRING_TOO_LONG") == "Phone 12, Email 8"
+
+
 def test_orphans_and_duplicates_have_figures_of_their_own() -> None:
     summary = RUNS["orphans"]
     (one,) = (each for each in render_json(summary, made=MADE)["verification"] if each["object"] == "Contact")
