@@ -31,7 +31,7 @@ from migrator.model.run import FileRef
 PAGE_ROWS = 100_000
 SLICE_ROWS = 10_000
 #: as many slices are settled at once as in a run without --workers
-WORKERS = 4
+WORKERS = 8
 #: the process stays below 1 GiB with it, at 10,000,000 rows too
 MEMORY = 800
 SENT = (
@@ -198,6 +198,7 @@ def ours_settle(root: Path) -> dict[str, Any]:
                 step="contacts",
                 slice=one["no"],
                 attempt=one["no"],
+                sent=one["file"]["rows"],
                 rows=FileRef(**told["rows"]),
                 columns=columns,
                 operation=Operation.INSERT,

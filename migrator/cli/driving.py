@@ -32,7 +32,7 @@ from migrator.errors import ExitCode
 from migrator.executor import Drive, Goal, Policy, Result
 from migrator.review import Ends
 
-DEFAULT_WORKERS = 4
+DEFAULT_WORKERS = 8
 #: MB that DuckDB may use; the client's peak is this and about 150 MB more
 DEFAULT_MEMORY = 192
 

@@ -6,9 +6,8 @@ take the answers in their own order, successes first.
 **Invariant:** either every sent row has exactly one answer and every answer one sent row, and every figure agrees, or ResultsMismatch is raised.
 """
 
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,9 +15,10 @@ from pathlib import Path
 from migrator.data import keys
 from migrator.data.faults import ResultsMismatch
 from migrator.data.jobs import SettleJob
+from migrator.data.pairs import Finish, Pairs, Tallies, Told, check_counts
 from migrator.data.rows import cells, sent_names
 from migrator.data.session import Session, csv_header, read_csv, read_parquet
-from migrator.data.sql import cell, ident, no_id, text, with_capitals
+from migrator.data.sql import cell, ident, no_id, text, with_checked
 from migrator.data.together import Together
 from migrator.data.workspace import Workspace
 from migrator.model.run import FileRef
@@ -26,23 +26,8 @@ from migrator.model.run import FileRef
 _TITLES = {"ok": "successful results", "bad": "failed results", "un": "unprocessed records"}
 _OWN = {"ok": ("sf__Id", "sf__Created"), "bad": ("sf__Id", "sf__Error"), "un": ()}
 _SMALL = 65_536
-#: bytes of a job's result files from which on their rows cost much more than the asking: they wait for nobody
-_LARGE = 16 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What the files have: rows by kind, ids of successes that are none, and different ids of successes."""
-
-    ok: int
-    bad: int
-    un: int
-    malformed: int
-    ids: int
-
-    @property
-    def rows(self) -> int:
-        return self.ok + self.bad + self.un
+#: bytes of a job's result files from which on their rows cost much more than the asking: they have no company, and only one such job's are read at a time
+_LARGE = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +61,7 @@ class _Asked:
             job,
             slice=0,
             attempt=0,
+            sent=0,
             successful=job.rows,
             failed_results=job.rows,
             unprocessed=job.rows,
@@ -84,77 +70,42 @@ class _Asked:
         )
 
 
-class _Pairs:
-    """A table of what the quick keys pair, for as many jobs. `counting`: SQL of its figures by slice: pairs, rows, answers, different keys, and those
-    of `_Told`; None when there is no table. `most`: with more pairs than that the table was cut off, and has a part of some slices.
+@dataclass(frozen=True, slots=True)
+class Correlated:
+    """The rows of a slice, counted, and how many of them equal another one."""
 
-    Each job borrows it once; after the last one it is gone. The first to ask for figures counts for all, when others can be paired already.
-    """
-
-    def __init__(self, table: str, counting: str | None, jobs: int, *, most: int = 0) -> None:
-        self.table = table
-        self._counting = counting
-        self._most = most
-        self._figures: Mapping[int, Sequence[int]] | None = None
-        self._jobs = jobs
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def lent(self, session: Session) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._jobs -= 1
-                last = not self._jobs
-            if last:
-                session.run(f"DROP TABLE IF EXISTS {self.table}")
-
-    def hold_for(self, session: Session, job: SettleJob) -> bool:
-        """Whether everything of the job's slice is paired one to one: every key stands in one pair, and no row or answer is without one.
-
-        Raises ResultsMismatch when it is, and the job's counters say something else.
-        """
-        with self._lock:
-            if self._figures is None:
-                counted = session.rows(self._counting) if self._counting else []
-                whole = sum(pairs for _, pairs, *_ in counted) <= self._most
-                self._figures = {no: figures for no, *figures in counted if whole}
-        pairs, rows, answers, different, *told = self._figures.get(job.slice, (0, 0, 0, 1, 0, 0, 0, 0, 0))
-        found = _Told(*told)
-        if not pairs == rows == answers == different or found.malformed or found.ids != found.ok:
-            return False
-        _check_counts(job, rows, found)
-        return True
+    tallies: Tallies
+    equal: int = 0
 
 
 #: pairs jobs of several threads by one statement
-Pairing = Together[_Asked, _Pairs]
+Pairing = Together[_Asked, Pairs | None]
 
 
 @contextmanager
 def correlated(
-    session: Session, workspace: Workspace, job: SettleJob, finish: str, pairing: Pairing
-) -> Iterator[int]:
-    """For a while there is `settled`, made by `finish`: SQL over `answered` (slice, row, source_key, kind, id, created, error, key) that keeps
-    `slice`, `row`, `kind` and `key`, and gives the ids of successes as `target_id`. It is in an order that the rows determine.
-
-    Yields how many rows equal another one. Raises ResultsMismatch.
-    """
+    session: Session, workspace: Workspace, job: SettleJob, finish: Finish, pairing: Pairing
+) -> Iterator[Correlated]:
+    """For a while there is `settled`, made by `finish`, in an order that the rows determine. Raises ResultsMismatch."""
     # the rows file's order is one that does not depend on threads, and costs no sorting
     session.run("SET SESSION preserve_insertion_order = true")
     asked = _Asked(job, tuple(_result_files(workspace, job)))
     work = partial(_pair, session, workspace, finish)
-    pairs = work([asked]) if asked.size > _LARGE else pairing.do((asked.kind, finish), job.slice, asked, work)
-    with pairs.lent(session):
-        if pairs.hold_for(session, job):
-            session.run(f"CREATE TEMP VIEW settled AS SELECT * FROM {pairs.table} WHERE slice = {job.slice}")
-            yield 0
-            return
-    told = _read_answers(session, job, asked.files)
-    equal = _thoroughly(session, workspace, job, told, finish)
-    check_ids(told.malformed, told.ok - told.ids)
-    yield equal
+    large = asked.size > _LARGE
+    with pairing.turn if large else nullcontext():
+        pairs = work([asked]) if large else pairing.do((asked.kind, finish), job.slice, asked, work)
+        with pairs.lent(session) if pairs else nullcontext():
+            tallies = pairs.tallies(session, job) if pairs else None
+            if pairs and tallies is not None:
+                session.run(
+                    f"CREATE TEMP VIEW settled AS SELECT * FROM {pairs.table} WHERE slice = {job.slice}"
+                )
+                yield Correlated(tallies)
+                return
+        told = _read_answers(session, job, asked.files)
+        equal = _thoroughly(session, workspace, job, told, finish.sql)
+        check_ids(told.malformed, told.ok - told.ids)
+        yield Correlated(session.rows(f"SELECT {finish.tally} FROM settled GROUP BY ALL ORDER BY ALL"), equal)
 
 
 def correlate_told(session: Session, workspace: Workspace, job: SettleJob, finish: str) -> int:
@@ -175,7 +126,7 @@ def correlate_told(session: Session, workspace: Workspace, job: SettleJob, finis
     return rows - told.rows
 
 
-def _check_room(job: SettleJob, rows: int, told: _Told) -> None:
+def _check_room(job: SettleJob, rows: int, told: Told) -> None:
     """Rows that have no answer are those that the org's counters leave room for."""
     if not 0 < told.rows < rows:
         raise ResultsMismatch(f"{rows} rows were sent, the results have {told.rows}")
@@ -191,8 +142,8 @@ def _check_room(job: SettleJob, rows: int, told: _Told) -> None:
             raise ResultsMismatch(f"the job counts {counted} rows that {what}, the results have {found}")
 
 
-def _pair(session: Session, workspace: Workspace, finish: str, asked: Sequence[_Asked]) -> _Pairs:
-    """Pair by the quick key while the files are read.
+def _pair(session: Session, workspace: Workspace, finish: Finish, asked: Sequence[_Asked]) -> Pairs | None:
+    """Pair by the quick key while the files are read; None when a file cannot be read: whose it is comes out when each job's are read for themselves.
 
     Keys that repeat make many pairs: there is no need for more than the files can have rows, which have a byte for each cell.
     """
@@ -207,21 +158,16 @@ def _pair(session: Session, workspace: Workspace, finish: str, asked: Sequence[_
         f"USING (slice, key) LIMIT {most + 1}"
     )
     try:
-        session.run(f"CREATE TABLE {table} AS WITH answered AS ({answered}) {finish}")
+        session.run(f"CREATE TABLE {table} AS WITH answered AS ({answered}) {finish.sql}")
     except session.broken:
-        # whose file it is comes out when each job's files are read for themselves
-        return _Pairs(table, None, len(asked))
-    counting = (
-        f'SELECT slice, count(*), count("row"), count(kind), count(DISTINCT key), {_figures(job, "target_id")} '
-        f"FROM {with_capitals(table, 'target_id')} GROUP BY slice"
-    )
-    return _Pairs(table, counting, len(asked), most=most)
+        return None
+    return Pairs(table, finish, job.key_prefix, len(asked), most=most)
 
 
-def _thoroughly(session: Session, workspace: Workspace, job: SettleJob, told: _Told, finish: str) -> int:
+def _thoroughly(session: Session, workspace: Workspace, job: SettleJob, told: Told, finish: str) -> int:
     """Pair by the thorough key, and equal rows by their order. Raises ResultsMismatch."""
     rows = _make_sent(session, workspace, job)
-    _check_counts(job, rows, told)
+    check_counts(job, rows, told)
     answered = f"SELECT {job.slice} AS slice, {_ANSWERED} FROM {_NUMBERED_ROWS} AS s FULL JOIN {_NUMBERED_ANSWERS} AS t USING (key, nth)"
     session.run(
         f'CREATE OR REPLACE TEMP TABLE settled AS WITH answered AS ({answered}) {finish} ORDER BY "row"'
@@ -250,7 +196,7 @@ def _make_sent(session: Session, workspace: Workspace, job: SettleJob) -> int:
     return int(rows)
 
 
-def _read_answers(session: Session, job: SettleJob, files: tuple[_ResultFile, ...]) -> _Told:
+def _read_answers(session: Session, job: SettleJob, files: tuple[_ResultFile, ...]) -> Told:
     """Makes `told` (kind, id, second, key): the rows of the result files. Raises ResultsMismatch."""
     try:
         session.run(f"CREATE TEMP TABLE told AS {_answers([_Asked(job, files)], thorough=True)}")
@@ -259,7 +205,9 @@ def _read_answers(session: Session, job: SettleJob, files: tuple[_ResultFile, ..
         raise ResultsMismatch(
             "a result file has a record without the header's number of cells, or is not text"
         ) from fault
-    return _Told(*session.one(f"SELECT {_figures(job, 'id')} FROM {with_capitals('told', 'id')}"))
+    return Told(
+        *session.one(f"SELECT {_figures(job, 'id')} FROM {with_checked('told', 'id', job.key_prefix)}")
+    )
 
 
 def _answers(asked: Sequence[_Asked], *, thorough: bool) -> str:
@@ -270,7 +218,7 @@ def _answers(asked: Sequence[_Asked], *, thorough: bool) -> str:
 
 
 def _figures(job: SettleJob, identity: str) -> str:
-    """SQL of the figures of `_Told` over answers with that column of ids."""
+    """SQL of the figures of `Told` over answers with that column of ids."""
     return (
         "count(*) FILTER (kind = 'ok'), count(*) FILTER (kind = 'bad'), count(*) FILTER (kind = 'un'), "
         f"count(*) FILTER (kind = 'ok' AND {no_id(identity, job.key_prefix)}), count(DISTINCT {identity}) FILTER (kind = 'ok')"
@@ -366,18 +314,6 @@ def _ends_inside(path: Path) -> bool:
     with path.open("rb", buffering=0) as file:
         file.seek(-1, 2)
         return file.read(1) not in {b"\n", b"\r", b'"'}
-
-
-def _check_counts(job: SettleJob, rows: int, told: _Told) -> None:
-    """The org's counters, its three files and what was sent must agree (the processed rows include the failed ones)."""
-    if told.rows != rows:
-        raise ResultsMismatch(f"{rows} rows were sent, the results have {told.ok} + {told.bad} + {told.un}")
-    if job.failed is not None and told.bad != job.failed:
-        raise ResultsMismatch(f"the job counts {job.failed} failed rows, the failed results have {told.bad}")
-    if job.processed is not None and job.failed is not None and told.ok != job.processed - job.failed:
-        raise ResultsMismatch(
-            f"the job counts {job.processed - job.failed} rows that succeeded, the successful results have {told.ok}"
-        )
 
 
 def check_ids(malformed: int, repeated: int) -> None:

@@ -173,10 +173,11 @@ def _small_units(session: Session, limits: Limits, loose: Sequence[Unit], *, gro
 
 def _bundle(session: Session, limits: Limits) -> None:
     """Number small groups in order; when they are many, neighbours that fill a small part of a slice share a number."""
-    # in millionths of a slice, whole numbers: sums of fractions would depend on the order in which threads add
-    weight = f"b::HUGEINT * 1000000 // {limits.bytes}"
+    # in millionths of a slice, whole numbers: sums of fractions would depend on the order in which threads add. A small group has a
+    # few megabytes, so 64 bits are enough
+    weight = f"b * 1000000 // {limits.bytes}"
     if limits.rows:
-        weight = f"greatest({weight}, n::HUGEINT * 1000000 // {limits.rows})"
+        weight = f"greatest({weight}, n * 1000000 // {limits.rows})"
     small = f"FROM groups WHERE {_fits(limits)} AND NOT {_big(limits)} AND NOT apart"
     (count,) = session.one(f"SELECT count(*) {small}")
     before = "(ORDER BY grp ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"

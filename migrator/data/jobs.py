@@ -229,7 +229,7 @@ class LockSigns:
 class SettleJob:
     """Match the three result files of an ingest job with the slice it was given.
 
-    `rows`: the rows file of the slice's round. `columns`: what the slice's columns are (name as sent).
+    `sent`: how many rows it was given; `rows`: the rows file of the slice's round. `columns`: what the slice's columns are (name as sent).
     `processed`/`failed`: the job's counters. `last_round`: what waits otherwise fails for good.
     `first_round`: rows that came to a limit of Apex (`limits`: parts of the messages, lower case) wait too, once, to travel in a smaller job.
     `lock_fields`: those that are known to lock; a record that one of them looks up counts for no other field.
@@ -238,6 +238,7 @@ class SettleJob:
     step: str
     slice: int
     attempt: int
+    sent: int
     rows: FileRef
     columns: tuple[SentColumn, ...]
     operation: Operation

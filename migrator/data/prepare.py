@@ -7,9 +7,10 @@ the order of the rows file: those of a group stand together, by their source key
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from migrator.data.again import judge_taken_keys, stage_again
 from migrator.data.catchup import caught_up
@@ -109,16 +110,21 @@ def _prepare(
     canary = job.first_no if wanted and _set_apart(session, wanted, limits) else None
     locks = job.locks if isinstance(job, LoadJob) else None
     target = _Round(folder, rows_name, job.first_no, staged.grouped_by, canary)
-    # how they were cut is told by the figures of what they lock
-    rows, slices, _ = _write(session, workspace, staged.names, target, limits, locks)
+    cut = _cut(session, staged.names, target, limits, locks)
+    every = "sendable" if canary is None else "every_sendable"
+    # the disk takes the files while what is in them is counted
+    with ThreadPoolExecutor(1) as beside:
+        written = beside.submit(_write, session, workspace, staged.names, target, cut)
+        # how they were cut is told by the figures of what they lock
+        locked = locked_records(session, every, _lock_fields(job)) if again is None else ()
+        (returns,) = session.one(f"SELECT count(*) FROM {every} WHERE returns")
+        rows, slices = written.result()
     total = rows.rows + (outcomes.rows if outcomes else 0)
     (expected,) = session.one("SELECT count(*) FROM staged")
     _check_whole(f"step {job.step} was cut", total + dropped, expected)
     notes = []
     if dropped:
         notes.append(f"{dropped} rows came twice in the extract and count once")
-    every = "sendable" if canary is None else "every_sendable"
-    (returns,) = session.one(f"SELECT count(*) FROM {every} WHERE returns")
     if returns:
         notes.append(f"{returns} rows had their line ends inside values changed to LF")
     return Prepared(
@@ -133,7 +139,7 @@ def _prepare(
         faults=dict(session.rows("SELECT code, count(*) FROM unsent GROUP BY 1 ORDER BY 1")),
         notes=tuple(notes),
         canary=canary,
-        locked=locked_records(session, every, _lock_fields(job)) if again is None else (),
+        locked=locked,
     )
 
 
@@ -182,10 +188,12 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
     _group(session, names, grouped_by)
     limits = _limits(job, names)
     target = _Round(folder_name(job.step), str(job.round), job.first_no, grouped_by)
-    rows, slices, notes = _write(session, workspace, names, target, limits, job.locks)
+    cut = _cut(session, names, target, limits, job.locks)
+    rows, slices = _write(session, workspace, names, target, cut)
     (expected,) = session.one("SELECT count(*) FROM waiting")
     _check_whole(f"round {job.round} of step {job.step} was cut", rows.rows, expected)
-    return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices, notes=tuple(notes))
+    notes = (cut.how,) if cut.how else ()
+    return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices, notes=notes)
 
 
 def _group(session: Session, names: Sequence[str], grouped_by: Sequence[str]) -> None:
@@ -230,6 +238,10 @@ def _judge_repeats(session: Session, workspace: Workspace, staged: Staged, again
 
 
 def _judge_source_keys(session: Session, staged: Staged) -> None:
+    # hashes are cheaper to compare, and hardly ever repeat where keys do not
+    (repeats,) = session.one("SELECT count(*) - count(DISTINCT hash(source_key)) FROM staged")
+    if not repeats:
+        return
     session.run("CREATE TEMP TABLE repeated AS SELECT source_key FROM staged GROUP BY 1 HAVING count(*) > 1")
     later = (
         "NULL" if staged.drop_repeats else f"CASE WHEN same THEN NULL ELSE {text(DUPLICATE_SOURCE_KEY)} END"
@@ -297,15 +309,20 @@ class _Round:
     canary: int | None = None
 
 
-def _write(
-    session: Session,
-    workspace: Workspace,
-    names: Sequence[str],
-    target: _Round,
-    limits: Limits,
-    locks: LockKeys | None,
-) -> tuple[FileRef, tuple[CutSlice, ...], list[str]]:
-    """The rows file and the slice files of what is `sendable`, and of the `canary` before it; and what to say about it."""
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """The rows file, in a scratch folder; its slices, and group and wave of those that have one. `how`: for people, when there is a choice."""
+
+    made: Path
+    sizes: Sequence[Size]
+    packing: Mapping[int, tuple[str, int]]
+    how: str
+
+
+def _cut(
+    session: Session, names: Sequence[str], target: _Round, limits: Limits, locks: LockKeys | None
+) -> _Cut:
+    """Make the rows file of what is `sendable`, and of the `canary` before it."""
     first_no = target.first_no if target.canary is None else target.first_no + 1
     divided = divide(session, locks, limits, first_no)
     columns = f'"row", source_key, {{}} AS slice, bytes, key, {line_column(names)}'
@@ -316,20 +333,23 @@ def _write(
         )
         alone = f"SELECT {columns.format(f'{target.canary}::INTEGER')}, NULL AS place FROM canary"
         rows = f"SELECT * EXCLUDE (place) FROM ({both} UNION ALL {alone}) ORDER BY slice, place NULLS FIRST, source_key"
-    packing = divided.packing
-    noted = {PACKING: packing_text(packing), GROUPING: json.dumps(target.grouped_by)}
+    noted = {PACKING: packing_text(divided.packing), GROUPING: json.dumps(target.grouped_by)}
     made = session.write_parquet(rows, "rows.parquet", metadata=noted)
-    sizes = [
-        Size(*one)
-        for one in session.rows(
-            f"SELECT slice, count(*), sum(bytes)::BIGINT FROM {read_parquet([made])} GROUP BY slice ORDER BY slice"
-        )
-    ]
+    sizes = session.rows(
+        f"SELECT slice, count(*), sum(bytes)::BIGINT FROM {read_parquet([made])} GROUP BY slice ORDER BY slice"
+    )
+    return _Cut(made, [Size(*one) for one in sizes], divided.packing, divided.how)
+
+
+def _write(
+    session: Session, workspace: Workspace, names: Sequence[str], target: _Round, cut: _Cut
+) -> tuple[FileRef, tuple[CutSlice, ...]]:
+    """Publish the rows file and the slice files."""
     # the disk takes the rows file while slices are cut out of it
     with ThreadPoolExecutor(1) as beside:
-        sealed = beside.submit(workspace.seal, made)
-        files = slice_files(session, workspace, made, names, f"slices/{target.folder}", sizes)
-    slices = tuple(CutSlice(no, ref, *packing.get(no, ("", 0))) for no, ref in files)
+        sealed = beside.submit(workspace.seal, cut.made)
+        files = slice_files(session, workspace, cut.made, names, f"slices/{target.folder}", cut.sizes)
+    slices = tuple(CutSlice(no, ref, *cut.packing.get(no, ("", 0))) for no, ref in files)
     relpath = f"rows/{target.folder}/{target.name}.parquet"
-    ref = workspace.adopt(relpath, made, sum(one.rows for one in sizes), sealed.result())
-    return ref, slices, [divided.how] if divided.how else []
+    ref = workspace.adopt(relpath, cut.made, sum(one.rows for one in cut.sizes), sealed.result())
+    return ref, slices

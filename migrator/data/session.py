@@ -80,7 +80,9 @@ class Session:
         noted = ", ".join(f"{key}: {text(value)}" for key, value in (metadata or {}).items())
         more = f", KV_METADATA {{{noted}}}" if noted else ""
         # small row groups keep the writer's memory flat and let one slice be read without its neighbours
-        self.run(f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 30720{more})")
+        self.run(
+            f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 30720, DICTIONARY_SIZE_LIMIT 1000{more})"
+        )
         return path
 
 

@@ -13,8 +13,9 @@ from migrator.data.correlate import Pairing, check_ids, correlate_told, correlat
 from migrator.data.faults import ResultsMismatch
 from migrator.data.jobs import LockSigns, RestJob, Settled, SettleJob, WholeJob
 from migrator.data.locked import locked_keys, met_lock, said
+from migrator.data.pairs import Finish, Tallies, tally
 from migrator.data.session import Session, read_csv, read_parquet
-from migrator.data.sql import no_id, text, with_capitals
+from migrator.data.sql import no_id, text, with_checked
 from migrator.data.workspace import Workspace, folder_name
 from migrator.model.plan import Operation
 from migrator.model.run import Outcome
@@ -31,19 +32,22 @@ REPLY_COLUMNS = ("position", "id", "success", "created", "code", "message", "fie
 
 def settle(session: Session, workspace: Workspace, job: SettleJob, pairing: Pairing) -> Settled:
     """The outcomes of a slice from the three result files of its job."""
-    finish = f"{_PARSED} {_outcomes(job, keep=', kind, key, slice')}"
-    with correlated(session, workspace, job, finish, pairing) as equal:
-        same = f"{equal} rows equal another one in every sent field: which record is whose does not matter"
-        return _publish(session, workspace, job, (same,) if equal else (), order="")
+    finish = Finish(_finish(job), _BY, _counts(job.locks, job.limits))
+    with correlated(session, workspace, job, finish, pairing) as found:
+        settled = _publish(session, workspace, job, tallies=found.tallies, order="")
+    same = f"{found.equal} rows equal another one in every sent field: which record is whose does not matter"
+    return replace(settled, notes=(same,)) if found.equal else settled
 
 
 def settle_told(session: Session, workspace: Workspace, job: SettleJob) -> Settled:
     """The outcomes of those rows of a slice whose results the org has recorded, where it has not recorded all. Raises ResultsMismatch."""
-    missing = correlate_told(
-        session, workspace, job, f"{_PARSED} {_outcomes(job, keep=', kind, key, slice')}"
-    )
+    missing = correlate_told(session, workspace, job, _finish(job))
     found = publish(session, workspace, job.step, f"{job.slice}-{job.attempt}-told")
     return replace(found, missing=missing)
+
+
+def _finish(job: SettleJob) -> str:
+    return f"{_PARSED} {_outcomes(job, keep=', kind, key, slice')}"
 
 
 #: from `answered`, what the result files say, to `replies`
@@ -76,7 +80,7 @@ def settle_rest(session: Session, workspace: Workspace, job: RestJob) -> Settled
         raise ResultsMismatch(f"{sent} rows were sent, {told} were answered, {matched} of them once")
     malformed, repeated = session.one(
         f"SELECT count(*) FILTER ({no_id('id', job.key_prefix)}), count(*) - count(DISTINCT id) "
-        f"FROM {with_capitals('answers', 'id')} WHERE success"
+        f"FROM {with_checked('answers', 'id', job.key_prefix)} WHERE success"
     )
     check_ids(malformed, repeated)
     session.run(
@@ -84,7 +88,7 @@ def settle_rest(session: Session, workspace: Workspace, job: RestJob) -> Settled
         "CASE WHEN success THEN '' ELSE coalesce(nullif(code, ''), 'UNKNOWN') END AS code, message, fields "
         f"FROM sent JOIN answers USING (position)) {_outcomes(job)}"
     )
-    return _publish(session, workspace, job, ())
+    return _publish(session, workspace, job)
 
 
 def settle_whole(session: Session, workspace: Workspace, job: WholeJob) -> Settled:
@@ -96,7 +100,7 @@ def settle_whole(session: Session, workspace: Workspace, job: WholeJob) -> Settl
         f"{text(job.message)} AS message, '' AS fields, {str(job.outcome is not None).lower()} AS final "
         f"FROM {source} WHERE slice = {job.slice}"
     )
-    return _publish(session, workspace, job, ())
+    return _publish(session, workspace, job)
 
 
 def _outcomes(job: SettleJob | RestJob, *, keep: str = "") -> str:
@@ -130,20 +134,37 @@ def _publish(
     session: Session,
     workspace: Workspace,
     job: SettleJob | RestJob | WholeJob,
-    notes: Sequence[str],
     *,
+    tallies: Tallies | None = None,
     order: str = 'ORDER BY "row"',
 ) -> Settled:
     name = f"{job.slice}-{job.attempt}"
     if isinstance(job, WholeJob):
-        return replace(publish(session, workspace, job.step, name), notes=tuple(notes))
-    found = publish(session, workspace, job.step, name, signs=job.locks, limits=job.limits, order=order)
-    found = replace(found, notes=tuple(notes))
+        return publish(session, workspace, job.step, name)
+    found = publish(
+        session,
+        workspace,
+        job.step,
+        name,
+        signs=job.locks,
+        limits=job.limits,
+        tallies=tallies,
+        order=order,
+    )
     if not found.locked or not job.columns:
         return found
     source = f"(FROM {read_parquet([workspace.path(job.rows)])} WHERE slice = {job.slice})"
     keys = locked_keys(session, source, job.columns, job.locks, job.key_prefix, known=job.lock_fields)
     return replace(found, lock_keys=keys)
+
+
+#: what outcomes are counted by
+_BY = ("outcome", "code", "final")
+
+
+def _counts(signs: LockSigns, limits: Sequence[str]) -> tuple[str, ...]:
+    """SQL of what is counted of outcomes: those that met a lock, and those that came to a limit of Apex."""
+    return f"count(*) FILTER ({met_lock(signs)})", f"count(*) FILTER ({said(limits)})"
 
 
 def publish(
@@ -155,10 +176,11 @@ def publish(
     quiet: frozenset[str] = frozenset(),
     signs: LockSigns = _NO_SIGNS,
     limits: Sequence[str] = (),
+    tallies: Tallies | None = None,
     order: str = 'ORDER BY "row"',
 ) -> Settled:
     """The relation `settled` as an outcome file, counted. `quiet`: codes that are no faults; `signs`: by which rows that met a lock are known;
-    `limits`: what is said of rows that came to a limit of Apex.
+    `limits`: what is said of rows that came to a limit of Apex; `tallies`: when it is counted already, by `_BY` with `_counts`.
 
     `order`: empty when the relation is in an order that the rows determine, and the session keeps it.
     """
@@ -166,22 +188,22 @@ def publish(
         f'SELECT "row", source_key, target_id, outcome, code, message, fields, final FROM settled {order}',
         "outcomes.parquet",
     )
-    tallies: Counter[Outcome] = Counter()
+    if tallies is None:
+        columns = tally(_BY, _counts(signs, limits))
+        tallies = session.rows(f"SELECT {columns} FROM settled GROUP BY ALL ORDER BY ALL")
+    counts: Counter[Outcome] = Counter()
     faults: Counter[str] = Counter()
     waiting = locked = limited = 0
-    for outcome, code, final, n, met, came in session.rows(
-        f"SELECT outcome, code, final, count(*), count(*) FILTER ({met_lock(signs)}), count(*) FILTER ({said(limits)}) "
-        "FROM settled GROUP BY ALL ORDER BY ALL"
-    ):
+    for outcome, code, final, n, met, came in tallies:
         locked += met if code else 0
         limited += came if code else 0
         if final:
-            tallies[Outcome(outcome)] += n
+            counts[Outcome(outcome)] += n
         else:
             waiting += n
         # a row that the org never looked at has no fault, unless it ends there
         if code and code not in quiet and (final or code != UNPROCESSED):
             faults[code] += n
     relpath = f"outcomes/{folder_name(step)}/{name}.parquet"
-    ref = workspace.adopt(relpath, path, tallies.total() + waiting)
-    return Settled(ref, dict(tallies), waiting, dict(faults), locked=locked, limited=limited)
+    ref = workspace.adopt(relpath, path, counts.total() + waiting)
+    return Settled(ref, dict(counts), waiting, dict(faults), locked=locked, limited=limited)

@@ -20,9 +20,9 @@ from migrator.errors import MigratorError
 from migrator.model.run import FileRef
 
 #: as many at once for each thread, since each waits for the disk now and then
-_WAITING = 2
+_WAITING = 3
 #: about how long a file of the lines of several slices is
-_TOGETHER = 32 << 20
+_TOGETHER = 16 << 20
 _CHUNK = 1 << 20
 
 

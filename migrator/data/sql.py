@@ -53,17 +53,50 @@ def _checksum(capitals: str) -> str:
     return f"concat({chars})"
 
 
-def with_capitals(relation: str, value: str) -> str:
-    """SQL of a relation with the column that `no_id` looks at. Its steps are columns, or they would be planned over and over."""
-    return f"(SELECT *, {_capitals('letters')} AS capitals FROM (SELECT *, {_letters(value)} AS letters FROM {relation}))"
+def with_checked(relation: str, value: str, prefix: str) -> str:
+    """SQL of a relation with the columns that `no_id` looks at. Its steps are columns, or they would be planned over and over.
+
+    Sixteen characters are one number of 128 bits; what the first two add to the checksum, the prefix tells. In halves of eight characters the flags of
+    capitals are eight bits apart, and modulo 511 the k-th byte from the end weighs 2 to the power of -k.
+    """
+    letters = f"TRY_CAST(encode(nullif(substr({value}, 3, 16), ''))::BIT AS HUGEINT)"
+    halves = (
+        f"(letters & {2**64 - 1}::HUGEINT)::UBIGINT AS last8, TRY_CAST(letters >> 64 AS UBIGINT) AS first8"
+    )
+    first, last = _flags("first8", _EIGHT), _flags("last8", _EIGHT & ~0xFF_FF_FF)
+    numbers = f"{first} AS first_flags, {last} AS last_flags, (last8 & {0xFF_FF_FF})::INTEGER AS suffix"
+    capitals = [
+        str(int(prefix[place].isupper()))
+        if prefix
+        else f"({value}[{place + 1}] BETWEEN 'A' AND 'Z')::INTEGER"
+        for place in (0, 1)
+    ]
+    known = f"{capitals[0]} + {capitals[1]} * 2"
+    fives = (
+        f"(first_flags & 28) + {known} AS five1, ((first_flags >> 5) & 15) + (first_flags & 1) * 16 AS five2, "
+        "last_flags >> 2 AS five3"
+    )
+    steps = (f"{letters} AS letters", halves, numbers, fives)
+    for step in steps:
+        relation = f"(SELECT *, {step} FROM {relation})"
+    return relation
+
+
+#: one bit for each of eight characters
+_EIGHT = int("01" * 8, 16)
+
+
+def _flags(eight: str, which: int) -> str:
+    capitals = f"({eight} >> 6) & xor({eight} >> 5, {which}::UBIGINT) & {which}::UBIGINT"
+    return f"(({capitals}) % 511)::INTEGER"
 
 
 def no_id(value: str, prefix: str) -> str:
-    """SQL: the value is no 18-character record id of the sObject with that key prefix; its `with_capitals` is beside it."""
-    return (
-        f"NOT coalesce(strlen({value}) = 18 AND starts_with({value}, {text(prefix)}) "
-        f"AND substr({value}, 16, 3) = {_checksum('capitals')}, false)"
-    )
+    """SQL: the value is no 18-character record id of the sObject with that key prefix; its `with_checked` is beside it."""
+    # the digits of the checksum come after its letters: 0 is 26
+    char = "(65 + {0} - 43 * (({0} + 6) >> 5))".format
+    suffix = f"{char('five1')} * 65536 + {char('five2')} * 256 + {char('five3')}"
+    return f"NOT coalesce(strlen({value}) = 18 AND starts_with({value}, {text(prefix)}) AND suffix = {suffix}, false)"
 
 
 #: where a cell without quotes must be quoted; it is not empty. Space and tab sort before "!", and one comparison is cheaper than two functions
@@ -81,10 +114,10 @@ MACROS = (
         THEN replace(replace(x, chr(13) || chr(10), chr(10)), chr(13), chr(10)) ELSE x END""",
     # a cell in Salesforce's CSV dialect, without CR (see `one_newline`)
     f"""CREATE MACRO csv_cell(x) AS CASE WHEN contains(x, '"') THEN concat('"', replace(x, '"', '""'), '"')
-        WHEN {_QUOTE} OR {_TRIMMED} THEN concat('"', x, '"') ELSE coalesce(x, '') END""",
+        WHEN {_QUOTE} OR {_TRIMMED} THEN concat('"', x, '"') ELSE x END""",
     # the same where the whole line is looked at afterwards, see `unsettled`
     f"""CREATE MACRO quick_cell(x) AS CASE WHEN contains(x, '"') THEN concat('"', replace(x, '"', '""'), '"')
-        WHEN {_QUOTE} THEN concat('"', x, '"') ELSE coalesce(x, '') END""",
+        WHEN {_QUOTE} THEN concat('"', x, '"') ELSE x END""",
     # Excel and its like run a cell that starts with one of these; only reports are read by them
     """CREATE MACRO for_people(x) AS CASE WHEN regexp_matches(x, '^[=+@\\t\\r-]') THEN concat(chr(39), x) ELSE x END""",
 )
@@ -94,8 +127,9 @@ def line(values: Sequence[str], *, plain: Sequence[str] = (), macro: str = "csv_
     """A row of a slice file; `plain` values never need quotes. A row of one empty cell is written as a quoted one: a blank line would be no row."""
     if len(values) == 1:
         return f"CASE WHEN {values[0]} IS NULL THEN '\"\"' ELSE {macro}({values[0]}) END"
-    parts = [f"coalesce({value}, '')" if value in plain else f"{macro}({value})" for value in values]
-    return f"concat_ws(',', {', '.join(parts)})"
+    parts = [value if value in plain else f"{macro}({value})" for value in values]
+    joined = ", ',', ".join(parts)
+    return f"concat({joined})"
 
 
 def quick_line(values: Sequence[str], *, plain: Sequence[str] = ()) -> str:

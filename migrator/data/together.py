@@ -36,6 +36,8 @@ class Together(Generic[_T, _R]):
         self._waiting: list[_Call[_T, _R]] = []
         self._threads = threads
         self._busy = 0
+        #: held by what is so large that it would take the memory of several
+        self.turn = threading.Lock()
 
     def do(self, kind: Hashable, name: Hashable, job: _T, work: Callable[[Sequence[_T]], _R]) -> _R:
         """What the work over this job, and over others that wait, has for a result."""

@@ -5,7 +5,7 @@ A first run and a resumed one come through the same function: what an attempt's 
 **Invariant:** pure; the same run, time and room give the same actions in the same order.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from migrator.errors import ExitCode
 from migrator.executor.actions import (
@@ -45,8 +45,8 @@ from migrator.executor.throttle import LOOK_EVERY
 from migrator.model.run import Attempt, AttemptKind, AttemptState, StepPhase, StepRow
 from migrator.model.schedule import ExtractStep, GateStep, LinkStep, LoadStep, MatchStep, Step, VerifyStep
 
-#: actions that run on the data plane, whose memory is bounded by doing few at once
-DATA_ACTIONS = (
+#: actions each of which may use the whole memory limit of the data plane
+ALONE = (
     FreezeFile,
     PairRecords,
     PrepareStep,
@@ -54,7 +54,6 @@ DATA_ACTIONS = (
     PrepareAgain,
     CheckOutcomes,
     CompareTarget,
-    Harvest,
     Reconcile,
 )
 _GO_ON = "then `migrator resume --accept-failures` sends the rest"
@@ -69,21 +68,31 @@ HINTS = {
 
 def decide(run: Run, now: float, room: int) -> list[Action]:
     """The actions to begin now, at most `room`, most urgent first; none when the run is stopping."""
-    if run.stop is not None:
+    if run.stop is not None or room <= 0:
         return []
     chosen: list[Action] = []
-    data_room = run.policy.data_room - sum(isinstance(one, DATA_ACTIONS) for one in run.busy.values())
     for action in _candidates(run, now):
         if len(chosen) >= room:
             break
         if run.held_back and isinstance(action, BeginSlice):
             continue
-        if isinstance(action, DATA_ACTIONS):
-            if data_room <= 0:
-                continue
-            data_room -= 1
+        if not _has_memory(run, now, action, chosen):
+            continue
         chosen.append(action)
     return chosen
+
+
+def _has_memory(run: Run, now: float, action: Action, chosen: Sequence[Action]) -> bool:
+    """Whether the data plane has room for it: results are fetched and settled side by side, everything else of its is alone.
+
+    What must be alone waits for the results that are under way, and no others begin before it: while slices end all the time it would never have its turn.
+    """
+    if not isinstance(action, (*ALONE, Harvest)):
+        return True
+    under_way = [one for one in (*run.busy.values(), *chosen) if isinstance(one, (*ALONE, Harvest))]
+    if isinstance(action, ALONE):
+        return not under_way
+    return not any(isinstance(one, ALONE) for one in (*under_way, *_candidates(run, now)))
 
 
 def next_due(run: Run, now: float) -> float | None:

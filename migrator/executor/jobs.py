@@ -214,6 +214,7 @@ def settle(run: Run, attempt: Attempt, results: Mapping[str, FileRef]) -> Settle
         step=step.id,
         slice=attempt.slice,
         attempt=attempt.id,
+        sent=slice_.file.rows,
         rows=rows_file(run, step.id, slice_.round),
         columns=sent_columns(step),
         operation=operation(step),

@@ -65,8 +65,6 @@ class Policy:
     still: float = 600.0
     #: how often results that do not add up are fetched again before they are quarantined
     max_refetch: int = 5
-    #: actions of the data plane at once: each may use the whole memory limit of the engine
-    data_room: int = 1
     #: how many jobs one slice may need because uploads were cut
     max_tries: int = 20
 

@@ -116,6 +116,7 @@ class Bench:
         return SettleJob(
             step="load",
             slice=no,
+            sent=slice_.file.rows,
             rows=prepared.rows,
             successful=self.csv(("sf__Id", "sf__Created", *columns), successes, prefix="results"),
             failed_results=self.csv(("sf__Id", "sf__Error", *columns), failures, prefix="results"),
