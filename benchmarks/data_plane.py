@@ -1,8 +1,8 @@
 """The data plane beside plain `csv` + `dict` Python: transform, three id-map joins, order by parent, cut, write, match results.
 
 `python benchmarks/data_plane.py [--rows 10000000] [--plain-rows 1000000]`. Both do the same work on the same files, each in processes of its
-own; the peak memory is the kernel's figure for those processes. Plain Python keeps its rows in memory, so it runs on fewer of them. Our slices are settled four
-at once, as the engine allows; a run settles one at a time (`Policy.data_room`).
+own; the peak memory is the kernel's figure for those processes. Plain Python keeps its rows in memory, so it runs on fewer of them. As many of our slices are
+settled at once as in a run without --workers.
 """
 
 import argparse
@@ -24,14 +24,13 @@ from typing import Any
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from migrator.cli.driving import DEFAULT_WORKERS
 from migrator.data import Engine, Workspace, jobs
 from migrator.model.plan import Operation, WhenMissing
 from migrator.model.run import FileRef
 
 PAGE_ROWS = 100_000
 SLICE_ROWS = 10_000
-#: as many slices are settled at once as in a run without --workers
-WORKERS = 8
 #: the process stays below 1 GiB with it, at 10,000,000 rows too
 MEMORY = 800
 SENT = (
@@ -212,7 +211,7 @@ def ours_settle(root: Path) -> dict[str, Any]:
         )
         return sum(done.tallies.values())
 
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(DEFAULT_WORKERS) as pool:
         settled = sum(pool.map(settle, told["slices"], *zip(*told["results"], strict=True)))
     return {"settled": settled}
 

@@ -23,6 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import migrator.executor.runs as runs_module
+from migrator.cli.driving import DEFAULT_WORKERS
 from migrator.clock import Clock, SystemClock, VirtualClock
 from migrator.executor import Drive, Goal, Policy
 from migrator.model.run import (
@@ -263,7 +264,7 @@ class TimedStore:
 
 
 def migration(rows: int, *, durable: bool) -> Taken:
-    """One migration as the command line drives it (real time, four workers), with either ledger."""
+    """One migration as the command line drives it (real time, as many workers), with either ledger."""
     stores: list[TimedStore] = []
 
     def opened(folder: Path, clock: Clock, **_: object) -> Ledger:
@@ -282,7 +283,7 @@ def migration(rows: int, *, durable: bool) -> Taken:
         real, runs_module.open_ledger = runs_module.open_ledger, opened  # type: ignore[attr-defined]
         try:
             wall, cpu = time.perf_counter(), time.process_time()
-            drive(lab, workers=4)
+            drive(lab, workers=DEFAULT_WORKERS)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         finally:
             runs_module.open_ledger = real  # type: ignore[attr-defined]
