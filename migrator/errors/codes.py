@@ -91,6 +91,7 @@ CODES: dict[str, str] = {
     "object-not-supported": "The org does not let the sObject be used as the plan wants.",
     "on-existing-unguarded": "An upsert is to leave existing records alone, and its key is not unique.",
     "on-existing-unused": "`on_existing` is given where nothing matches on a key.",
+    "org-busy": "The org answers no more long requests at once.",
     "org-does-not-answer": "Many requests in a row got no usable answer; the run is paused and can be resumed.",
     "org-mismatch": "The target org is not the one that the plan expects.",
     "org-refused": "The org refused a request that will be refused again until somebody changes something.",

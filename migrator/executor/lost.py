@@ -60,8 +60,8 @@ def lost(run: Run, action: AttemptAction, reply: RequestLost, now: float, chance
             ExitCode.REFUSED,
         )
         return change.free(attempt.id).stopped(stop)
-    # Bulk API v1 says with a 400 that the session has ended; it has been renewed by now
-    refused = reply.status in REFUSALS and reply.code != "session-expired"
+    # Bulk API v1 says with a 400 that the session has ended; it has been renewed by now. An org that is busy says so with a 403
+    refused = reply.status in REFUSALS and reply.code not in {"session-expired", "org-busy"}
     if refused and isinstance(action, CreateJob | SendRows | GateAction):
         hint = reply.hint or "mend what the org complains of, then resume; nothing is lost"
         stop = Stop("org-refused", f"{attempt.step}: {reply.what}", hint, ExitCode.REFUSED)

@@ -91,7 +91,7 @@ def refusal(
     code, message = error[0], shown(error[1])
     said = ": ".join(part for part in (code, message) if part) or "no reason given"
     what = f"{where}: HTTP {status}: {said}"
-    ours, exit_code, hint, again = _classify(status, code)
+    ours, exit_code, hint, again = _classify(status, code, message)
     return RequestFailed(
         ours,
         what,
@@ -105,8 +105,12 @@ def refusal(
     )
 
 
-def _classify(status: int, code: str) -> tuple[str, ExitCode, str, bool]:
+def _classify(status: int, code: str, message: str) -> tuple[str, ExitCode, str, bool]:
     """Our code, exit code, hint, and whether the same request may succeed later."""
+    # a request that takes 20 seconds or longer counts while it does (REST API guide, "API Request Limits and Allocations"); the code is
+    # that of the daily allowance
+    if code == "REQUEST_LIMIT_EXCEEDED" and message.startswith("ConcurrentRequests"):
+        return "org-busy", ExitCode.PAUSED, "resume with fewer --workers; nothing is lost", True
     if code in {"REQUEST_LIMIT_EXCEEDED", "ExceededQuota"}:
         return "request-limit-exceeded", ExitCode.PAUSED, "resume when the org's API requests are back", True
     if code in _SHUT_OUT:

@@ -1,5 +1,6 @@
 """Networks that are away: when a run begins, and for minutes in the middle of it."""
 
+import json
 import re
 import socket
 from collections import Counter
@@ -13,7 +14,7 @@ from migrator.clock import Clock
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor import Policy
 from migrator.model.run import AttemptKind
-from migrator.simulator import preset
+from migrator.simulator import preset, read_faults
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab, make_lab
 
@@ -101,6 +102,30 @@ def test_no_address_for_ten_minutes_of_a_run_is_waited_out(lab: Lab, request_: s
     assert Counter(lab.target.truth.created("Account")).total() == ROWS
     jobs = [one.job_id for one in read_ledger(lab.folder).attempts if one.kind is AttemptKind.BULK2]
     assert len(jobs) == 1, "what certainly never left needs no second job"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    ["POST .*/jobs/ingest", "PUT .*", "PATCH .*", "GET .*/successfulResults", "POST .*/jobs/query"],
+)
+def test_an_org_that_answers_no_more_long_requests_is_soon_asked_again(lab: Lab, request_: str) -> None:
+    method, path = request_.split(" ")
+    told = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+    body = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": told}]
+    busy = {
+        "kind": "status",
+        "method": method,
+        "path": path,
+        "code": 403,
+        "body": json.dumps(body),
+        "times": 7,
+    }
+    for org in (lab.source, lab.target):
+        org.plant(*read_faults({"faults": [busy]}, now=lab.clock.now()))
+    began = lab.clock.monotonic()
+    assert lab.drive().exit_code is ExitCode.OK
+    assert lab.clock.monotonic() - began < 400, "an allowance would be asked for once in a quarter of an hour"
+    assert Counter(lab.target.truth.created("Account")).total() == ROWS
 
 
 def test_pauses_between_tries_are_spread_out(lab: Lab) -> None:

@@ -217,6 +217,18 @@ def test_a_refused_read_is_not_repeated(scripted: Connect, status: int) -> None:
     assert len(script.seen) == 1
 
 
+def test_too_many_long_requests_at_once_are_no_spent_allowance(
+    scripted: Connect, clock: VirtualClock
+) -> None:
+    told = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+    busy = httpx.Response(403, json=[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": told}])
+    script = Script(busy, busy, OK)
+    assert scripted(script).job(JOB["id"]).state is JobState.OPEN
+    assert 0 < clock.monotonic() < 2 + 4
+    failed = failure(create(scripted(Script(busy))))
+    assert (failed.code, failed.exit_code) == ("org-busy", ExitCode.PAUSED)
+
+
 def test_a_spent_allowance_is_the_callers_business(scripted: Connect, clock: VirtualClock) -> None:
     script = Script(
         httpx.Response(403, json=[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests"}])
