@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import PurePosixPath
 
 from migrator.data.jobs import LinkJob, LoadJob
+from migrator.data.keys import RecordKey
 from migrator.data.later import AgainJob, Reopened, ReopenJob
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY, loaded
 from migrator.data.rows import cells, latest, sent_names
@@ -80,26 +81,22 @@ def stage_again(session: Session, workspace: Workspace, job: AgainJob) -> Staged
         path,
         staged.names,
         keyed=False,
-        key_field=staged.key_field,
-        key_case_sensitive=staged.key_case_sensitive,
+        key=staged.key,
         grouped_by=staged.grouped_by,
     )
 
 
-def judge_taken_keys(
-    session: Session, workspace: Workspace, job: AgainJob, key_field: str, *, case_sensitive: bool
-) -> None:
+def judge_taken_keys(session: Session, workspace: Workspace, job: AgainJob, key: RecordKey) -> None:
     """A key that a row of this step was loaded with is taken: the org would take both rows for one record."""
     if not job.rows:
         return
-    form = "trim({0})" if case_sensitive else "lower(trim({0}))"
     outcomes = read_parquet([workspace.path(ref) for ref in job.settled])
     source = latest(workspace, job.rows)
     arrived = f'(SELECT "row" FROM {outcomes} WHERE final AND {loaded()})'
     relation = f'(FROM {source} AS r SEMI JOIN {arrived} AS o ON o."row" = r."row")'
     known = cells(session, relation, sent_names(session, source))
-    taken = f"SELECT {form.format(cell(key_field))} FROM {known}"
+    taken = f"SELECT {key.form(cell(key.name))} FROM {known}"
     session.run(
-        f"INSERT INTO overrides SELECT \"row\", 'DUPLICATE_KEY', {text(key_field)} FROM staged WHERE outcome IS NULL "
-        f'AND "row" NOT IN (SELECT "row" FROM overrides) AND {form.format("staged.record_key")} IN ({taken})'
+        f"INSERT INTO overrides SELECT \"row\", 'DUPLICATE_KEY', {text(key.name)} FROM staged WHERE outcome IS NULL "
+        f'AND "row" NOT IN (SELECT "row" FROM overrides) AND {key.form("staged.record_key")} IN ({taken})'
     )

@@ -8,6 +8,7 @@ to one, the thorough key looks at all forms of all cells. So it does when anothe
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from migrator.data.jobs import SentColumn
 from migrator.data.sql import canonical, exact, present
@@ -18,6 +19,38 @@ def key_field(operation: Operation, external_id: str | None) -> str | None:
     """The sent field by which the org finds a record."""
     by_id = external_id or "Id" if operation.by_id else None
     return external_id if operation is Operation.UPSERT else by_id
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """The sent field by which the org finds a record. Keys that find the same one have equal forms."""
+
+    column: SentColumn
+    case_sensitive: bool = False
+
+    @classmethod
+    def of(cls, name: str, columns: Sequence[SentColumn], *, case_sensitive: bool) -> "RecordKey":
+        """The field of that name, with its type when it is among the columns."""
+        found = (one for one in columns if one.name == name)
+        return cls(next(found, SentColumn(name, "id" if name == "Id" else "string")), case_sensitive)
+
+    @property
+    def name(self) -> str:
+        """The field's name."""
+        return self.column.name
+
+    def form(self, value: str) -> str:
+        """SQL of the form of a value, which should be a column; NULL when it is empty.
+
+        The org trims keys, takes texts without regard to case unless the field says otherwise, and numbers as such. An id of 15 characters is one of 18, and
+        its letters' case tells records apart.
+        """
+        trimmed = f"nullif(trim({value}), '')"
+        if self.column.type == "id":
+            return f"to18({trimmed})"
+        if self.column.numeric:
+            return canonical(self.column, trimmed)
+        return trimmed if self.case_sensitive else f"lower({trimmed})"
 
 
 def quick_key(columns: Sequence[SentColumn], cells: Sequence[str], field: str | None) -> str:

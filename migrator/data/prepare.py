@@ -16,6 +16,7 @@ from migrator.data.again import judge_taken_keys, stage_again
 from migrator.data.catchup import caught_up
 from migrator.data.cutting import divide
 from migrator.data.jobs import CutSlice, LinkJob, LoadJob, LockKeys, Prepared, RetryJob
+from migrator.data.keys import RecordKey
 from migrator.data.later import AgainJob, UndoJob
 from migrator.data.locking import lock_column, locked_records
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY
@@ -225,12 +226,10 @@ def _judge_repeats(session: Session, workspace: Workspace, staged: Staged, again
     if staged.keyed:
         _judge_source_keys(session, staged)
     (dropped,) = session.one("SELECT count(*) FROM overrides WHERE code IS NULL")
-    if staged.key_field is not None:
-        _judge_record_keys(session, staged.key_field, case_sensitive=staged.key_case_sensitive)
+    if staged.key is not None:
+        _judge_record_keys(session, staged.key)
         if again is not None:
-            judge_taken_keys(
-                session, workspace, again, staged.key_field, case_sensitive=staged.key_case_sensitive
-            )
+            judge_taken_keys(session, workspace, again, staged.key)
     (any_override,) = session.one("SELECT count(*) FROM overrides")
     rest = 'staged ANTI JOIN overrides ON overrides."row" = staged."row"' if any_override else "staged"
     session.run(f"CREATE TEMP VIEW judged AS SELECT * FROM {rest}")
@@ -254,16 +253,15 @@ def _judge_source_keys(session: Session, staged: Staged) -> None:
     )
 
 
-def _judge_record_keys(session: Session, key_field: str, *, case_sensitive: bool) -> None:
-    """The org trims keys and, unless the field says otherwise, takes them without regard to case."""
-    value = "trim(staged.record_key)" if case_sensitive else "lower(trim(staged.record_key))"
+def _judge_record_keys(session: Session, key: RecordKey) -> None:
+    value = key.form("staged.record_key")
     candidates = 'staged ANTI JOIN overrides ON overrides."row" = staged."row"'
     session.run(
         f"CREATE TEMP TABLE repeated_records AS SELECT {value} AS value FROM {candidates} WHERE outcome IS NULL "
         "GROUP BY 1 HAVING count(*) > 1"
     )
     session.run(
-        f"INSERT INTO overrides SELECT staged.\"row\", 'DUPLICATE_KEY', {text(key_field)} FROM {candidates} "
+        f"INSERT INTO overrides SELECT staged.\"row\", 'DUPLICATE_KEY', {text(key.name)} FROM {candidates} "
         f"WHERE outcome IS NULL AND {value} IN (SELECT value FROM repeated_records)"
     )
 

@@ -8,7 +8,8 @@ judged as well.
 
 from collections.abc import Mapping, Sequence
 
-from migrator.data.jobs import Pages, SentColumn
+from migrator.data.jobs import Pages
+from migrator.data.keys import RecordKey
 from migrator.data.later import Survey, SurveyJob, SurveyKey
 from migrator.data.lookups import loaded
 from migrator.data.rows import cells, sent_names
@@ -93,13 +94,7 @@ def _found(job: SurveyJob, names: Sequence[str], readback: str, answered: Mappin
 
 def _key(job: SurveyJob, key: SurveyKey, value: str) -> str:
     """The form of a key in which the org compares it; NULL for none, which finds nothing."""
-    column = next((one for one in job.columns if one.name == key.name), SentColumn(key.name))
-    if key.name == "Id":
-        return f"to18({value})"
-    trimmed = f"nullif(trim({value}), '')"
-    if column.numeric:
-        return canonical(column, trimmed)
-    return trimmed if key.case_sensitive else f"lower({trimmed})"
+    return RecordKey.of(key.name, job.columns, case_sensitive=key.case_sensitive).form(value)
 
 
 def _same(job: SurveyJob, names: Sequence[str], answered: Mapping[str, str]) -> str:

@@ -32,13 +32,12 @@ _MAX_RECORD = 400_000
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """The staged file and what its columns are. `key_field`: the sent field by which the org finds a record."""
+    """The staged file and what its columns are. `key`: the sent field by which the org finds a record."""
 
     path: Path
     names: tuple[str, ...]
     keyed: bool
-    key_field: str | None = None
-    key_case_sensitive: bool = False
+    key: keys.RecordKey | None = None
     #: a repeated source key: its later rows failed in the load already, and are none in a link step
     drop_repeats: bool = False
     #: the sent fields of the lock columns
@@ -111,8 +110,9 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
         _write(session, workspace, job, query),
         names,
         keyed=bool(job.key),
-        key_field=key_field,
-        key_case_sensitive=job.external_id_case_sensitive,
+        key=None
+        if key_field is None
+        else keys.RecordKey.of(key_field, columns, case_sensitive=job.external_id_case_sensitive),
         grouped_by=locks,
     )
 

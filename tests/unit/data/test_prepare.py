@@ -178,6 +178,26 @@ class TestKeys:
             (5, "failed", "KEY_NULL", "Ext"),
         ]
 
+    @pytest.mark.parametrize(
+        ("kind", "keys", "failed"),
+        [
+            # ids of different records, and one record by both forms of its id
+            ("id", ["001yc000000000Z", "001yc000000000z", C[:15], C], [3, 4]),
+            ("double", ["1", "1.0", "01", "1.5", "10"], [1, 2, 3]),
+        ],
+    )
+    def test_record_keys_are_compared_as_what_they_are(
+        self, bench: Bench, kind: str, keys: list[str], failed: list[int]
+    ) -> None:
+        pages = bench.pages(("Id", "Key"), [[f"r{n}", key] for n, key in enumerate(keys)])
+        name = "Id" if kind == "id" else "Number__c"
+        job = a_load(pages, (), operation=Operation.UPDATE)
+        if kind != "id":
+            job = replace(job, operation=Operation.UPSERT, external_id=name)
+        column = SqlColumn(name, '"Key"', type=kind, numeric=kind == "double")
+        done = bench.engine.prepare_load(replace(job, columns=(column,)))
+        assert reasons(bench, done.outcomes) == [(row, "failed", "DUPLICATE_KEY", name) for row in failed]
+
 
 class TestLookups:
     def test_rows_that_clear_the_lock_field_have_no_record_in_common(self, bench: Bench) -> None:
