@@ -10,12 +10,13 @@ from pathlib import PurePosixPath
 
 from migrator.data.jobs import LinkJob, LoadJob
 from migrator.data.keys import RecordKey
-from migrator.data.later import AgainJob, Reopened, ReopenJob
+from migrator.data.later import AgainJob, Reopened, ReopenJob, UndoJob
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY, loaded
 from migrator.data.rows import cells, latest, sent_names
 from migrator.data.session import Session, read_parquet
 from migrator.data.sql import cell, text
 from migrator.data.stage import Staged, stage_link, stage_load
+from migrator.data.undo import stage_undo
 from migrator.data.workspace import Workspace
 from migrator.model.run import Outcome
 
@@ -53,11 +54,7 @@ def reopen(session: Session, workspace: Workspace, job: ReopenJob) -> Reopened:
 def stage_again(session: Session, workspace: Workspace, job: AgainJob) -> Staged:
     """The rows that wait, staged anew; also, for a link step, the rows of records that were loaded since."""
     fresh = job.fresh
-    staged = (
-        stage_load(session, workspace, fresh)
-        if isinstance(fresh, LoadJob)
-        else stage_link(session, workspace, fresh)
-    )
+    staged = _stage(session, workspace, fresh)
     settled = read_parquet([workspace.path(ref) for ref in job.settled])
     session.run(
         f'CREATE TEMP TABLE wanted AS SELECT "row", min(source_key) AS source_key FROM {settled} GROUP BY "row" HAVING NOT bool_or(final)'
@@ -84,6 +81,16 @@ def stage_again(session: Session, workspace: Workspace, job: AgainJob) -> Staged
         key=staged.key,
         grouped_by=staged.grouped_by,
     )
+
+
+def _stage(session: Session, workspace: Workspace, job: LoadJob | LinkJob | UndoJob) -> Staged:
+    match job:
+        case LoadJob():
+            return stage_load(session, workspace, job)
+        case LinkJob():
+            return stage_link(session, workspace, job)
+        case UndoJob():
+            return stage_undo(session, workspace, job)
 
 
 def judge_taken_keys(session: Session, workspace: Workspace, job: AgainJob, key: RecordKey) -> None:

@@ -31,19 +31,6 @@ class Reopened:
 
 
 @dataclass(frozen=True, slots=True)
-class AgainJob:
-    """Prepare the waiting rows of a step anew, as `fresh` would prepare all of them, and cut them.
-
-    `settled`: all outcome files of the step; `rows`: its rows files that count.
-    """
-
-    fresh: LoadJob | LinkJob
-    round: int
-    settled: tuple[FileRef, ...]
-    rows: tuple[FileRef, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class LeftJob:
     """What one load step of another run left. `before`: its before-images; `fields`: those of them that can be put back.
 
@@ -89,6 +76,19 @@ class UndoJob:
     max_slice_rows: int = 10_000
     max_slice_bytes: int = 100_000_000
     first_no: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AgainJob:
+    """Prepare the waiting rows of a step anew, as `fresh` would prepare all of them, and cut them.
+
+    `settled`: all outcome files of the step; `rows`: its rows files that count.
+    """
+
+    fresh: LoadJob | LinkJob | UndoJob
+    round: int
+    settled: tuple[FileRef, ...]
+    rows: tuple[FileRef, ...]
 
 
 @dataclass(frozen=True, slots=True)

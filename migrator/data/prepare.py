@@ -81,8 +81,9 @@ def prepare_link(session: Session, workspace: Workspace, job: LinkJob) -> Prepar
 
 def prepare_again(session: Session, workspace: Workspace, job: AgainJob) -> Prepared:
     """Make the slices of the rows that get another chance."""
-    fresh, _ = caught_up(session, workspace, job.fresh)
-    job = replace(job, fresh=fresh)
+    if not isinstance(job.fresh, UndoJob):
+        fresh, _ = caught_up(session, workspace, job.fresh)
+        job = replace(job, fresh=fresh)
     return _prepare(session, workspace, stage_again(session, workspace, job), job.fresh, again=job)
 
 

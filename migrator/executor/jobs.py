@@ -197,13 +197,23 @@ def anew(run: Run, step: LoadStep | LinkStep, quarantined: tuple[FileRef, ...]) 
     number = run.steps[step.id].rounds + 1
     how = rung(run, step, number)
     fresh = replace(
-        load(run, step) if isinstance(step, LoadStep) else link(run, step),
+        _fresh(run, step),
         max_slice_rows=how.max_rows,
         max_slice_bytes=how.max_bytes,
         first_no=max((no for name, no in run.slices if name == step.id), default=0) + 1,
     )
     settled = (*run.outcome_files(step.id), *quarantined)
     return AgainJob(fresh, number, settled, rows_files(run, step.id))
+
+
+def _fresh(run: Run, step: LoadStep | LinkStep) -> LoadJob | LinkJob | UndoJob:
+    match step:
+        case LoadStep(undoes=TakeBack() as back):
+            return undo(run, step, back)
+        case LoadStep():
+            return load(run, step)
+        case LinkStep():
+            return link(run, step)
 
 
 def settle(run: Run, attempt: Attempt, results: Mapping[str, FileRef]) -> SettleJob:

@@ -20,27 +20,44 @@ from migrator.executor.change import Change
 from migrator.executor.jobs import ANEW, OUTCOMES, ROUND_BASE
 from migrator.executor.run import Goal, Policy, Run, from_ledger
 from migrator.executor.second_run import forgotten
-from migrator.model.run import Attempt, AttemptState, Facts, FileRef, Outcome, RunStatus, StepPhase, StepRow
-from migrator.model.schedule import LinkStep, LoadStep, MatchStep, VerifyStep
-from migrator.model.schedule_text import parse_schedule
+from migrator.model.run import (
+    Attempt,
+    AttemptState,
+    Facts,
+    FileRef,
+    Outcome,
+    RunRow,
+    RunStatus,
+    StepPhase,
+    StepRow,
+)
+from migrator.model.schedule import LinkStep, LoadStep, MatchStep, Schedule, VerifyStep
+from migrator.model.schedule_text import dump_schedule, parse_schedule
 from migrator.state import open_ledger
 
 K = TypeVar("K", bound=str)
 
 
-def begin_retry(folder: Path, *, reread: bool, by: str, clock: Clock, memory_mb: int) -> int:
+def begin_retry(
+    folder: Path, *, reread: bool, by: str, clock: Clock, memory_mb: int, changed_too: bool = False
+) -> int:
     """Let failed and blocked rows of a run wait again, as `by` wants it; how many they are. Nothing is sent yet: the run is resumed for that.
 
-    `reread`: the source may have been mended, so it is read again.
+    `reread`: the source may have been mended, so it is read again. `changed_too`: a run that takes another one back takes back also what somebody changed since.
 
-    Raises MigratorError `nothing-to-retry`, `run-undone`, and those of a ledger that cannot be opened.
+    Raises MigratorError `nothing-to-retry`, `run-undone`, `usage` when nothing is taken back, and those of a ledger that cannot be opened.
     """
     with open_ledger(folder, clock) as ledger:
         state = ledger.state()
         if state.run.status is RunStatus.UNDONE:
             what = f"run {state.run.run_id} has been taken back by `undo`"
             raise MigratorError("run-undone", what, hint="run the plan again", exit_code=ExitCode.USAGE)
-        run = from_ledger(state, parse_schedule(state.run.schedule_json), Goal.LOAD, Policy())
+        schedule = parse_schedule(state.run.schedule_json)
+        told: tuple[RunRow, ...] = ()
+        if changed_too:
+            schedule = _changed_too(schedule, state.run.run_id)
+            told = (replace(state.run, schedule_json=dump_schedule(schedule)),)
+        run = from_ledger(state, schedule, Goal.LOAD, Policy())
         engine = Engine(Workspace(folder), memory_limit_mb=memory_mb)
         try:
             change = reopened(run, engine, reread=reread)
@@ -55,8 +72,27 @@ def begin_retry(folder: Path, *, reread: bool, by: str, clock: Clock, memory_mb:
                 hint="quarantined rows are settled by `migrator resolve`",
                 exit_code=ExitCode.USAGE,
             )
-        ledger.commit(change.rows, (*change.events, ("retry-begun", {"rows": count, "by": by})))
+        facts: Facts = {"rows": count, "by": by, **({"changed_too": True} if changed_too else {})}
+        ledger.commit((*told, *change.rows), (*change.events, ("retry-begun", facts)))
     return count
+
+
+def _changed_too(schedule: Schedule, run_id: str) -> Schedule:
+    """The schedule of an undo that no longer spares what somebody changed."""
+    steps = tuple(
+        replace(one, undoes=replace(one.undoes, changed_too=True))
+        if isinstance(one, LoadStep) and one.undoes
+        else one
+        for one in schedule.steps
+    )
+    if steps == schedule.steps:
+        raise MigratorError(
+            "usage",
+            f"--changed-too is about a run that takes another one back, and {run_id} is none",
+            hint="retry it without --changed-too",
+            exit_code=ExitCode.USAGE,
+        )
+    return replace(schedule, steps=steps)
 
 
 def reopened(run: Run, engine: Engine, *, reread: bool) -> Change:
@@ -160,6 +196,10 @@ def _reads(run: Run, steps: set[str], *, reread: bool) -> Iterator[str]:
     """The extract and match steps that the reopened steps need anew."""
     for step in run.schedule.steps:
         if not isinstance(step, LoadStep | LinkStep) or step.id not in steps:
+            continue
+        if isinstance(step, LoadStep) and step.undoes:
+            # what is taken back stands in the run's files; what it is now, in the target
+            yield step.undoes.current
             continue
         loaded = run.schedule.step(step.load_step) if isinstance(step, LinkStep) else step
         if reread and isinstance(loaded, LoadStep):

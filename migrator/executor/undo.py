@@ -166,7 +166,7 @@ def _run(folder: Path) -> Run:
             exit_code=ExitCode.USAGE,
         )
     if run.row.status is RunStatus.UNDONE:
-        hint = "resume the run that takes it back, `migrator status` lists it"
+        hint = "resume the run that takes it back, or retry it if it is over"
         raise MigratorError(
             "run-undone", f"run {name} has been taken back already", hint=hint, exit_code=ExitCode.USAGE
         )

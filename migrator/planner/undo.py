@@ -86,6 +86,12 @@ def undo_schedule(run: UndoneRun, *, plan_name: str) -> Schedule:
         currents.append(reads[-1].id)
     writes = [*_restores(left, run), *_deletes(left, run)]
     edges = [Edge(one, writes[0].id, "everything is read before anything changes") for one in currents]
+    # a step that is done once more needs what it looks at to be read once more
+    edges += [
+        Edge(one.undoes.current, one.id, "what somebody changed since stays")
+        for one in writes[1:]
+        if one.undoes
+    ]
     edges += [
         Edge(before.id, after.id, "what was done last is taken back first")
         for before, after in pairwise(writes)

@@ -7,7 +7,7 @@ import pytest
 
 from migrator.audit import peek
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import Undo
+from migrator.executor import Undo, begin_retry
 from migrator.model.run import Outcome, RunStatus
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
 from tests.executor.orgs import Lab, make_lab
@@ -128,6 +128,39 @@ def test_changed_records_go_too_when_somebody_says_so(lab: Lab) -> None:
     target.send_rows("Contact", "update", None, [{"Id": kept["Id"], "LastName": "Mine"}], {})
     assert _undo(lab, changed_too=True).drive().exit_code is ExitCode.OK
     assert _count(lab, "Contact") == 0
+
+
+def _retry(back: Lab, *, changed_too: bool = False) -> ExitCode:
+    begin_retry(back.folder, reread=True, by="ada", clock=back.clock, memory_mb=128, changed_too=changed_too)
+    return back.drive().exit_code
+
+
+def test_an_undo_that_is_retried_looks_anew_at_what_it_left_alone(lab: Lab) -> None:
+    """What somebody changed stays as long as nobody says otherwise, and what it looks up goes when it is gone."""
+    lab.begin(PLAN)
+    lab.drive()
+    lab.clock.wait(60)
+    target = lab.ends().target
+    mine, gone = (one["Id"] for one in target.query("SELECT Id FROM Contact LIMIT 2"))
+    changes = [{"Id": one, "LastName": "Mine"} for one in (mine, gone)]
+    assert all(one.success for one in target.send_rows("Contact", "update", None, changes, {}))
+    back = _undo(lab)
+    assert back.drive().exit_code is ExitCode.ROWS_FAILED
+    target.delete_record("Contact", gone)
+    assert _retry(back) is ExitCode.ROWS_FAILED
+    people = next(one for one in peek(back.folder).steps if one.step == "undo.Contact")
+    assert people.tallies == {Outcome.DELETED: CONTACTS - 2, Outcome.SKIPPED: 1, Outcome.BLOCKED: 1}
+    assert [one["Id"] for one in target.query("SELECT Id FROM Contact")] == [mine]
+    assert _retry(back, changed_too=True) is ExitCode.OK
+    assert (_count(lab, "Contact"), _count(lab, "Account")) == (0, OLD)
+
+
+def test_changed_too_is_no_word_for_a_run_that_takes_nothing_back(lab: Lab) -> None:
+    lab.begin(PLAN)
+    lab.drive()
+    with pytest.raises(MigratorError, match="is none") as refused:
+        _retry(lab, changed_too=True)
+    assert refused.value.diagnostic.code == "usage"
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER_EFFECT])
