@@ -32,8 +32,6 @@ from migrator.model.throttle import NO_THROTTLE
 from migrator.state import Ledger
 
 Perform = Callable[[Run, StepAction | AttemptAction], Reply]
-#: how long a stopping run waits for what is under way; what is not back by then is resolved by `resume`
-STOP_PATIENCE = 10.0
 #: how often an interrupt is looked for while workers are busy
 TICK = 0.25
 NOTHING_MOVES = Stop(
@@ -261,7 +259,7 @@ class Coordinator:
 
     def _drain(self) -> None:
         """Wait a while for what is under way, and commit what comes back."""
-        deadline = self._clock.monotonic() + STOP_PATIENCE
+        deadline = self._clock.monotonic() + self._run.policy.stop_patience
         while self._run.busy and self._clock.monotonic() < deadline:
             done = self._workers.reply(TICK)
             if done is not None:

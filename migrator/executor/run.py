@@ -63,6 +63,8 @@ class Policy:
     wait: bool = True
     #: seconds in which nothing moves before the process is taken for stuck
     still: float = 600.0
+    #: how long a stopping run waits for what is under way; what is not back by then is resolved by `resume`
+    stop_patience: float = 10.0
     #: how often results that do not add up are fetched again before they are quarantined
     max_refetch: int = 5
     #: how many jobs one slice may need because uploads were cut

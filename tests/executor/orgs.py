@@ -86,13 +86,14 @@ class Lab:
         accept_user: bool = False,
         answers: Mapping[str, str] | None = None,
         fuse: Callable[[str], None] | None = None,
+        workers: int = 0,
     ) -> Result:
-        """Drive the run as one process does, without threads."""
+        """Drive the run as one process does; without threads unless there are workers."""
         drive = Drive(
             self.folder,
             self.ends(),
             clock=self.clock,
-            workers=0,
+            workers=workers,
             policy=policy or Policy(),
             memory_mb=256,
             answers=answers,

@@ -5,19 +5,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from migrator.clock import SystemClock
+from migrator.errors import ExitCode
 from migrator.executor import Policy
-from migrator.executor.watchdog import Usage, Watchdog, Watched
-from migrator.executor.work import perform
+from migrator.executor.watchdog import STACKS, Usage, Watchdog, Watched
 from migrator.simulator import preset, read_faults
-from tests.cli.world import ROOT, SECRET, World, make_world
+from tests.cli.world import ROOT
+from tests.executor.orgs import Lab, make_lab
 
+SCHEMA = "name: People\nobjects: {Account: {fields: {}}}\n"
 PLAN = """
 version: 1
 name: people
@@ -29,63 +31,58 @@ objects:
     fields: {include: [Name]}
 """
 ACCOUNTS = 100
+#: taken for stuck after a second and a half
+POLICY = Policy(still=1.5, stop_patience=0.5)
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Two simulated orgs behind HTTP, a hundred accounts in the first; a process is taken for stuck after a second and a half."""
-    monkeypatch.setenv("ORG_SECRET", SECRET)
-    monkeypatch.setattr("migrator.cli.driving.Policy", lambda wait: Policy(still=1.5, wait=wait))
-    made = make_world(tmp_path / "world")
-    made.seed(made.source, "Account", ["Id", "Name"], ([f"a{n}", f"Canary {n}"] for n in range(ACCOUNTS)))
-    made.plan(PLAN)
-    yield made
-    made.close()
+def lab(tmp_path: Path) -> Lab:
+    """Two orgs that live in real time, a hundred accounts in the first."""
+    made = make_lab(tmp_path, SCHEMA, clock=SystemClock())
+    org = made.ends().source
+    assert org is not None
+    org.send_rows("Account", "insert", None, [{"Name": f"Canary {n}"} for n in range(ACCOUNTS)], {})
+    made.begin(PLAN)
+    return made
 
 
 @pytest.mark.parametrize("nth", [1, 5])
-def test_a_worker_that_waits_for_ever(world: World, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+def test_a_worker_that_waits_for_ever(lab: Lab, nth: int) -> None:
     left, never = [nth], threading.Event()
 
-    def waits_for_another_thread(*given: object) -> object:
-        left[0] -= 1
-        if left[0] == 0:
-            never.wait()
-        return perform(*given)  # type: ignore[arg-type]
+    def waits_for_another_thread(point: str) -> None:
+        if point.startswith("perform:"):
+            left[0] -= 1
+            if left[0] == 0:
+                never.wait()
 
-    monkeypatch.setattr("migrator.executor.runs.perform", waits_for_another_thread)
-    monkeypatch.setattr("migrator.executor.coordinator.STOP_PATIENCE", 0.5)
-    told = world.call("run", world.folder / "plan.yaml")
+    result = lab.drive(policy=POLICY, fuse=waits_for_another_thread, workers=4)
     never.set()
-    assert told.code == 75, told
-    assert "stopped[nothing-moves]" in told.err
-    assert "next: migrator resume" in told.out
-    (stacks,) = world.state.glob("2*/stacks.txt")
+    assert result.stop is not None
+    assert (result.stop.code, result.exit_code) == ("nothing-moves", ExitCode.PAUSED)
+    stacks = lab.folder / STACKS
     text = stacks.read_text()
     assert "waits_for_another_thread" in text, "it says where"
     assert "coordinator.py" in text
     assert "Canary" not in text
     assert stat.S_IMODE(stacks.stat().st_mode) == 0o600
-    told = world.call("resume")
-    assert told.code == 0, told
-    assert world.target.truth.count("Account") == ACCOUNTS
+    assert lab.drive(policy=POLICY, workers=4).exit_code is ExitCode.OK
+    assert lab.target.truth.count("Account") == ACCOUNTS
 
 
-def test_a_job_that_takes_long_and_an_org_that_is_slow_are_waited_for(world: World) -> None:
-    world.target.plant(*preset("H25", seconds=4.0))
-    world.target.plant(*preset("N22", seconds=3.0, times=1, probability=1.0, method="PUT"))
-    told = world.call("run", world.folder / "plan.yaml")
-    assert told.code == 0, told
-    assert not list(world.state.glob("2*/stacks.txt"))
+def test_a_job_that_takes_long_and_an_org_that_is_slow_are_waited_for(lab: Lab) -> None:
+    lab.target.plant(*preset("H25", seconds=4.0))
+    lab.target.plant(*preset("N22", seconds=3.0, times=1, probability=1.0, method="PUT"))
+    assert lab.drive(policy=POLICY, workers=4).exit_code is ExitCode.OK
+    assert not (lab.folder / STACKS).exists()
 
 
-def test_an_org_that_says_when_to_come_again_is_waited_for(world: World) -> None:
+def test_an_org_that_says_when_to_come_again_is_waited_for(lab: Lab) -> None:
     """Between two tries of a read nothing is under way, and nothing but that read may be left to wait for."""
     away = {"code": 503, "retry_after": 4, "times": 1, "path": r".*/jobs/ingest/[^/]+/successfulResults.*"}
-    world.target.plant(*read_faults({"faults": [{"kind": "status", "method": "GET", **away}]}, now=0.0))
-    told = world.call("run", world.folder / "plan.yaml")
-    assert told.code == 0, told
-    assert not list(world.state.glob("2*/stacks.txt"))
+    lab.target.plant(*read_faults({"faults": [{"kind": "status", "method": "GET", **away}]}, now=0.0))
+    assert lab.drive(policy=POLICY, workers=4).exit_code is ExitCode.OK
+    assert not (lab.folder / STACKS).exists()
 
 
 # -- the watchdog alone
