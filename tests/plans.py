@@ -27,9 +27,9 @@ def _lines(more: str) -> str:
     return indent(more, "    ") + "\n" if more else ""
 
 
-def plan_of(*entries: str, name: str = "small", more: str = "") -> str:
-    """A plan from one org to the other; `more`: lines at its top level."""
-    head = f"version: 1\nname: {name}\nsource: {{org: legacy}}\ntarget: {{org: merged}}\n{more}"
+def plan_of(*entries: str, name: str = "small", more: str = "", source: str = "{org: legacy}") -> str:
+    """A plan from one org (or `FILES`) to the other; `more`: lines at its top level."""
+    head = f"version: 1\nname: {name}\nsource: {source}\ntarget: {{org: merged}}\n{more}"
     return head.rstrip("\n") + "\nobjects:\n" + "".join(entries)
 
 
@@ -46,6 +46,9 @@ def accounts(fields: str = "Name", more: str = "") -> str:
     return f"  - object: Account\n    operation: upsert\n    fields: {{include: [{fields}]}}\n{key}{_lines(more)}"
 
 
+#: a source of plans that read the folder beside them; then entries have a `BY_ID`
+FILES = "{files: data}"
+BY_ID = "key: [Id]"
 #: an `accounts` entry's own lines for a hierarchy that is filled by a second pass
 HIERARCHY = "relationships: {ParentId: {when_missing: link}}"
 #: contacts of those accounts

@@ -10,23 +10,11 @@ from migrator.model.run import AttemptState, Outcome
 from migrator.simulator import OrgSettings, preset
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab, make_lab
+from tests.plans import BY_ID, FILES, SCHEMA, inserted, plan_of
 
-SCHEMA = "name: Small\nobjects: {Account: {fields: {}}}\n"
-PLAN = """
-version: 1
-name: small
-source: {files: data}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: insert
-    key: [Id]
-    fields: {include: [Name]}
-  - object: Contact
-    operation: insert
-    key: [Id]
-    fields: {include: [LastName, AccountId]}
-"""
+PLAN = plan_of(
+    inserted("Account", "Name", BY_ID), inserted("Contact", "LastName, AccountId", BY_ID), source=FILES
+)
 ROWS, HOUR = 600, 3_600.0
 
 

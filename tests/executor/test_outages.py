@@ -17,18 +17,9 @@ from migrator.model.run import AttemptKind
 from migrator.simulator import preset, read_faults
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab, make_lab
+from tests.plans import SCHEMA, inserted, plan_of
 
-SCHEMA = "name: Small\nobjects: {Account: {fields: {}}}\n"
-PLAN = """
-version: 1
-name: small
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: insert
-    fields: {include: [Name]}
-"""
+PLAN = plan_of(inserted("Account", "Name"))
 ROWS = 60
 
 

@@ -9,21 +9,9 @@ from migrator.errors import ExitCode, MigratorError
 from migrator.simulator import Org as SimulatedOrg
 from migrator.simulator import OrgSettings, load_schema, preset
 from tests.executor.orgs import Lab, make_lab
+from tests.plans import PEOPLE, SCHEMA, inserted, plan_of
 
-SCHEMA = "name: Small\nobjects: {Account: {fields: {}}}\n"
-PLAN = """
-version: 1
-name: small
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: insert
-    fields: {include: [Name]}
-  - object: Contact
-    operation: insert
-    fields: {include: [LastName, AccountId]}
-"""
+PLAN = plan_of(inserted("Account", "Name"), PEOPLE)
 ROWS = 60
 
 

@@ -19,6 +19,7 @@ from migrator.model.run import AttemptState, Outcome
 from migrator.simulator import OrgSettings, preset, read_faults
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab, make_lab
+from tests.plans import BY_ID, FILES, SCHEMA, inserted, plan_of
 
 ASSUMPTIONS = {
     "A1": "the content of an open job is never processed",
@@ -31,19 +32,7 @@ ASSUMPTIONS = {
     "A8": "a job takes an upload for a day, and gives its results to the API version that made it",
     "A9": "the disk keeps what was synced",
 }
-SCHEMA = "name: Small\nobjects: {Account: {fields: {}}}\n"
-PLAN = """
-version: 1
-name: small
-source: {files: data}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: insert
-    key: [Id]
-    fields: {include: [Name]}
-verify: {counts: exact}
-"""
+PLAN = plan_of(inserted("Account", "Name", BY_ID), source=FILES, more="verify: {counts: exact}\n")
 ROWS = 60
 
 

@@ -8,21 +8,9 @@ from pathlib import Path
 from migrator.executor import Drive, Goal, Policy, Result
 from migrator.model.run import Outcome
 from tests.executor.orgs import Lab, make_lab
+from tests.plans import BY_ID, FILES, HIERARCHY, SCHEMA, inserted, plan_of
 
-SCHEMA = "name: Small\nobjects: {}\n"
-PLAN = """
-version: 1
-name: small
-source: {files: data}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: insert
-    key: [Id]
-    fields: {include: [Name, ParentId]}
-    relationships:
-      ParentId: {when_missing: link}
-"""
+PLAN = plan_of(inserted("Account", "Name, ParentId", f"{BY_ID}\n{HIERARCHY}"), source=FILES)
 ROWS = 6
 
 

@@ -18,18 +18,9 @@ from migrator.executor.watchdog import STACKS, Usage, Watchdog, Watched
 from migrator.simulator import preset, read_faults
 from tests.cli.world import ROOT
 from tests.executor.orgs import Lab, make_lab
+from tests.plans import SCHEMA, inserted, plan_of
 
-SCHEMA = "name: People\nobjects: {Account: {fields: {}}}\n"
-PLAN = """
-version: 1
-name: people
-source: {org: legacy}
-target: {org: merged}
-objects:
-  - object: Account
-    operation: insert
-    fields: {include: [Name]}
-"""
+PLAN = plan_of(inserted("Account", "Name"))
 ACCOUNTS = 100
 #: taken for stuck after a second and a half
 POLICY = Policy(still=1.5, stop_patience=0.5)
