@@ -15,13 +15,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from benchmarks.contention.senders import STRATEGIES, Measured, measure
+from benchmarks.contention.least import least
+from benchmarks.contention.senders import OURS, STRATEGIES, Measured, applies, measure
 from benchmarks.contention.sets import DataSet, data_sets
 
 
 def measured(data: DataSet, names: Sequence[str]) -> Iterator[tuple[str, Measured]]:
-    """Each strategy on an org of its own."""
-    for name in names:
+    """Each strategy that is one of its own for these data, on an org of its own."""
+    for name in filter(lambda one: applies(one, data), names):
         with tempfile.TemporaryDirectory() as folder:
             yield name, measure(name, data, Path(folder))
 
@@ -37,12 +38,14 @@ def table(data: DataSet, results: Sequence[tuple[str, Measured]]) -> str:
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, one in results:
-        shown = f"**{name}**" if name == "ours" else name
+        shown = f"**{name}**" if name in OURS else name
         pace = (len(data.rows) - one.lost) / one.seconds
         filled = len(data.rows) / one.jobs / data.batch
         lines.append(
             f"| {shown} | {one.seconds:,.0f} | {one.seconds / data.bound:.2f} | {pace:,.0f} | {one.jobs:,} | {filled:.0%} | {one.refusals:,} | {one.lost:,} |"
         )
+    if len(data.parents) > 1:
+        lines += ["", str(least(data))]
     return "\n".join(lines) + "\n"
 
 

@@ -79,18 +79,26 @@ SENDERS = {
     "CumulusCI": Sender(_by_all_keys),
     "Data Loader": Sender(_as_given, batch_rows=2_000),
 }
-STRATEGIES = ("ours", *SENDERS)
+#: ours, by what the plan prefers
+OURS = {"ours": "time", "ours, batches first": "batches"}
+STRATEGIES = (*OURS, *SENDERS)
+
+
+def applies(name: str, data: DataSet) -> bool:
+    """Whether a strategy is another one than those before it: rows with one lock key fill slices as they are."""
+    return name not in OURS or OURS[name] == "time" or len(data.parents) > 1
 
 
 def measure(name: str, data: DataSet, folder: Path) -> Measured:
     """One strategy on an org of its own."""
-    return _ours(data, folder) if name == "ours" else _sent(SENDERS[name], data, folder)
+    return _ours(data, folder, OURS[name]) if name in OURS else _sent(SENDERS[name], data, folder)
 
 
-def _ours(data: DataSet, folder: Path) -> Measured:
-    """The plan names what rows lock, and nothing else."""
+def _ours(data: DataSet, folder: Path, prefer: str) -> Measured:
+    """The plan names what rows lock, what it prefers, and nothing else."""
     lab = Lab(data, folder)
-    run = lab.run(children=True, locks=f", locks: {{keys: [{', '.join(data.parents)}]}}")
+    keys = ", ".join(data.parents)
+    run = lab.run(children=True, locks=f", locks: {{keys: [{keys}], prefer: {prefer}}}")
     state = read_ledger(run)
     step = state.steps[f"load.{data.child}"]
     attempts = [one for one in state.attempts if one.step == step.step]

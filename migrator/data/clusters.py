@@ -53,12 +53,12 @@ def clusters(combinations: Iterable[Sequence[int]], records: int, *, cap: int, s
     return Clusters(array("q", map(root, range(records))), between)
 
 
-def balanced(sizes: Mapping[str, int], rest: int, shares: int) -> dict[str, int]:
-    """A share for each of the big values, largest first into the emptiest; the `rest` of the rows is spread evenly."""
-    loads = [rest // shares] * shares
+def balanced(sizes: Mapping[str, int], rest: int, shares: Sequence[int]) -> dict[str, int]:
+    """A share for each of the big values, largest first into what is emptiest for its size; the `rest` of the rows is spread over all of them."""
+    loads = [rest * one // sum(shares) for one in shares]
     found: dict[str, int] = {}
     for value, rows in sorted(sizes.items(), key=lambda one: (-one[1], one[0])):
-        at = loads.index(min(loads))
+        at = min(range(len(shares)), key=lambda share: loads[share] / shares[share])
         found[value] = at
         loads[at] += rows
     return found

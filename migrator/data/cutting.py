@@ -30,13 +30,15 @@ _SEVERAL = 2
 class Divided:
     """`relation`: SQL of `sendable` with its `slice`; `order`: SQL of what keeps a group's rows together in it, in the same order every time.
 
-    `packing`: group and wave of the slices that have one. `how`: for people, when there is a choice.
+    `packing`: group and wave of the slices that have one. `how`: for people, when there is a choice;
+    `trade`: what full slices cost, where they go before an early end.
     """
 
     relation: str
     order: str
     packing: Mapping[int, tuple[str, int]]
     how: str = ""
+    trade: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,15 @@ class _Totals:
     widest: int
 
 
-def divide(session: Session, locks: LockKeys | None, limits: Limits, first_no: int) -> Divided:
-    """Decide on the slices of the relation `sendable` ("row", source_key, grp, lock1, …, bytes)."""
+def divide(
+    session: Session, locks: LockKeys | None, limits: Limits, first_no: int, *, beside: int = 0
+) -> Divided:
+    """Decide on the slices of the relation `sendable` ("row", source_key, grp, lock1, …, bytes). `beside`: slices that are cut already."""
     rows, size = session.one("SELECT count(*), coalesce(sum(bytes), 0)::BIGINT FROM sendable")
     units = None
     grouped = "SELECT *, grp AS own FROM sendable"
     if locks is not None and len(locks.fields) >= _SEVERAL and not limits.hold(rows, size):
-        units = lock_units(session, "sendable", locks, limits)
+        units = lock_units(session, "sendable", locks, limits, beside=beside)
         grouped = 'SELECT s.* EXCLUDE (grp), s.grp AS own, u.unit AS grp FROM sendable AS s JOIN lock_units AS u USING ("row")'
     session.run(f"CREATE TEMP VIEW packable AS {grouped}")
     decided = cut(session, limits, first_no, apart=units.apart if units else "false")
@@ -75,7 +79,9 @@ def divide(session: Session, locks: LockKeys | None, limits: Limits, first_no: i
     relation = f"(SELECT packable.* EXCLUDE (grp, own), own AS grp, ({decided.slice_sql})::INTEGER AS slice{place} FROM packable{join})"
     packing = {no: (group, units.wave_of(group) if units else 0) for no, group in decided.lone.items()}
     order = "place" if place and units is None else "grp"
-    return Divided(relation, f"{order} NULLS FIRST", packing, units.how if units else "")
+    return Divided(
+        relation, f"{order} NULLS FIRST", packing, units.how if units else "", units.trade if units else ""
+    )
 
 
 def cut(session: Session, limits: Limits, first_no: int, *, apart: str = "false") -> Cut:

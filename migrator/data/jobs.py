@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from migrator.errors import Diagnostic
 from migrator.model.lockfigures import LockedRecords
-from migrator.model.plan import Operation, WhenMissing
+from migrator.model.plan import Operation, Prefer, WhenMissing
 from migrator.model.run import FileRef, Outcome
 
 #: joins the columns of a source key or match key that has several (U+001F, "unit separator")
@@ -74,12 +74,14 @@ class SentColumn:
 class LockKeys:
     """Sent relationship fields whose records a row locks when it is written, most contended first where the weights are equal.
 
-    `weights`: how likely each one's lock is (0 to 1, describe does not tell); `parallelism`: how many jobs the org runs at once.
+    `weights`: how likely each one's lock is (0 to 1, describe does not tell); `parallelism`: how many jobs the org runs at once; `prefer`: what
+    comes first where several keys do not let a load end early with full slices.
     """
 
     fields: tuple[str, ...]
     weights: tuple[float, ...] = ()
     parallelism: int = 15
+    prefer: Prefer = Prefer.TIME
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from migrator.data.packing import Limits
 from migrator.data.session import Session, csv_rows, read_csv
 from migrator.data.sql import text
 from migrator.data.tracks import wave_units
-from migrator.model.lockfigures import SHOWN, LockedRecords
+from migrator.model.lockfigures import SHOWN, LockedRecords, most_slices
+from migrator.model.plan import Prefer
 from migrator.model.platform import SKEW
 
 #: rows that may lie between clusters, as a share of all: they travel when all others are through
@@ -27,11 +28,12 @@ _CLUSTER, _WAVE = "c", "w"
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """`lock_units` ("row", unit) was made. `apart`: SQL over `grp`, which units have slices of their own. `how`: for people."""
+    """`lock_units` ("row", unit) was made. `apart`: SQL over `grp`, which units have slices of their own. `how`: for people; `trade`: what full slices cost."""
 
     apart: str
     wave_of: Callable[[str], int]
     how: str
+    trade: str = ""
 
 
 def lock_column(index: int) -> str:
@@ -39,8 +41,8 @@ def lock_column(index: int) -> str:
     return "grp" if index == 0 else f"lock{index}"
 
 
-def lock_units(session: Session, relation: str, locks: LockKeys, limits: Limits) -> Units:
-    """Put the rows of a relation ("row", source_key, grp, lock1, …) with several lock keys into units."""
+def lock_units(session: Session, relation: str, locks: LockKeys, limits: Limits, *, beside: int = 0) -> Units:
+    """Put the rows of a relation ("row", source_key, grp, lock1, …) with several lock keys into units. `beside`: slices that are cut already."""
     (rows,) = session.one(f"SELECT count(*) FROM {relation}")
     columns = [lock_column(n) for n in range(len(locks.fields))]
     between = _clusters(session, relation, columns, limits.rows or rows, rows // SPARE)
@@ -54,12 +56,13 @@ def lock_units(session: Session, relation: str, locks: LockKeys, limits: Limits)
         # what lies between clusters waits for them all, and then has waves of its own
         left = f'(SELECT r.* FROM {relation} AS r JOIN clustered AS c ON c."row" = r."row" WHERE c.unit = {text(BETWEEN)})'
         told = f"rows are cut by clusters of records that they lock; {between} rows between two clusters go last, "
-    shape = wave_units(
+    shape, trade = wave_units(
         session,
         left,
         _most_contended(session, left, columns, locks),
         parallelism=locks.parallelism,
         slice_rows=limits.rows,
+        most=_most(session, left, limits, beside) if locks.prefer is Prefer.BATCHES and limits.rows else None,
     )
     first = 0 if between is None else 1
     of_waves = f"SELECT \"row\", printf('{_WAVE}%04d.%02d', wave + {first}, unit) AS unit FROM wave_units"
@@ -68,7 +71,12 @@ def lock_units(session: Session, relation: str, locks: LockKeys, limits: Limits)
     rest = "" if between is None else others
     session.run(f"CREATE TEMP TABLE lock_units AS {rest}{of_waves}")
     told += f"in {shape}" if told else f"rows are cut into {shape}"
-    return Units(f"starts_with(grp, {text(_WAVE)})", wave_of, told)
+    return Units(f"starts_with(grp, {text(_WAVE)})", wave_of, told, trade)
+
+
+def _most(session: Session, relation: str, limits: Limits, beside: int) -> int:
+    (rows,) = session.one(f"SELECT count(*) FROM {relation}")
+    return most_slices(rows, limits.rows, beside)
 
 
 def wave_of(unit: str) -> int:

@@ -124,7 +124,7 @@ def _prepare(
     total = rows.rows + (outcomes.rows if outcomes else 0)
     (expected,) = session.one("SELECT count(*) FROM staged")
     _check_whole(f"step {job.step} was cut", total + dropped, expected)
-    notes = []
+    notes = [cut.trade] if cut.trade else []
     if dropped:
         notes.append(f"{dropped} rows came twice in the extract and count once")
     if returns:
@@ -194,7 +194,7 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
     rows, slices = _write(session, workspace, names, target, cut)
     (expected,) = session.one("SELECT count(*) FROM waiting")
     _check_whole(f"round {job.round} of step {job.step} was cut", rows.rows, expected)
-    notes = (cut.how,) if cut.how else ()
+    notes = tuple(filter(None, (cut.how, cut.trade)))
     return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices, notes=notes)
 
 
@@ -310,12 +310,13 @@ class _Round:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """The rows file, in a scratch folder; its slices, and group and wave of those that have one. `how`: for people, when there is a choice."""
+    """The rows file, in a scratch folder; its slices, and group and wave of those that have one. `how`: for people, when there is a choice; `trade`: what full slices cost."""
 
     made: Path
     sizes: Sequence[Size]
     packing: Mapping[int, tuple[str, int]]
     how: str
+    trade: str
 
 
 def _cut(
@@ -323,7 +324,7 @@ def _cut(
 ) -> _Cut:
     """Make the rows file of what is `sendable`, and of the `canary` before it."""
     first_no = target.first_no if target.canary is None else target.first_no + 1
-    divided = divide(session, locks, limits, first_no)
+    divided = divide(session, locks, limits, first_no, beside=first_no - target.first_no)
     columns = f'"row", source_key, {{}} AS slice, bytes, key, {line_column(names)}'
     rows = f"SELECT {columns.format('slice')} FROM {divided.relation} ORDER BY slice, {divided.order}, source_key"
     if target.canary is not None:
@@ -337,7 +338,7 @@ def _cut(
     sizes = session.rows(
         f"SELECT slice, count(*), sum(bytes)::BIGINT FROM {read_parquet([made])} GROUP BY slice ORDER BY slice"
     )
-    return _Cut(made, [Size(*one) for one in sizes], divided.packing, divided.how)
+    return _Cut(made, [Size(*one) for one in sizes], divided.packing, divided.how, divided.trade)
 
 
 def _write(

@@ -5,10 +5,11 @@ DuckDB gives rows a track and records a bucket, and counts cells; only those com
 **Invariant:** rows that lock one record are of one track, or their cells have a bucket in common.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from migrator.data.clusters import balanced
+from migrator.data.filling import divisions, filled
 from migrator.data.session import Session, csv_rows, read_csv, read_parquet
 from migrator.data.waves import FEW_SLICES, LEAST_SLICE, TRANSACTION_ROWS, Arrangement, Cell, Cells, arranged
 
@@ -24,10 +25,18 @@ _BUCKET = 60
 _PARTS = 4
 #: sets of tracks that are told apart; records that more than three tracks lock are put together by chance beyond that
 _SETS, _HASHED_SETS = 1_000, 512
+#: with more sets than that, buckets are small enough without parts
+_MANY_SETS = 250
 #: cells at most: buckets are put together until there are no more
 _CELLS = 30_000
 #: as near to the least possible time no other key is tried for tracks
 _GOOD = 1.1
+#: with full slices no other key is tried as near as that
+_WELL_FILLED = 1.5
+#: so many numbers of tracks are tried that are no better than another one; and so many that fit nowhere, before there are far fewer tracks
+_IN_VAIN, _FILLING_TRIES = 2, 5
+#: an arrangement that is hardly better is no reason to go on trying
+_BETTER = 0.98
 #: where rows of a slice are not limited, as if they were (the size of an internal batch)
 _BATCH_ROWS = 10_000
 
@@ -43,11 +52,18 @@ class _Try:
 
 
 def wave_units(
-    session: Session, relation: str, columns: Sequence[str], *, parallelism: int, slice_rows: int
-) -> str:
+    session: Session,
+    relation: str,
+    columns: Sequence[str],
+    *,
+    parallelism: int,
+    slice_rows: int,
+    most: int | None = None,
+) -> tuple[str, str]:
     """Make `wave_units` ("row", wave, unit) of a relation ("row", source_key, lock columns): rows of one unit travel one slice after the other.
 
-    `columns`: the lock keys, the one that rows fight for most first. What was made is told for people.
+    `columns`: the lock keys, the one that rows fight for most first. `most`: with no more slices than that, where full ones are preferred. What
+    was made is told for people, and what full slices cost.
     """
     (rows,) = session.one(f"SELECT count(*) FROM {relation}")
     full = slice_rows or _BATCH_ROWS
@@ -70,8 +86,72 @@ def wave_units(
             break
     if best is None:
         raise ValueError("there is no lock key")
+    trade = ""
+    if most is not None and best.made.slices > most:
+        others = {one: columns if shared else [key for key in columns if key != one] for one in columns}
+        at_once = min(parallelism, _MOST_TRACKS)
+        early, best = best, _fullest(session, relation, others, rows, at_once, full, most)
+        trade = (
+            f"full slices go before an early end: {best.made.slices} slices, {best.made.longest} rows one after the other "
+            f"(an early end: about {early.made.slices} and {early.made.longest})"
+        )
     _place(session, best)
-    return f"{best.made.waves} waves of up to {best.given.tracks} slices that lock no record in common"
+    return f"{best.made.waves} waves of up to {best.given.tracks} slices that lock no record in common", trade
+
+
+def _fullest(
+    session: Session,
+    relation: str,
+    locked: Mapping[str, Sequence[str]],
+    rows: int,
+    parallelism: int,
+    slice_rows: int,
+    most: int,
+) -> _Try:
+    """The quickest arrangement with at most `most` slices; with one track there always is one. `locked`: by key for tracks, the keys that have buckets."""
+    bound = max(rows / parallelism, _largest(session, relation, list(locked)))
+    best: _Try | None = None
+    for first, others in locked.items():
+        big = _big_values(session, relation, first, rows, parallelism)
+        left = sorted(divisions(big, rows, parallelism, slice_rows, most), key=lambda one: one.promise(bound))
+        tried = since = 0
+        while left and (best is None or (since < _IN_VAIN and best.made.longest > _GOOD * bound)):
+            tracks = len(left[0].shares)
+            found = _filled(session, relation, first, others, rows, left[0].shares, slice_rows, most)
+            tried += 1
+            since += best is not None
+            if found is not None and (best is None or found.made.cost < best.made.cost):
+                if best is None or found.made.cost < _BETTER * best.made.cost:
+                    since = 0
+                best = found
+            # where many tracks are too many, one less may be too many as well
+            far = best is None and tried >= _FILLING_TRIES
+            left = [one for one in left[1:] if not far or len(one.shares) <= tracks // 2]
+        if best is not None and best.made.longest <= _WELL_FILLED * bound:
+            break
+    if best is None:
+        raise ValueError("one track fits into as many slices as its rows need")
+    return best
+
+
+def _filled(
+    session: Session,
+    relation: str,
+    first: str,
+    locked: Sequence[str],
+    rows: int,
+    shares: Sequence[int],
+    slice_rows: int,
+    most: int,
+) -> _Try | None:
+    """The arrangement by such tracks of the first key with at most `most` slices, if one is found."""
+    tracks = len(shares)
+    tag = f"{first}-{tracks}-full"
+    tracked = _tracked(session, relation, first, locked, rows, shares, tag)
+    bucketed = _bucketed(session, tracked, len(locked), rows, tracks, tag, turns=False)
+    given, shown = _cells(session, bucketed, len(locked), tracks)
+    made = filled(given, slice_rows, most)
+    return _Try(given, made, shown, len(locked)) if made else None
 
 
 def _rank(one: _Try, slice_rows: int) -> tuple[bool, int]:
@@ -90,7 +170,7 @@ def _tried(
     """The arrangement by tracks of the first key, with as many tracks as give slices that are worth a job."""
     while True:
         tag = f"{first}-{tracks}"
-        tracked = _tracked(session, relation, first, locked, rows, tracks, tag)
+        tracked = _tracked(session, relation, first, locked, rows, [1] * tracks, tag)
         bucketed = _bucketed(session, tracked, len(locked), rows, tracks, tag)
         given, shown = _cells(session, bucketed, len(locked), tracks)
         made = arranged(given, slice_rows)
@@ -117,43 +197,69 @@ def _place(session: Session, chosen: _Try) -> None:
         for name, (header, rows) in tables.items()
     }
     same = " AND ".join(f"c.{one}::BIGINT = r.{one}" for one in ("track", *names))
+    celled = f'(SELECT r."row", r.track, r.place, c.cell FROM {chosen.rows} AS r JOIN {read["cells"]} AS c ON {same} WHERE r.nth IS NULL)'
+    whole = f"(SELECT cell, wave FROM {read['pieces']} WHERE after::DOUBLE = 0 AND upto::DOUBLE = 1)"
+    # of a cell in several waves each gets as many rows as it was given, which may be all that fit into its slice
+    ranked = (
+        '(SELECT "row", track, cell, (row_number() OVER (PARTITION BY cell ORDER BY place, "row") - 0.5) / count(*) OVER (PARTITION BY cell) AS place '
+        f"FROM {celled} ANTI JOIN {whole} USING (cell))"
+    )
     turn = f"CASE WHEN nth < {made.turning} THEN (nth + turn) % {made.turning} ELSE nth END"
     session.run(
         f'CREATE TEMP TABLE wave_units AS SELECT w."row", w.wave::INTEGER AS wave, u.unit::INTEGER AS unit FROM ('
-        f'SELECT r."row", r.track, p.wave::BIGINT AS wave FROM {chosen.rows} AS r JOIN {read["cells"]} AS c ON {same} '
-        f"JOIN {read['pieces']} AS p ON p.cell = c.cell AND r.place >= p.after::DOUBLE AND r.place < p.upto::DOUBLE WHERE r.nth IS NULL "
+        f'SELECT r."row", r.track, p.wave::BIGINT AS wave FROM {celled} AS r JOIN {whole} AS p USING (cell) UNION ALL '
+        f'SELECT r."row", r.track, p.wave::BIGINT AS wave FROM {ranked} AS r JOIN {read["pieces"]} AS p '
+        "ON p.cell = r.cell AND r.place >= p.after::DOUBLE AND r.place < p.upto::DOUBLE "
         f'UNION ALL SELECT "row", track, {turn} AS wave FROM {chosen.rows} WHERE nth IS NOT NULL) AS w '
         f"JOIN {read['units']} AS u ON u.wave::BIGINT = w.wave AND u.track::BIGINT = w.track"
     )
 
 
-def _tracked(
-    session: Session, relation: str, first: str, locked: Sequence[str], rows: int, tracks: int, tag: str
-) -> str:
-    """A file ("row", place, track, lock columns): rows by the track of the first key, by chance where they have none."""
+def _big_values(session: Session, relation: str, first: str, rows: int, tracks: int) -> dict[str, int]:
+    """The values of the key that are given a track one by one, and their rows."""
     least = max(2, rows // (tracks * _BIG))
-    big = dict(
+    return dict(
         session.rows(
             f"SELECT {first}, count(*) AS n FROM {relation} WHERE {first} IS NOT NULL GROUP BY {first} HAVING n >= {least}"
         )
     )
-    track_of = balanced(big, max(0, rows - sum(big.values())), tracks)
+
+
+def _tracked(
+    session: Session,
+    relation: str,
+    first: str,
+    locked: Sequence[str],
+    rows: int,
+    shares: Sequence[int],
+    tag: str,
+) -> str:
+    """A file ("row", place, track, lock columns): rows by the track of the first key, by chance where they have none. `shares`: of the tracks."""
+    big = _big_values(session, relation, first, rows, len(shares))
+    track_of = balanced(big, max(0, rows - sum(big.values())), shares)
+    # the others by chance, as many as a track's share
+    drawn = f"(hash(coalesce(r.{first}, r.source_key)) % {sum(shares)})::BIGINT"
+    if set(shares) != {1}:
+        of = [track for track, share in enumerate(shares) for _ in range(share)]
+        drawn = f"({of}::BIGINT[])[1 + {drawn}]"
     path = csv_rows(session.folder / f"{tag}-tracks.csv", ("value", "track"), sorted(track_of.items()))
     keys = "".join(f", r.{one} AS l{n}" for n, one in enumerate(locked))
     made = session.write_parquet(
-        f'SELECT r."row", (hash(r.source_key) >> 44)::DOUBLE / {1 << 20} AS place, '
-        f"coalesce(t.track::BIGINT, (hash(coalesce(r.{first}, r.source_key)) % {tracks})::BIGINT) AS track{keys} "
+        f'SELECT r."row", hash(r.source_key) AS place, '
+        f"coalesce(t.track::BIGINT, {drawn}) AS track{keys} "
         f"FROM {relation} AS r LEFT JOIN {read_csv([path], ('value', 'track'))} AS t ON t.value = r.{first}",
         f"{tag}-tracked.parquet",
     )
     return read_parquet([made])
 
 
-def _bucketed(session: Session, tracked: str, keys: int, rows: int, tracks: int, tag: str) -> str:
+def _bucketed(
+    session: Session, tracked: str, keys: int, rows: int, tracks: int, tag: str, *, turns: bool = True
+) -> str:
     """A file of the rows: "row", place, track, a bucket for each key or -1.
 
     For rows whose record takes turns: `nth`, the place of their track among the `degree` that lock it, and `turn`, with which wave the first of
-    these begins.
+    these begins. `turns` False: as few as can be take turns, since those rows travel in every wave.
     """
     every = " UNION ALL ".join(
         f"SELECT l{n} AS record, track FROM {tracked} WHERE l{n} IS NOT NULL" for n in range(keys)
@@ -162,7 +268,7 @@ def _bucketed(session: Session, tracked: str, keys: int, rows: int, tracks: int,
         f"CREATE OR REPLACE TEMP TABLE contended AS SELECT record, count(*) AS n, bit_or(1::BIGINT << track) AS tracks FROM ({every}) "
         "GROUP BY record HAVING bit_count(tracks) > 1"
     )
-    _marks(session, tracked, keys, max(2, rows // (tracks * _BUCKET)), tracks)
+    _marks(session, tracked, keys, max(2, rows // (tracks * _BUCKET)), tracks, turns=turns)
     joins = " ".join(f"LEFT JOIN marks AS m{n} ON m{n}.record = t.l{n}" for n in range(keys))
     named = "".join(f", coalesce(m{n}.bucket, -1) AS b{n}" for n in range(keys))
     of = {
@@ -206,11 +312,12 @@ def _cells(session: Session, bucketed: str, keys: int, tracks: int) -> tuple[Cel
     return given, shown
 
 
-def _marks(session: Session, tracked: str, keys: int, own: int, tracks: int) -> None:
+def _marks(session: Session, tracked: str, keys: int, own: int, tracks: int, *, turns: bool) -> None:
     """`marks` (record, bucket, tracks, start, turn) of the contended records: a bucket, or how it takes turns.
 
     A record with `own` rows has a bucket of its own; those that a row locks together with another contended one share some with what the same tracks
-    lock. All others take turns, beginning with any of their tracks, as many of those that the same tracks lock in each wave.
+    lock. All others take turns, beginning with any of their tracks, as many of those that the same tracks lock in each wave; without `turns` only
+    those do whose sets of tracks are too many to be told apart.
     """
     coupled = "SELECT NULL::VARCHAR AS record"
     if keys > 1:
@@ -221,19 +328,20 @@ def _marks(session: Session, tracked: str, keys: int, own: int, tracks: int) -> 
             "WHERE len(held) > 1"
         )
     session.run(f"CREATE OR REPLACE TEMP TABLE coupled AS {coupled}")
-    (sets,) = session.one(
-        f"SELECT count(DISTINCT tracks) FROM contended SEMI JOIN coupled USING (record) WHERE n < {own}"
-    )
+    among = "SEMI JOIN coupled USING (record) " if turns else ""
+    (sets,) = session.one(f"SELECT count(DISTINCT tracks) FROM contended {among}WHERE n < {own}")
     exact = "true" if sets <= _SETS else "bit_count(tracks) <= 3"
+    in_turn = "p.record IS NULL" if turns else f"p.record IS NULL AND NOT ({exact})"
+    few = _PARTS if turns or sets <= _MANY_SETS else 1
     session.run(
         "CREATE OR REPLACE TEMP TABLE kinds AS SELECT c.record, c.n, c.tracks, "
-        f"CASE WHEN c.n >= {own} THEN concat('r', c.record) WHEN p.record IS NULL THEN NULL "
+        f"CASE WHEN c.n >= {own} THEN concat('r', c.record) WHEN {in_turn} THEN NULL "
         f"WHEN {exact} THEN concat('s', c.tracks) ELSE concat('h', hash(c.tracks) % {_HASHED_SETS}) END AS kind "
         "FROM contended AS c LEFT JOIN coupled AS p USING (record)"
     )
     session.run(
         "CREATE OR REPLACE TEMP TABLE parts AS SELECT kind, parts, (sum(parts) OVER (ORDER BY kind) - parts)::BIGINT AS first FROM ("
-        f"SELECT kind, least(count(*), greatest({_PARTS}, sum(n) // {own}))::BIGINT AS parts FROM kinds WHERE kind IS NOT NULL GROUP BY kind)"
+        f"SELECT kind, least(count(*), greatest({few}, sum(n) // {own}))::BIGINT AS parts FROM kinds WHERE kind IS NOT NULL GROUP BY kind)"
     )
     session.run(
         "CREATE OR REPLACE TEMP TABLE marks AS SELECT record, first + (hash(record) % parts)::BIGINT AS bucket, "

@@ -107,7 +107,7 @@ class Arrangement:
 
 def arranged(given: Cells, slice_rows: int) -> Arrangement:
     """Of the arrangements that take nearly no longer than the quickest, the one with the fewest slices; one whose slices are worth it if any is."""
-    found = [_Board(given, waves).arrangement(slice_rows) for waves in _wave_counts(given)]
+    found = [Board(given, waves).arrangement(slice_rows) for waves in _wave_counts(given)]
     found = [one for one in found if one.worth(given.rows, slice_rows)] or found
     quickest = min(one.cost for one in found)
     good = [one for one in found if one.cost <= _NEARLY * quickest]
@@ -136,33 +136,22 @@ def _wave_counts(given: Cells) -> list[int]:
     return sorted({most, most + 1, *few})
 
 
-class _Board:
+class Board:
     """Which cell travels in which wave. Waves are bits: `_taken` by any track, `_own` by one."""
 
     def __init__(self, given: Cells, waves: int) -> None:
         self._cells = given.cells
         self._loads = given.loads
         self._turning = waves
-        self._load = [[0] * waves for _ in range(given.tracks)]
-        self._length = [0] * waves
+        self._load = turn_loads(given, waves)
+        self._length = [max(load[wave] for load in self._load) for wave in range(len(self._load[0]))]
         self._taken: dict[int, int] = {}
         self._own: dict[tuple[int, int], int] = {}
-        self._placed: dict[int, list[tuple[int, int]]] = {}
-        self._take_turns(given.turns)
+        #: by cell: waves, and how many of its rows travel in each
+        self.placed: dict[int, list[tuple[int, int]]] = {}
         for number in self._order(waves):
             self._place(number)
         self._fill()
-
-    def _take_turns(self, turns: Mapping[tuple[int, int], int]) -> None:
-        """What these rows come to in each wave: as much in each, and with more tracks than waves a turn in each further wave."""
-        for (track, degree), rows in sorted(turns.items()):
-            for wave in range(self._turning):
-                self._load[track][wave] += round(rows / max(degree, self._turning))
-            for wave in range(self._turning, degree):
-                while wave >= len(self._length):
-                    self._open()
-                self._load[track][wave] += round(rows / degree)
-        self._length = [max(load[wave] for load in self._load) for wave in range(len(self._length))]
 
     def _open(self) -> int:
         for load in self._load:
@@ -213,7 +202,7 @@ class _Board:
         load = self._load[self._cells[number].track]
         load[wave] += rows
         self._length[wave] = max(self._length[wave], load[wave])
-        self._placed.setdefault(number, []).append((wave, rows))
+        self.placed.setdefault(number, []).append((wave, rows))
 
     def _fill(self) -> None:
         """Rows that nobody else's are in the way of fill up the waves; what is left makes one of them longer."""
@@ -236,22 +225,49 @@ class _Board:
         for wave, length in enumerate(self._length):
             loads = {track: load[wave] for track, load in enumerate(self._load)}
             room = min(slice_rows, max(length, slice_rows // LEAST_SLICE))
-            lengths = []
-            for unit, tracks in enumerate(_together(loads, room)):
-                units |= {(wave, track): unit for track in tracks}
-                lengths.append(sum(loads[track] for track in tracks))
+            made, lengths = units_of(wave, loads, room)
+            units |= made
             slices += sum(ceil(rows / slice_rows) for rows in lengths)
             longest += max(lengths)
-        return Arrangement(tuple(self._pieces()), units, self._turning, len(self._length), longest, slices)
+        return Arrangement(
+            tuple(pieces_of(self._cells, self.placed)),
+            units,
+            self._turning,
+            len(self._length),
+            longest,
+            slices,
+        )
 
-    def _pieces(self) -> Iterator[Piece]:
-        for number, parts in sorted(self._placed.items()):
-            rows_of = self._cells[number].rows
-            done = 0
-            for place, (wave, rows) in enumerate(parts, start=1):
-                upto = 1.0 if place == len(parts) else (done + rows) / rows_of
-                yield Piece(number, done / rows_of, upto, wave)
-                done += rows
+
+def turn_loads(given: Cells, waves: int) -> list[list[int]]:
+    """What rows that take turns come to, by track and wave: as much in each wave, and with more tracks than waves a turn in each further one."""
+    count = max([waves, *(degree for _, degree in given.turns)])
+    found = [[0] * count for _ in range(given.tracks)]
+    for (track, degree), rows in sorted(given.turns.items()):
+        for wave in range(max(waves, degree)):
+            found[track][wave] += round(rows / max(degree, waves))
+    return found
+
+
+def pieces_of(cells: Sequence[Cell], placed: Mapping[int, Sequence[tuple[int, int]]]) -> Iterator[Piece]:
+    """The pieces of cells whose rows travel so many in this wave and so many in that."""
+    for number, parts in sorted(placed.items()):
+        rows_of = cells[number].rows
+        done = 0
+        for place, (wave, rows) in enumerate(parts, start=1):
+            upto = 1.0 if place == len(parts) else (done + rows) / rows_of
+            yield Piece(number, done / rows_of, upto, wave)
+            done += rows
+
+
+def units_of(wave: int, loads: Mapping[int, int], room: int) -> tuple[dict[tuple[int, int], int], list[int]]:
+    """The units of a wave, by wave and track, and how many rows each has; tracks whose rows fit into the room together are one."""
+    units: dict[tuple[int, int], int] = {}
+    lengths = []
+    for unit, tracks in enumerate(_together(loads, room)):
+        units |= {(wave, track): unit for track in tracks}
+        lengths.append(sum(loads[track] for track in tracks))
+    return units, lengths
 
 
 def _together(loads: Mapping[int, int], room: int) -> Iterator[list[int]]:

@@ -51,7 +51,7 @@ def lock_keys(
     weights = (*(one.weight for one in binding), *(1.0 for _ in more))
     # no more slices side by side than may be under way: serial batches are full, whatever their rows lock
     at_once = 1 if lane is Lane.BULK1_SERIAL else step.max_in_flight or PARALLELISM
-    return LockKeys(fields, weights, parallelism=at_once)
+    return LockKeys(fields, weights, parallelism=at_once, prefer=step.prefer)
 
 
 def unknown(step: LoadStep | LinkStep, counts: Mapping[str, int]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ The forecast of a plan is made from two aggregate queries a field; these are the
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 #: in `StepRow.counts`: what this module keeps there
@@ -15,6 +16,13 @@ _PREFIX: Final = "locks."
 PACE: Final = "flight.last"
 #: how many of the largest records' rows are kept
 SHOWN: Final = 5
+#: where full slices go before an early end they are at least so full on average, in percent, if the rows allow it
+FULL: Final = 90
+
+
+def most_slices(rows: int, slice_rows: int, beside: int = 0) -> int:
+    """How many slices leave them full, with `beside` slices that are cut already; never fewer than the rows need."""
+    return max(ceil(rows / slice_rows), rows * 100 // (FULL * slice_rows) - beside)
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,13 @@ class OnLock(StrEnum):
     SERIAL_V1 = "serial_v1"
 
 
+class Prefer(StrEnum):
+    """What comes first where rows with several lock keys cannot have both: an early end, or full slices."""
+
+    TIME = "time"
+    BATCHES = "batches"
+
+
 @dataclass(frozen=True, slots=True)
 class Locks:
     """How rows are kept from waiting for each other's locks.
@@ -186,6 +193,7 @@ class Locks:
     weights: Mapping[str, float] = field(default_factory=dict)
     on_lock: tuple[OnLock, ...] = tuple(OnLock)
     max_in_flight: int | None = None
+    prefer: Prefer = Prefer.TIME
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from migrator.model.plan import (
     Match,
     OnLock,
     Operation,
+    Prefer,
     RelationshipRule,
     WhenMissing,
 )
@@ -174,6 +175,8 @@ class LoadStep:
     on_lock: tuple[OnLock, ...] = tuple(OnLock)
     #: slices on their way at once; 0: the executor decides
     max_in_flight: int = 0
+    #: whether rows with several lock keys are cut for an early end or for full slices
+    prefer: Prefer = Prefer.TIME
     max_slice_rows: int = 0
     max_slice_bytes: int = 100_000_000
     expected: int | None = None
@@ -205,6 +208,7 @@ class LinkStep:
     guarantee: Guarantee = Guarantee.UPDATE
     on_lock: tuple[OnLock, ...] = tuple(OnLock)
     max_in_flight: int = 0
+    prefer: Prefer = Prefer.TIME
     max_slice_rows: int = 10_000
     max_slice_bytes: int = 100_000_000
     expected: int | None = None

@@ -33,6 +33,7 @@ from migrator.model.plan import (
     OrgEnd,
     Otherwise,
     Plan,
+    Prefer,
     RelationshipRule,
     VerifyRule,
     WhenMissing,
@@ -51,6 +52,7 @@ DEFAULT_LANE = "auto"
 DEFAULT_UNAVAILABLE = "required"
 DEFAULT_ON_LOCK = ("regroup", "shrink", "serial_v1")
 DEFAULT_IN_FLIGHT = "auto"
+DEFAULT_PREFER = "time"
 DEFAULT_ASSIGNMENT = "off"
 DEFAULT_MAX_FAILED = "1%"
 DEFAULT_MAX_QUARANTINED = 0
@@ -147,6 +149,7 @@ def _locks(value: Mapping[str, Any]) -> Locks:
         weights={name: float(one) for name, one in sorted((value.get("weights") or {}).items())},
         on_lock=tuple(map(OnLock, _present(value.get("on_lock", DEFAULT_ON_LOCK)))),
         max_in_flight=None if in_flight == DEFAULT_IN_FLIGHT else int(in_flight),
+        prefer=Prefer(value.get("prefer", DEFAULT_PREFER)),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from migrator.model.budget import Allowance, Canary, ErrorBudget
 from migrator.model.gates import told
-from migrator.model.plan import OnLock
+from migrator.model.plan import OnLock, Prefer
 from migrator.model.schedule import (
     Edge,
     ExtractStep,
@@ -296,7 +296,10 @@ def _details(step: Step) -> Iterator[str]:
             if step.group_by:
                 yield f"rows of one {step.group_by} stay together"
             elif binding := strong(step.lock_keys):
-                yield f"rows that share {' or '.join(one.field for one in binding)} never travel in two jobs at once"
+                apart = f"rows that share {' or '.join(one.field for one in binding)} never travel in two jobs at once"
+                yield apart + (
+                    "; full slices go before an early end" if step.prefer is Prefer.BATCHES else ""
+                )
             if step.on_lock != tuple(OnLock):
                 measures = ", then ".join(LADDER[one] for one in step.on_lock)
                 yield f"rows that meet locks: {measures or 'again as before'}"

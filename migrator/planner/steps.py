@@ -198,6 +198,7 @@ def _load(one: Resolved, wiring: Wiring) -> LoadStep:
         group_by=binding[0].field if len(binding) == 1 else None,
         on_lock=one.plan.locks.on_lock,
         max_in_flight=one.plan.locks.max_in_flight or 0,
+        prefer=one.plan.locks.prefer,
         max_slice_rows=slice_rows(lane, locking=bool(binding)),
         max_slice_bytes=slice_bytes(lane),
         expected=rows,
@@ -231,6 +232,7 @@ def _link(one: Resolved, linked: tuple[LookupSpec, ...], wiring: Wiring) -> Link
         # the records looked up are locked: one slice is one Salesforce batch
         on_lock=one.plan.locks.on_lock,
         max_in_flight=one.plan.locks.max_in_flight or 0,
+        prefer=one.plan.locks.prefer,
         max_slice_rows=slice_rows(lane, locking=True),
         max_slice_bytes=slice_bytes(lane),
         expected=rows,

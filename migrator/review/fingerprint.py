@@ -16,7 +16,16 @@ from migrator.model.schedule import Schedule, Step
 from migrator.model.schedule_text import to_json
 
 OPERATIONAL = frozenset(
-    {"lane", "guarantee", "group_by", "on_lock", "max_in_flight", "max_slice_rows", "max_slice_bytes"}
+    {
+        "lane",
+        "guarantee",
+        "group_by",
+        "on_lock",
+        "max_in_flight",
+        "prefer",
+        "max_slice_rows",
+        "max_slice_bytes",
+    }
     | {"counts", "sample", "budget", "canary"}
 )
 _MEASURED = frozenset({"kind", "id", "expected"})

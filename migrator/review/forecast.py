@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from math import ceil, exp
 
 from migrator.errors import Diagnostic, warning
-from migrator.model.plan import Plan
+from migrator.model.lockfigures import most_slices
+from migrator.model.plan import Plan, Prefer
 from migrator.model.platform import BATCH_ROWS, PARALLELISM, SKEW
 from migrator.model.schedule import Forecast, KeyForecast, LoadStep, LockKey, RecordRows, Schedule, strong
 
@@ -119,8 +120,20 @@ def _treatment(step: LoadStep, binding: Sequence[Spread]) -> str:
     if len(keys) == 1:
         told = f"rows of one {names} travel together"
     else:
-        told = f"rows that share {names} travel together, or in waves of jobs that share none"
+        told = f"rows that share {names} travel together, or in waves of jobs that share none; {_preferred(step)}"
     return told + (f"; {chains} of them are chains of slices, one slice at a time" if chains else "")
+
+
+def _preferred(step: LoadStep) -> str:
+    """What goes first, and what is known of its cost in batches before rows are cut; the time is the forecast's least, for either."""
+    rows, full = step.expected or 0, step.max_slice_rows or BATCH_ROWS
+    canary = int(step.canary.rows > 0)
+    fewest = ceil((rows - step.canary.rows) / full) + canary
+    most = max(fewest, most_slices(rows, full, canary) + canary)
+    batches = f"{fewest:,} to {most:,} batches" if fewest < most else f"{fewest:,} batches"
+    if step.prefer is Prefer.BATCHES:
+        return f"full slices go before an early end: {batches} of the daily allowance where the rows allow it, and more time than the least where they do not"
+    return f"an early end goes before full slices: at least {fewest:,} batches of the daily allowance, where `prefer: batches` takes {batches} and more time"
 
 
 def skew_warnings(plan: Plan, schedule: Schedule, made: Sequence[Forecast]) -> list[Diagnostic]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.contention.senders import OURS, Measured
 from benchmarks.contention.sets import PARALLELISM, ROW_SECONDS, DataSet, data_sets
 from benchmarks.locks import measured, table
 from migrator.resources import resource
@@ -23,6 +24,24 @@ def test_ours_loses_nothing_and_is_faster_than_serial(name: str, contended: bool
     assert told["ours"].seconds * faster < told["serial"].seconds
     assert told["ours"].seconds >= data.bound
     assert (told["random"].lost > 0) is contended
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("scale", [0.1, 1.0])
+def test_batches_first_fills_them(scale: float) -> None:
+    data = next(one for one in data_sets(scale, None) if one.name == "junction")
+    told = dict(measured(data, tuple(OURS)))
+    print(table(data, list(told.items())))
+    judge_full(data, told["ours, batches first"])
+    assert told["ours, batches first"].jobs < told["ours"].jobs
+
+
+def judge_full(data: DataSet, told: Measured) -> None:
+    """Nothing refused, nothing lost, nine tenths full with the canary, and far from one batch at a time."""
+    assert (told.lost, told.refusals) == (0, 0)
+    assert 10 * len(data.rows) >= 9 * told.jobs * data.batch
+    assert 3 * told.seconds <= len(data.rows) * ROW_SECONDS
 
 
 #: the goal: so much longer than no strategy can do without, and so much quicker than one batch at a time where no record decides how long it takes
@@ -52,8 +71,13 @@ def test_the_goal_at_full_size(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_goal_of_the_flights(tmp_path: Path) -> None:
+    """An early end; and full slices, hardly later."""
     prepare: Callable[[Path], dict[str, int]] = runpy.run_path(
         str(resource("plans", "nyc-flights", "prepare.py"))
     )["prepare"]
     prepare(tmp_path)
-    judge(next(one for one in data_sets(1.0, tmp_path / "flights.csv") if one.name == "nycflights13"))
+    data = next(one for one in data_sets(1.0, tmp_path / "flights.csv") if one.name == "nycflights13")
+    judge(data)
+    told = dict(measured(data, ["ours, batches first"]))["ours, batches first"]
+    judge_full(data, told)
+    assert told.seconds <= 1.4 * data.bound

@@ -23,6 +23,7 @@ from migrator.model.plan import (
     OrgEnd,
     Otherwise,
     Plan,
+    Prefer,
     RelationshipRule,
     VerifyRule,
     WhenMissing,
@@ -129,6 +130,7 @@ def _locks(given: Mapping[str, Any]) -> Locks:
         weights=given.get("weights", {}),
         on_lock=tuple(map(OnLock, on_lock)),
         max_in_flight=given.get("max_in_flight"),
+        prefer=Prefer(given.get("prefer", "time")),
     )
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from migrator.data.clusters import balanced, clusters
 from migrator.data.jobs import LockKeys, Prepared, RetryJob
 from migrator.data.waves import Cell, Cells, arranged
+from migrator.model.plan import Prefer
 from tests.unit.data.bench import Bench
 
 SOME = settings(
@@ -78,13 +79,23 @@ def tree(chance: random.Random, rows: int) -> list[Row]:
     return [(f"a{n}", f"a{chance.randrange(n + 1)}") for n in range(rows)]
 
 
+#: one lock key, or two with either preference
+KEYS = st.sampled_from([(1, Prefer.TIME), (2, Prefer.TIME), (2, Prefer.BATCHES)])
 SHAPES = st.sampled_from([uniform, zipf, mega_parent, star, bipartite, families, lonely, tree])
 
 
-def packed(bench: Bench, rows: Sequence[Row], *, keys: int = 2, slice_rows: int = SLICE_ROWS) -> Prepared:
+def packed(
+    bench: Bench,
+    rows: Sequence[Row],
+    *,
+    keys: int = 2,
+    slice_rows: int = SLICE_ROWS,
+    prefer: Prefer = Prefer.TIME,
+) -> Prepared:
     pages = bench.pages(("Id", "A", "B"), [[f"{n:05d}", *row] for n, row in enumerate(rows)])
     fields = ("A", "B")[:keys]
-    one = {"group_by": "A"} if keys == 1 else {"locks": LockKeys(fields, parallelism=JOBS_AT_ONCE)}
+    locks = LockKeys(fields, parallelism=JOBS_AT_ONCE, prefer=prefer)
+    one = {"group_by": "A"} if keys == 1 else {"locks": locks}
     return bench.load(pages, ("Id", "A", "B"), max_slice_rows=slice_rows, **one)
 
 
@@ -112,13 +123,14 @@ def makespan(done: Prepared) -> int:
 
 
 @SOME
-@given(SHAPES, st.integers(1, 150), st.integers(1, 2), st.randoms(use_true_random=False))
+@given(SHAPES, st.integers(1, 150), KEYS, st.randoms(use_true_random=False))
 def test_what_travels_at_once_locks_no_record_twice(
-    bench: Bench, shape: object, rows: int, keys: int, chance: random.Random
+    bench: Bench, shape: object, rows: int, keys: tuple[int, Prefer], chance: random.Random
 ) -> None:
     assert callable(shape)
     made = shape(chance, rows)
-    done = packed(bench, made, keys=keys)
+    keyed, prefer = keys
+    done = packed(bench, made, keys=keyed, prefer=prefer)
     found = contents(bench, done)
     assert sorted((row["Id"], row["A"], row["B"]) for each in found.values() for row in each) == sorted(
         (f"{n:05d}", *row) for n, row in enumerate(made)
@@ -127,7 +139,7 @@ def test_what_travels_at_once_locks_no_record_twice(
     holder: dict[tuple[int, str], str] = {}
     for one in done.slices:
         chain = one.group or f"#{one.no}"
-        for record in records(found[one.no], keys):
+        for record in records(found[one.no], keyed):
             assert holder.setdefault((one.wave, record), chain) == chain
     # the file says so too, however long ago it was cut
     noted = bench.engine.packing(done.rows)
@@ -145,16 +157,18 @@ def test_rows_that_lock_nothing_travel_beside_rows_between_clusters(bench: Bench
 
 
 @SOME
-@given(SHAPES, st.integers(20, 120), st.integers(1, 2), st.randoms(use_true_random=False))
+@given(SHAPES, st.integers(20, 120), KEYS, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(
-    bench: Bench, shape: object, rows: int, keys: int, chance: random.Random
+    bench: Bench, shape: object, rows: int, keys: tuple[int, Prefer], chance: random.Random
 ) -> None:
     assert callable(shape)
     made = shape(chance, rows)
-    first = packed(bench, made, keys=keys)
+    keyed, prefer = keys
+    first = packed(bench, made, keys=keyed, prefer=prefer)
     table = [[f"{n:05d}", *row] for n, row in enumerate(made)]
     chance.shuffle(table)
-    one = {"group_by": "A"} if keys == 1 else {"locks": LockKeys(("A", "B"), parallelism=JOBS_AT_ONCE)}
+    locks = LockKeys(("A", "B"), parallelism=JOBS_AT_ONCE, prefer=prefer)
+    one = {"group_by": "A"} if keyed == 1 else {"locks": locks}
     pages = bench.pages(("Id", "A", "B"), table[: rows // 2], table[rows // 2 :])
     second = bench.load(pages, ("Id", "A", "B"), max_slice_rows=SLICE_ROWS, **one)
     assert contents(bench, second) == contents(bench, first)
@@ -187,9 +201,9 @@ def test_two_keys_take_little_longer_than_they_must(bench: Bench, shape: object)
 
 
 @SOME
-@given(st.integers(1, 200), st.booleans(), st.randoms(use_true_random=False))
+@given(st.integers(1, 200), st.booleans(), st.sampled_from(Prefer), st.randoms(use_true_random=False))
 def test_three_keys_lock_no_record_twice_either(
-    bench: Bench, rows: int, either: bool, chance: random.Random
+    bench: Bench, rows: int, either: bool, prefer: Prefer, chance: random.Random
 ) -> None:
     """Flights of carriers, planes that are nearly always one carrier's, and airports; or members that are a lead or a contact."""
     made = []
@@ -201,7 +215,7 @@ def test_three_keys_lock_no_record_twice_either(
             second, third = ("", third) if chance.random() < 0.5 else (second, "")
         made.append((f"c{carrier}", second, third))
     pages = bench.pages(("Id", "A", "B", "C"), [[f"{n:05d}", *row] for n, row in enumerate(made)])
-    locks = LockKeys(("A", "B", "C"), parallelism=JOBS_AT_ONCE)
+    locks = LockKeys(("A", "B", "C"), parallelism=JOBS_AT_ONCE, prefer=prefer)
     done = bench.load(pages, ("Id", "A", "B", "C"), max_slice_rows=SLICE_ROWS, locks=locks)
     found = contents(bench, done)
     assert sum(map(len, found.values())) == rows
@@ -253,7 +267,8 @@ def test_clusters_are_apart_and_small(locked: list[tuple[int, int, int]], cap: i
 
 
 def test_large_values_are_shared_out_evenly() -> None:
-    assert balanced({"x": 50, "y": 30, "z": 30}, 0, 2) == {"x": 0, "y": 1, "z": 1}
+    assert balanced({"x": 50, "y": 30, "z": 30}, 0, [1, 1]) == {"x": 0, "y": 1, "z": 1}
+    assert balanced({"x": 30, "y": 30, "z": 30}, 0, [2, 1]) == {"x": 0, "y": 1, "z": 0}
 
 
 CELLS = st.builds(
@@ -320,8 +335,9 @@ def test_the_largest_record_decides_how_long_it_takes() -> None:
     assert made.longest <= 1.05 * 8 * 3_000
 
 
-def test_rows_that_wait_are_packed_by_the_same_keys(bench: Bench) -> None:
-    done = packed(bench, [(f"a{n % 4}", f"b{n % 41}") for n in range(90)])
+@pytest.mark.parametrize("prefer", Prefer)
+def test_rows_that_wait_are_packed_by_the_same_keys(bench: Bench, prefer: Prefer) -> None:
+    done = packed(bench, [(f"a{n % 4}", f"b{n % 41}") for n in range(90)], prefer=prefer)
     waiting = [
         bench.engine.settle(
             bench.answer(
@@ -340,7 +356,7 @@ def test_rows_that_wait_are_packed_by_the_same_keys(bench: Bench) -> None:
             2,
             (done.rows,),
             tuple(waiting),
-            locks=LockKeys(("A", "B"), parallelism=JOBS_AT_ONCE),
+            locks=LockKeys(("A", "B"), parallelism=JOBS_AT_ONCE, prefer=prefer),
             max_slice_rows=SLICE_ROWS,
             first_no=len(done.slices) + 1,
         )

@@ -112,6 +112,7 @@ def test_saying_the_defaults_changes_nothing() -> None:
         "objects.headers.assignment_rule": "off",
         "objects.locks": {},
         "objects.locks.max_in_flight": "auto",
+        "objects.locks.prefer": "time",
         "objects.locks.weights": {},
         "objects.locks.on_lock": ["regroup", "shrink", "serial_v1"],
         "objects.map": {},
@@ -128,7 +129,7 @@ def test_saying_the_defaults_changes_nothing() -> None:
         "  on_budget_exceeded: stop_object, canary: {rows: 200, max_failed: 20%, max_same_code: 50%}, before_images: keep}\n"
         "variables: {}\nverify: {counts: exact, fields: {sample: 10000}}\n"
         "objects:\n  - object: A__c\n    operation: insert\n    fields: {include: [all], exclude: []}\n    after: []\n"
-        "    lane: auto\n    headers: {assignment_rule: off, allow_duplicates: false}\n    locks: {max_in_flight: auto, weights: {}, on_lock: [regroup, shrink, serial_v1]}\n    map: {B__c: {from: C, otherwise: keep}}\n    relationships: {D__c: {when_missing: fail}}\n"
+        "    lane: auto\n    headers: {assignment_rule: off, allow_duplicates: false}\n    locks: {max_in_flight: auto, prefer: time, weights: {}, on_lock: [regroup, shrink, serial_v1]}\n    map: {B__c: {from: C, otherwise: keep}}\n    relationships: {D__c: {when_missing: fail}}\n"
     )
     silent, said = plan(HEAD + "source: {files: .}\n" + OBJECT), plan(text)
     assert replace(silent, places={}) == replace(said, places={})

@@ -80,10 +80,10 @@ def test_what_a_plan_means_is_compared_field_by_field(facts: dict[str, Any], fie
 
 
 def test_how_it_is_done_is_operational() -> None:
-    locks = {"max_in_flight": 2, "on_lock": ["regroup"]}
+    locks = {"max_in_flight": 2, "on_lock": ["regroup"], "prefer": "batches"}
     before, after = schedule_of(PLAN), schedule_of(with_account(locks=locks))
     found = compare(before, after)
-    assert {one.field for one in found} == {"max_in_flight", "on_lock"}
+    assert {one.field for one in found} == {"max_in_flight", "on_lock", "prefer"}
     assert all(one.operational for one in found)
     load = "load Account" if any(step.id == "load Account" for step in before.steps) else found[0].step
     old, new = fingerprint(before, before.step(load)), fingerprint(after, after.step(load))
