@@ -20,6 +20,7 @@ from migrator.data.cutting import divide
 from migrator.data.jobs import LockKeys
 from migrator.data.packing import Limits
 from migrator.data.session import Database, read_parquet
+from migrator.model.plan import Prefer
 
 SLICE_ROWS = 10_000
 JOBS_AT_ONCE = 15
@@ -39,6 +40,9 @@ SHAPES = {
     ),
     "two keys, 400 campaigns": (2, "'a' || (hash(i) % 400)", "'b' || (hash(i + 1) % ({rows} // 3))"),
 }
+#: the same rows with full slices before an early end
+FULL = "two keys, 400 campaigns, full slices"
+SHAPES[FULL] = SHAPES["two keys, 400 campaigns"]
 
 
 def run(name: str, rows: int) -> dict[str, float]:
@@ -54,7 +58,8 @@ def run(name: str, rows: int) -> dict[str, float]:
             )
             session.run(f"CREATE TEMP VIEW sendable AS FROM {read_parquet([path])}")
             began, cpu = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
-            locks = LockKeys(("A", "B"), parallelism=JOBS_AT_ONCE) if keys > 1 else None
+            prefer = Prefer.BATCHES if name == FULL else Prefer.TIME
+            locks = LockKeys(("A", "B"), parallelism=JOBS_AT_ONCE, prefer=prefer) if keys > 1 else None
             divided = divide(session, locks, Limits(SLICE_ROWS, 100_000_000), 1)
             sizes = dict(
                 session.rows(f"SELECT slice, count(*) FROM {divided.relation} GROUP BY slice ORDER BY slice")

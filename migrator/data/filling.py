@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import ceil, exp
+from math import ceil, exp, sqrt
 
 from migrator.data.clusters import balanced
 from migrator.data.waves import Arrangement, Board, Cells, Piece, pieces_of, turn_loads, units_of
@@ -27,6 +27,8 @@ _LIGHT, _HEAVY = 1.5, 100.0
 _HOT, _COLD = 0.2, 0.001
 #: searches: with so many waves beyond what the tracks of a record need, and how often each
 _MORE_WAVES, _SEARCHES = (0, 1), 4
+#: standard deviations by which rows that take turns may be more than expected
+_SPREAD = 3.0
 #: so near to what the heaviest track needs there is nothing more to search for; nor when so many have been found
 _ENOUGH, _FOUND = 1.05, 3
 
@@ -127,7 +129,8 @@ class _Search:
         begun = Board(given, waves).placed
         self._turning = waves
         self._weight = _LIGHT
-        turning = turn_loads(given, waves)
+        # as many rows as take their turn are expected only: what comes may be more
+        turning = [[rows + ceil(_SPREAD * sqrt(rows)) for rows in each] for each in turn_loads(given, waves)]
         self.waves = max(
             len(turning[0]), 1 + max((wave for each in begun.values() for wave, _ in each), default=0)
         )
