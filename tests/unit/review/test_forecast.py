@@ -75,3 +75,32 @@ def forecast(counts: list[int]) -> Forecast:
     found = spread_of(counts)
     (one,) = forecasts(schedule(found.rows), {("load.Child__c", "Parent__c"): found})
     return one
+
+
+@pytest.mark.parametrize(
+    ("prefer", "told"),
+    [
+        (
+            "time",
+            "an early end goes before full slices: at least 30 batches of the daily allowance, where `prefer: batches` takes 30 to 33 batches",
+        ),
+        ("batches", "full slices go before an early end: 30 to 33 batches of the daily allowance"),
+    ],
+)
+def test_what_is_preferred_is_told_with_its_batches(prefer: str, told: str) -> None:
+    """300,000 rows fill 30 batches, nine tenths full they are 33."""
+    fields = {name: f"->{name} master" for name in ("Campaign__c", "Lead__c")}
+    orgs = org({"Campaign__c": {"Name": "string"}, "Lead__c": {"Name": "string"}, "Member__c": fields})
+    objects = [{"object": one} for one in ("Campaign__c", "Lead__c")]
+    document = {"objects": [*objects, {"object": "Member__c", "locks": {"prefer": prefer}}]}
+    counts = {"Campaign__c": 400, "Lead__c": 100_000, "Member__c": 300_000}
+    found, _ = make_schedule(plan(document), source=orgs, target=orgs, counts=counts)
+    assert found is not None
+    spread = spread_of([3] * 100_000)
+    spreads = {("load.Member__c", one): spread for one in fields}
+    (one,) = forecasts(found, spreads)
+    assert told in one.treatment
+
+
+def test_one_key_has_nothing_to_prefer() -> None:
+    assert "early end" not in forecast(EVEN).treatment
