@@ -49,7 +49,7 @@ from migrator.data.rows import packing_of
 from migrator.data.session import Database, Session
 from migrator.data.sql import SET_NULL
 from migrator.data.workspace import Workspace, folder_name
-from migrator.model.run import FileRef, Outcome
+from migrator.model.run import FileRef
 
 
 class Engine:
@@ -237,11 +237,6 @@ class Engine:
         """Ids of a few records that were created."""
         with self._session() as session:
             return exports.some_ids(session, self.workspace, files, count)
-
-    def outcome_counts(self, files: Sequence[FileRef]) -> Mapping[Outcome, int]:
-        """Final outcomes in these files."""
-        with self._session() as session:
-            return exports.outcome_counts(session, self.workspace, files)
 
     def fault_fields(self, files: Sequence[FileRef]) -> Mapping[str, Mapping[str, int]]:
         """How many final faults of each code name which fields, the most frequent first."""

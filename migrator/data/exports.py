@@ -11,15 +11,6 @@ from migrator.data.workspace import Workspace, folder_name
 from migrator.model.run import FileRef, Outcome
 
 
-def outcome_counts(session: Session, workspace: Workspace, files: Sequence[FileRef]) -> Mapping[Outcome, int]:
-    """Final outcomes in these files."""
-    if not files:
-        return {}
-    source = read_parquet([workspace.path(ref) for ref in files])
-    counts = session.rows(f"SELECT outcome, count(*) FROM {source} WHERE final GROUP BY 1 ORDER BY 1")
-    return {Outcome(name): n for name, n in counts}
-
-
 def repeated_ids(session: Session, workspace: Workspace, files: Sequence[FileRef]) -> int:
     """Target ids that more than one final outcome has."""
     if not files:

@@ -55,6 +55,8 @@ def standing(session: Session, workspace: Workspace, job: StandingJob) -> Settle
         )
     session.run(
         "CREATE TEMP TABLE settled AS SELECT s.* REPLACE (CASE WHEN a.\"row\" IS NULL THEN s.outcome ELSE '' END AS outcome, "
+        # what was final and is in a later round was taken back by a person, with its fault
+        "CASE WHEN s.final AND a.\"row\" IS NOT NULL THEN '' ELSE s.code END AS code, "
         f's.final AND a."row" IS NULL AS final) FROM {source} AS s LEFT JOIN {again} AS a ON a."row" = s."row"'
     )
     found = publish(session, workspace, job.step, job.name)

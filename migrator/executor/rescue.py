@@ -14,6 +14,7 @@ from pathlib import Path
 
 from migrator.clock import Clock
 from migrator.data import Engine, Workspace
+from migrator.data.jobs import Settled
 from migrator.data.later import StandingJob
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor import jobs
@@ -32,7 +33,17 @@ from migrator.executor.salvage import (
     with_files,
 )
 from migrator.executor.users import check_identities
-from migrator.model.run import Attempt, AttemptKind, AttemptState, Facts, FileRef, LedgerRow, RunStatus, Slice
+from migrator.model.run import (
+    Attempt,
+    AttemptKind,
+    AttemptState,
+    Facts,
+    FileRef,
+    LedgerRow,
+    Outcome,
+    RunStatus,
+    Slice,
+)
 from migrator.model.schedule import Guarantee, Lane, LinkStep, LoadStep
 from migrator.model.wire import JobInfo
 from migrator.review import Ends
@@ -89,7 +100,9 @@ def rescue(wreck: Wreck, ends: Ends, *, clock: Clock, memory_mb: int, by: str, a
         engine.close()
     aside = None
     if apply:
-        row = replace(wreck.run, status=RunStatus.PAUSED, finished=None)
+        undone = any(one.kind == "undo-begun" for one in wreck.events)
+        status = RunStatus.UNDONE if undone else RunStatus.PAUSED
+        row = replace(wreck.run, status=status, finished=None)
         facts: Facts = {"by": by, "damage": damage, "events": len(wreck.events), **ledger.counts()}
         aside = wreck.replace(row, rows, [("rescued", facts)])
     return Rescued(
@@ -154,8 +167,8 @@ class _Ledger:
                 steps.append(self.run.steps[step.id])
         slices = list(self._slices())
         attempts = [each for one in every for each in history(one)]
-        workspace, events = self._engine.workspace, found.wreck.events
-        read = read_before(self.run, workspace, events, found.next_attempt)
+        events = found.wreck.events
+        read = read_before(self.run, self._engine, events, found.next_attempt)
         gates, notes = gates_before(self.run, events, found.next_attempt + len(read))
         return [*steps, *slices, *attempts, *read, *gates], notes
 
@@ -217,24 +230,33 @@ class _Ledger:
     def _sum_up(self, step: LoadStep | LinkStep) -> None:
         """The step's row: what its preparation decided and what its attempts came to."""
         row = self.run.steps[step.id]
-        files = tuple(
-            self._prepared(step, one) if one.path.startswith(OUTCOMES) else one for one in row.files
-        )
-        tallies = dict(self._engine.outcome_counts([one for one in files if one.path.startswith(OUTCOMES)]))
+        files: list[FileRef] = []
+        tallies: dict[Outcome, int] = {}
+        counts = dict(row.counts)
         waiting = 0
+        for file in row.files:
+            if not file.path.startswith(OUTCOMES):
+                files.append(file)
+                continue
+            stands = self._prepared(step, file)
+            files.append(stands.outcomes)
+            tallies = added(tallies, stands.tallies)
+            counts |= {
+                f"fault.{code}": counts.get(f"fault.{code}", 0) + n for code, n in stands.faults.items()
+            }
         for attempt in self.run.settled.get(step.id, ()):
             tallies = added(tallies, attempt.tallies)
             waiting += attempt.waiting
-        counts = {one: count for one, count in tallies.items() if count}
-        self.run = with_step(self.run, replace(row, files=files, tallies=counts, waiting=waiting))
+        ended = {one: count for one, count in tallies.items() if count}
+        row = replace(row, files=tuple(files), tallies=ended, waiting=waiting, counts=counts)
+        self.run = with_step(self.run, row)
 
-    def _prepared(self, step: LoadStep | LinkStep, file: FileRef) -> FileRef:
+    def _prepared(self, step: LoadStep | LinkStep, file: FileRef) -> Settled:
+        """What preparing decided, as far as it still stands."""
         number = re.search(r"/again-(\d+)\.parquet$", file.path)
         later = later_files(self.run, step.id, int(number[1]) if number else 1)
-        if not later:
-            return file
         name = f"{Path(file.path).stem}+s"
-        return self._engine.standing(StandingJob(step.id, name, file, later)).outcomes
+        return self._engine.standing(StandingJob(step.id, name, file, later))
 
     def _slices(self) -> Iterator[Slice]:
         for (step, no), slice_ in self.run.slices.items():

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from migrator.data import Engine, Workspace, prepared_anew
+from migrator.data import Engine, PageBroken, Workspace, prepared_anew
 from migrator.errors import MigratorError
 from migrator.executor.jobs import OUTCOMES, ROUND_BASE, folder
 from migrator.executor.run import Goal, Policy, Run, from_ledger, with_step
@@ -153,11 +153,21 @@ def highest_attempt(workspace: Workspace, run: Run, events: Sequence[Event]) -> 
 # -- what the log vouches for
 
 
-def read_before(run: Run, workspace: Workspace, events: Sequence[Event], first_id: int) -> list[LedgerRow]:
-    """Extracts whose pages are all there, byte for byte what the log says: ledger rows that say so."""
+def read_before(run: Run, engine: Engine, events: Sequence[Event], first_id: int) -> list[LedgerRow]:
+    """Extracts whose pages are all there, byte for byte what the log says: ledger rows that say so.
+
+    What an undo takes back was written down when it began, and can be read nowhere else: its files count as those of rows do.
+    """
+    workspace = engine.workspace
+    taken_back = {
+        one.source_extract for one in run.schedule.steps if isinstance(one, LoadStep) and one.undoes
+    }
     rows: list[LedgerRow] = []
     for step in run.schedule.steps:
         if not isinstance(step, ExtractStep):
+            continue
+        if step.id in taken_back:
+            rows.append(_kept(run, step, engine))
             continue
         if step.file:
             rows += _frozen(step, workspace, events)
@@ -206,6 +216,21 @@ def _pages(
                 return None
             pages.append(Page(attempt.id, step.id, len(pages), file))
     return pages if pages and sum(one.file.rows for one in pages) == attempt.rows else None
+
+
+def _kept(run: Run, step: ExtractStep, engine: Engine) -> StepRow:
+    """The records that an undo takes back, as many as its schedule says."""
+    place, rows = folder("extract", step.id), step.expected or 0
+    for name in engine.workspace.names(place):
+        file = engine.workspace.measured(f"{place}/{name}", rows)
+        if file is None:
+            continue
+        try:
+            engine.check_page(file, step.columns, rows)
+        except PageBroken:
+            continue
+        return StepRow(step.id, StepPhase.DONE, rows, files=(file,), started=run.row.started)
+    raise _contradiction(f"{place} has no file with the {rows} records of {step.id}")
 
 
 def _frozen(step: ExtractStep, workspace: Workspace, events: Sequence[Event]) -> Iterator[LedgerRow]:

@@ -3,18 +3,19 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import Goal, mend
+from migrator.executor import Goal, Undo, begin_retry, mend
 from migrator.executor.mend import Rescued
-from migrator.model.run import Outcome
+from migrator.model.run import Outcome, RunStatus
 from migrator.simulator import RowFault, Rows
 from migrator.state import Wreck, read_ledger
 from tests.executor.orgs import Lab, make_lab
-from tests.simulation.small import Crash, Fuse, go, judge, small_lab
+from tests.simulation.small import ROWS, Crash, Fuse, go, judge, small_lab
 
 Damage = Callable[[Path], None]
 
@@ -218,3 +219,49 @@ def test_rows_that_travelled_again_keep_one_outcome(tmp_path: Path) -> None:
     (again,) = result.summary.steps
     assert (again.tallies, again.total, again.balanced) == (load.tallies, load.total, True)
     assert lab.target.truth.count("Account") == load.tallies[Outcome.CREATED]
+
+
+def test_what_a_person_let_wait_again_counts_its_faults_once(tmp_path: Path) -> None:
+    """Rows that failed, were retried and failed again; and rows that were never sent: the new ledger has the faults of the old one."""
+    lab = make_lab(tmp_path, "name: Rounds\nobjects: {}\n")
+    (tmp_path / "data").mkdir()
+    lines = ["Id,Name", *(f"a{n},Account {n}" for n in range(40)), "b1,#N/A"]
+    (tmp_path / "data" / "Account.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lab.begin(ROUNDS)
+    lab.target.plant(RowFault(Rows("Account", percent=10), "STRING_TOO_LONG", seed=4))
+    lab.drive()
+    begin_retry(lab.folder, reread=False, by="ada", clock=lab.clock, memory_mb=128)
+    (load,) = lab.drive().summary.steps
+    assert load.faults.keys() == {"STRING_TOO_LONG", "DATA_NA"}
+    assert sum(load.faults.values()) == load.tallies[Outcome.FAILED]
+    noise(lab.folder)
+    rescue(lab)
+    (again,) = lab.drive(accepted_by="ada").summary.steps
+    assert (again.tallies, again.faults) == (load.tallies, load.faults)
+
+
+@pytest.mark.parametrize("at", [8, 12, 20])
+def test_an_undo_goes_on_with_what_it_was_to_take_back(tmp_path: Path, at: int) -> None:
+    lab = small_lab(tmp_path)
+    judge(lab, go(lab, Fuse()))
+    lab.clock.wait(60)
+    into = tmp_path / "undo"
+    Undo(lab.folder).begin(into, run_id="undo-run", clock=lab.clock, memory_mb=128, by="ada")
+    back = replace(lab, folder=into)
+    with pytest.raises(Crash):
+        go(back, Fuse(at))
+    noise(back.folder)
+    rescue(back)
+    result = back.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    assert back.ends().target.count("SELECT COUNT() FROM Account") == 0
+    assert result.summary.steps[0].tallies == {Outcome.DELETED: ROWS}
+
+
+def test_a_run_that_was_taken_back_stays_so(tmp_path: Path) -> None:
+    lab = small_lab(tmp_path)
+    judge(lab, go(lab, Fuse()))
+    Undo(lab.folder).begin(tmp_path / "undo", run_id="undo-run", clock=lab.clock, memory_mb=128, by="ada")
+    in_rows(lab.folder)
+    rescue(lab)
+    assert read_ledger(lab.folder).run.status is RunStatus.UNDONE
