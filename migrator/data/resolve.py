@@ -58,6 +58,7 @@ def _read(session: Session, workspace: Workspace, job: ResolveJob, header: tuple
 
 def _faults(session: Session, workspace: Workspace, job: ResolveJob) -> list[str]:
     known = read_parquet([workspace.path(ref) for ref in job.known]) if job.known else None
+    mine = f"step = {text(job.step)} AND attempt = {text(str(job.attempt))}"
     taken = (
         f"(SELECT target_id FROM {known} WHERE final AND {loaded()})" if known else "(SELECT '' WHERE false)"
     )
@@ -66,12 +67,18 @@ def _faults(session: Session, workspace: Workspace, job: ResolveJob) -> list[str
         "rows of the file are not quarantined rows of this run": f'said <> \'\' AND ("row" IS NULL OR "row" NOT IN {quarantined})',
         "rows stand in the file more than once": 'said <> \'\' AND "row" IN (SELECT "row" FROM assigned GROUP BY 1 HAVING count(*) > 1)',
         f"values are neither a record id of this sObject nor the word '{ABSENT}'": (
-            f"id <> '' AND NOT (regexp_full_match(id, '[0-9A-Za-z]{{18}}') AND starts_with(id, {text(job.key_prefix)}))"
+            f"id <> '' AND NOT (id = to18(substr(id, 1, 15)) AND starts_with(id, {text(job.key_prefix)}))"
         ),
         "record ids are given to more than one row": "id <> '' AND id IN (SELECT id FROM assigned GROUP BY 1 HAVING count(*) > 1)",
         "record ids belong to other rows of this run": f"id <> '' AND id IN {taken}",
     }
     found = []
+    (others,) = session.one(
+        f"SELECT count(*) FROM {read_csv([job.path], csv_header(job.path))} "
+        f"WHERE NOT coalesce({mine}, false) AND trim(coalesce(target_id, '')) <> ''"
+    )
+    if others:
+        found.append(f"{others} rows are of another attempt than the first one: resolve each file for itself")
     for what, when in checks.items():
         (count,) = session.one(f"SELECT count(*) FROM assigned WHERE {when}")
         if count:

@@ -88,7 +88,8 @@ def _job(run: Run, attempt: Attempt, path: Path) -> ResolveJob:
             if isinstance(one, LoadStep) and one.sobject == step.sobject
             for file in run.outcome_files(one.id)
         ),
-        created=operation(step) is not Operation.UPDATE,
+        # an upsert may have found the record: whether it made it, nobody can say
+        created=operation(step) is Operation.INSERT,
     )
 
 

@@ -1,14 +1,15 @@
 """Upserts that meet records of somebody else: one with the row's key, or several."""
 
+import csv
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from migrator.errors import ExitCode
-from migrator.executor import Goal
+from migrator.executor import Goal, Undo, mend
 from migrator.model.run import Outcome, StepRow
-from migrator.simulator import preset
+from migrator.simulator import Fault, FaultKind, preset
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab, make_lab
 
@@ -158,3 +159,30 @@ def test_another_run_overwrites_what_it_maps_and_nothing_else(lab: Lab) -> None:
     assert step(lab).tallies == {Outcome.UPDATED: ROWS}
     assert (cell(lab, first, "Name"), cell(lab, first, "Description")) == ("Account 0", "by hand")
     assert lab.drive(Goal.VERIFY).exit_code is ExitCode.OK
+
+
+def test_a_record_that_a_person_gives_to_an_upsert_is_never_deleted_by_an_undo(lab: Lab) -> None:
+    """It may have been there before, and nothing was read of it: an undo deletes what the run is certain to have created."""
+    (there,) = theirs(lab, {"Name": "came first", "Region_Key__c": source_ids(lab)[7]})
+    lab.clock.wait(3_600)
+    # somebody else's load at the same time: records and rows do not pair up
+    lab.ends().target.send_rows("Account", "insert", None, [{"Name": "another load"}], {})
+    lab.begin(plan("Region_Key__c", "    before_images: 'off'\n    canary: 'off'\n"))
+    body = b'[{"errorCode":"NOT_FOUND","message":"The requested resource does not exist"}]'
+    path = r".*/jobs/ingest/[^/]+$"
+    lab.target.plant(Fault(FaultKind.STATUS, method="GET", path=path, nth=2, code=404, body=body))
+    assert lab.drive().exit_code is ExitCode.BUDGET
+    assert step(lab).tallies == {Outcome.QUARANTINED: ROWS}
+    (unsure,) = lab.folder.glob("quarantine/load.Account/*-rows.csv")
+    with unsure.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = lab.ends().target.query("SELECT Id, Region_Key__c FROM Account WHERE Region_Key__c != null")
+    ids = {one["Region_Key__c"]: str(one["Id"]) for one in found}
+    with unsure.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows({**one, "target_id": ids[one["Region_Key__c"]]} for one in rows)
+    mend.resolve_rows(lab.folder, unsure, by="ada", apply=True, clock=lab.clock, memory_mb=128)
+    assert step(lab).tallies == {Outcome.UPDATED: ROWS}
+    assert there in ids.values()
+    assert Undo(lab.folder).left[0].created == 0

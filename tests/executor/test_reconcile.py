@@ -190,7 +190,8 @@ def test_an_assignment_that_cannot_be_is_refused_whole(lab: Lab) -> None:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     record = str(lab.ends().target.query("SELECT Id FROM Thing__c LIMIT 1")[0]["Id"])
-    for wrong in ([record, record], ["001000000000001AAA"], ["nobody"]):
+    swapped = record[:3] + record[3:].swapcase()  # no id: its last characters say where the capitals are
+    for wrong in ([record, record], ["001000000000001AAA"], ["nobody"], [swapped]):
         changed = [dict(one) for one in rows]
         for one, value in zip(changed, wrong, strict=False):
             one["target_id"] = value
@@ -200,3 +201,18 @@ def test_an_assignment_that_cannot_be_is_refused_whole(lab: Lab) -> None:
             _assign(lab, filled)
         assert refused.value.diagnostic.code == "assignment-refused"
     assert _tallies(lab)["load.Thing__c"] == {Outcome.QUARANTINED: THINGS}
+
+
+def test_a_file_that_is_about_several_attempts_is_refused(lab: Lab) -> None:
+    """Only one attempt's rows would count, and the others be passed over without a word."""
+    _half_done(lab)
+    (path,) = lab.folder.glob("quarantine/load.Thing__c/*-rows.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    other = {**rows[-1], "attempt": str(int(rows[-1]["attempt"]) + 1), "target_id": "none"}
+    filled = lab.folder.parent / "filled.csv"
+    _write(filled, [{**rows[0], "target_id": "none"}, other])
+    with pytest.raises(MigratorError, match="1 rows are of another attempt"):
+        _assign(lab, filled)
+    _write(filled, [{**rows[0], "target_id": "none"}, {**other, "target_id": ""}])
+    assert _assign(lab, filled).absent == 1
