@@ -36,6 +36,7 @@ from migrator.model.schedule_text import parse_schedule
 from migrator.model.summary import Summary, summarize
 from migrator.model.wire import JobInfo
 from migrator.preflight import (
+    accepted_until,
     check_clock,
     check_neighbours,
     check_room,
@@ -232,7 +233,8 @@ class Drive:
         )
         if found is not None:
             begun = any(one.job_id for one in state.attempts)
-            events.append(check_neighbours(found, state.run, begun=begun, accepted=accepted))
+            unseen = found.since(accepted_until(ledger.events()))
+            events.append(check_neighbours(unseen, state.run, begun=begun, accepted=accepted))
         else:
             events.append(("jobs-not-listed", {}))
         for late in overdue(state, self._clock.now()):

@@ -3,12 +3,13 @@
 **Invariant:** reads only; a refusal comes before anything is sent.
 """
 
-from migrator.preflight.checks import check_clock, check_neighbours, find_neighbours, overdue
+from migrator.preflight.checks import accepted_until, check_clock, check_neighbours, find_neighbours, overdue
 from migrator.preflight.neighbours import Neighbours
 from migrator.preflight.room import check_room, room_for
 
 __all__ = [
     "Neighbours",
+    "accepted_until",
     "check_clock",
     "check_neighbours",
     "check_room",

@@ -3,12 +3,12 @@
 **Invariant:** reads only; a refusal comes before anything is sent.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from migrator.clock import Clock
 from migrator.errors import ExitCode, MigratorError
-from migrator.model.run import AttemptKind, AttemptState, LedgerState, NewEvent, RunRow
+from migrator.model.run import AttemptKind, AttemptState, Event, Facts, LedgerState, NewEvent, RunRow
 from migrator.preflight.neighbours import Neighbours, named, neighbours
 from migrator.salesforce import Org, RequestFailed
 
@@ -17,6 +17,8 @@ MAX_SKEW = 180.0
 WARN_SKEW = 60.0
 #: results can be had for seven days after a job's end (Bulk API guide, "Get Job Successful Record Results"); told after one and after five
 TOLD_AFTER = (86_400.0, 5 * 86_400.0)
+#: the event of jobs that no ledger knows and that somebody has accepted
+ACCEPTED = "foreign-jobs-accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,12 @@ def find_neighbours(
     return neighbours(jobs, state.run, sobjects, known, clock.now() + (target.skew or 0.0))
 
 
+def accepted_until(events: Iterable[Event]) -> float:
+    """Up to when somebody has accepted jobs that no ledger knows (epoch seconds, the org's clock); 0: nobody has."""
+    told = (one.facts.get("until") for one in events if one.kind == ACCEPTED)
+    return max((float(one) for one in told if isinstance(one, int | float)), default=0.0)
+
+
 def check_neighbours(found: Neighbours, run: RunRow, *, begun: bool, accepted: bool) -> NewEvent | None:
     """Refuse a run beside another writer, or one whose ledger has forgotten jobs; an event when that was accepted.
 
@@ -90,21 +98,25 @@ def check_neighbours(found: Neighbours, run: RunRow, *, begun: bool, accepted: b
     if not others:
         return None
     if accepted:
-        return (
-            "foreign-jobs-accepted",
-            {"jobs": ", ".join(one.id for one in others[:20]), "count": len(others)},
-        )
+        facts: Facts = {
+            "jobs": ", ".join(one.id for one in others[:20]),
+            "count": len(others),
+            "until": max(one.created or 0.0 for one in others),
+        }
+        return (ACCEPTED, facts)
+    # whatever command has met them: the run is there, and goes on
+    go_on = f"migrator resume {run.run_id} --allow-foreign-jobs"
     if begun and found.behind:
         raise MigratorError(
             "ledger-behind",
             f"the org has {len(found.behind)} jobs of this user since run {run.run_id} began that its ledger does not know: "
             f"{named(found.behind)}",
-            hint="bring back the newest ledger. If another program made those jobs: --allow-foreign-jobs",
+            hint=f"bring back the newest ledger. If another program made those jobs: {go_on}",
             exit_code=ExitCode.REFUSED,
         )
     raise MigratorError(
         "foreign-writer",
         f"in the last 24 hours this user had {len(others)} jobs on what the plan writes that no ledger here knows: {named(others)}",
-        hint="find out who writes there, and give each tool a user of its own. If it is done with: --allow-foreign-jobs",
+        hint=f"find out who writes there, and give each tool a user of its own. If it is done with: {go_on}",
         exit_code=ExitCode.LEASE,
     )

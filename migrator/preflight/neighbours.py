@@ -27,6 +27,14 @@ class Neighbours:
     foreign: tuple[JobInfo, ...] = ()
     behind: tuple[JobInfo, ...] = ()
 
+    def since(self, then: float) -> "Neighbours":
+        """Without closed jobs that are as old as that (the org's clock): somebody has accepted them."""
+        return Neighbours(
+            self.orphans,
+            tuple(one for one in self.foreign if (one.created or 0.0) > then),
+            tuple(one for one in self.behind if (one.created or 0.0) > then),
+        )
+
 
 def neighbours(
     jobs: Iterable[JobInfo], run: RunRow, sobjects: Collection[str], known: Collection[str], now: float

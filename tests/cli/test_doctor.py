@@ -91,10 +91,16 @@ def test_another_writer_is_noticed_before_anything_is_sent(world: World, plan: P
     told = ok(world.call("run", plan), 8)
     assert "error[foreign-writer]" in told.err
     assert job in told.err
+    (folder,) = world.state.glob("2*")
+    assert f"migrator resume {folder.name} --allow-foreign-jobs" in told.err
     assert len(world.target.written) == before
     ok(world.call("resume"), 8)
     ok(world.call("resume", "--allow-foreign-jobs"))
     assert "foreign-jobs-accepted" in kinds(world)
+    ok(world.call("resume")), "what was accepted once is not asked about again"
+    another = load_elsewhere(world)
+    told = ok(world.call("resume"), 3)
+    assert (another in told.err, job in told.err, "--allow-foreign-jobs" in told.err) == (True, False, True)
 
 
 def test_jobs_of_other_objects_open_ones_and_our_own_are_no_writers(world: World, plan: Path) -> None:
