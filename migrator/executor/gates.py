@@ -54,6 +54,16 @@ def all_passed(run: Run) -> bool:
     )
 
 
+def passed_again(change: Change) -> Change:
+    """With the gates that were put back when the run was over, or skipped, to be passed before any row that waits again is sent."""
+    held = {one.step for one in open_gates(change.run)}
+    for step in change.run.schedule.steps:
+        row = change.run.steps[step.id]
+        if isinstance(step, GateStep) and step.id not in held and row.phase is StepPhase.DONE:
+            change = change.step(replace(row, phase=StepPhase.PENDING, finished=None, notes=()))
+    return change
+
+
 def ends_open(run: Run) -> bool:
     """Whether the stop asks for the gates to be put back now."""
     return run.stop is not None and run.stop.exit_code in PUT_BACK_AFTER and bool(open_gates(run))

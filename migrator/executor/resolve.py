@@ -12,6 +12,7 @@ from migrator.data import Engine, Workspace
 from migrator.data.later import Resolved, ResolveJob
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor.change import Change, added
+from migrator.executor.gates import passed_again
 from migrator.executor.jobs import ANEW, operation, quarantine, sending
 from migrator.executor.run import Goal, Policy, Run, from_ledger
 from migrator.model.plan import Operation
@@ -129,4 +130,5 @@ def _resolved(run: Run, attempt: Attempt, found: Resolved, by: str) -> Change:
         "left": left,
         "by": by,
     }
-    return Change(run, (revised,), (("rows-resolved", told),)).step(row)
+    change = Change(run, (revised,), (("rows-resolved", told),)).step(row)
+    return passed_again(change) if settled.waiting else change

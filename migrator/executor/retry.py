@@ -17,6 +17,7 @@ from migrator.data.later import ReopenJob
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor.budget import accepted
 from migrator.executor.change import Change
+from migrator.executor.gates import passed_again
 from migrator.executor.jobs import ANEW, OUTCOMES, ROUND_BASE
 from migrator.executor.run import Goal, Policy, Run, from_ledger
 from migrator.executor.second_run import forgotten
@@ -116,6 +117,8 @@ def reopened(run: Run, engine: Engine, *, reread: bool) -> Change:
             # records that are loaded after all need their links, also if no row of the step waits
             change = _anew(change, change.run.steps[step.id])
             open_again.add(step.id)
+    if open_again:
+        change = passed_again(change)
     for name in dict.fromkeys(_reads(run, open_again, reread=reread)):
         row = change.run.steps[name]
         change = change.step(

@@ -19,7 +19,16 @@ from migrator.executor.ingest import WRITTEN_UNTIL
 from migrator.executor.jobs import ROWS
 from migrator.executor.run import Goal, Policy, Run, from_ledger
 from migrator.executor.users import target_users
-from migrator.model.run import AttemptState, FileRef, Outcome, RunRow, RunStatus, StepPhase, StepRow
+from migrator.model.run import (
+    AttemptKind,
+    AttemptState,
+    FileRef,
+    Outcome,
+    RunRow,
+    RunStatus,
+    StepPhase,
+    StepRow,
+)
 from migrator.model.schedule import LinkStep, LoadStep, Schedule
 from migrator.model.schedule_text import dump_schedule, parse_schedule
 from migrator.planner import Taken, UndoneRun, restorable, undo_schedule
@@ -171,6 +180,12 @@ def _run(folder: Path) -> Run:
             "run-undone", f"run {name} has been taken back already", hint=hint, exit_code=ExitCode.USAGE
         )
     busy = [one for one in run.live.values() if one.state not in _HARMLESS]
+    if busy and all(one.kind is AttemptKind.GATE for one in busy):
+        raise MigratorError(
+            "run-not-settled",
+            f"run {name} has {len(busy)} gates open, which only it can put back",
+            hint=f"migrator gates close {name}, then undo it",
+        )
     if busy:
         raise MigratorError(
             "run-not-settled",

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from migrator.audit import peek
-from migrator.errors import ExitCode
-from migrator.executor import Goal
+from migrator.errors import ExitCode, MigratorError
+from migrator.executor import Goal, Undo, begin_retry
 from migrator.model.run import AttemptKind, RunStatus
 from migrator.salesforce import Deferral, Switch
-from migrator.simulator import Fault, FaultKind, OrgSettings
+from migrator.simulator import Fault, FaultKind, OrgSettings, RowFault, Rows
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab, make_lab
 
@@ -305,3 +305,40 @@ def test_killed_anywhere_the_switches_end_as_they_were(
         assert (switches(lab), assigned(lab)) == (OFF, 0), seen[-1]
         assert not peek(lab.folder).held_gates
     assert point > 30
+
+
+def test_rows_that_are_retried_pass_the_gates_again(make: Make) -> None:
+    """What failed is sent when the run was over and its gates put back: they are opened once more, and put back once more."""
+    lab = make()
+    lab.begin(PLAN.format(gates=BOTH) + "    error_budget: {max_failed: 100%}\n")
+    lab.target.plant(RowFault(Rows("Account", percent=30), "STRING_TOO_LONG", times=1, seed=4))
+    assert lab.drive().exit_code is ExitCode.ROWS_FAILED
+    assert (switches(lab), assigned(lab)) == (OFF, 0)
+    failed = begin_retry(lab.folder, reread=False, by="ada", clock=lab.clock, memory_mb=128)
+    assert failed
+    seen: list[tuple[Deferral, int]] = []
+
+    def look(point: str) -> None:
+        if point == "before:intent:Upload":
+            seen.append((switches(lab), assigned(lab)))
+
+    assert lab.drive(fuse=look).exit_code is ExitCode.OK
+    assert seen == [(ON, 1)]
+    assert (switches(lab), assigned(lab), loaded(lab)) == (OFF, 0, ACCOUNTS)
+
+
+def test_a_run_with_open_gates_is_not_taken_back_before_they_are_closed(make: Make) -> None:
+    lab = make()
+    lab.begin(PLAN.format(gates=SETTING))
+    with pytest.raises(Killed):
+        lab.drive(fuse=_killed_when_harvested)
+    with pytest.raises(MigratorError, match="1 gates open") as refused:
+        Undo(lab.folder)
+    assert "migrator gates close test-run" in refused.value.diagnostic.hint
+    assert lab.drive(Goal.RESTORE).exit_code is ExitCode.OK
+    assert Undo(lab.folder).left[0].created == ACCOUNTS
+
+
+def _killed_when_harvested(point: str) -> None:
+    if point == "after:result:Harvest":
+        raise Killed
