@@ -4,11 +4,13 @@ from pathlib import Path
 
 import click
 
+from migrator.audit import peek
 from migrator.cli import options
 from migrator.cli.driving import who
 from migrator.clock import SystemClock
 from migrator.errors import ExitCode
 from migrator.executor import mend
+from migrator.model.run import Outcome
 
 MEMORY = 192
 
@@ -46,8 +48,10 @@ def resolve(run_name: str, state_dir: Path, path: Path, yes: bool, as_json: bool
         f"{found.assigned:,} rows have a record, {found.absent:,} have none and are sent again, {found.left:,} stay quarantined"
     )
     if yes:
-        state = options.again(None, state_dir)
-        click.echo(f"next: migrator resume {folder.name}{state}")
+        # what looks these records up was blocked for them, and waits for somebody to say that it may go on
+        blocked = any(one.tallies.get(Outcome.BLOCKED) for one in peek(folder).steps)
+        command = "retry" if blocked else "resume"
+        click.echo(f"next: migrator {command} {folder.name}{options.again(None, state_dir)}")
     else:
         click.echo("nothing was written: --yes makes it so")
     return ExitCode.OK

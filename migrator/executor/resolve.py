@@ -12,8 +12,8 @@ from migrator.data import Engine, Workspace
 from migrator.data.later import Resolved, ResolveJob
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor.change import Change, added
-from migrator.executor.gates import passed_again
 from migrator.executor.jobs import ANEW, operation, quarantine, sending
+from migrator.executor.retry import refuse_undone, resolved, to_go_on
 from migrator.executor.run import Goal, Policy, Run, from_ledger
 from migrator.model.plan import Operation
 from migrator.model.run import Attempt, AttemptState, Facts, Outcome, StepPhase
@@ -25,11 +25,12 @@ from migrator.state import open_ledger
 def resolve_rows(folder: Path, path: Path, *, by: str, apply: bool, clock: Clock, memory_mb: int) -> Resolved:
     """What the filled-in file of rows comes to; with `apply`, committed as the decision of `by`.
 
-    Raises MigratorError `assignment-refused` with everything that is wrong with the file.
+    Raises MigratorError `assignment-refused` with everything that is wrong with the file, `run-undone`.
     """
     step, number = _about(path)
     with open_ledger(folder, clock) as ledger:
         state = ledger.state()
+        refuse_undone(state.run)
         run = from_ledger(state, parse_schedule(state.run.schedule_json), Goal.LOAD, Policy())
         attempt = _attempt(run, step, number, path)
         engine = Engine(Workspace(folder), memory_limit_mb=memory_mb)
@@ -43,7 +44,8 @@ def resolve_rows(folder: Path, path: Path, *, by: str, apply: bool, clock: Clock
             raise _refused(path, "; ".join(found.faults))
         if apply:
             change = _resolved(run, attempt, found, by)
-            ledger.commit(change.rows, change.events)
+            more = () if change.run.all_done else (to_go_on(run.row),)
+            ledger.commit((*more, *change.rows), change.events)
     return found
 
 
@@ -131,4 +133,4 @@ def _resolved(run: Run, attempt: Attempt, found: Resolved, by: str) -> Change:
         "by": by,
     }
     change = Change(run, (revised,), (("rows-resolved", told),)).step(row)
-    return passed_again(change) if settled.waiting else change
+    return resolved(change, attempt.step) if found.assigned or found.absent else change

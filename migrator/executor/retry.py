@@ -50,14 +50,10 @@ def begin_retry(
     """
     with open_ledger(folder, clock) as ledger:
         state = ledger.state()
-        if state.run.status is RunStatus.UNDONE:
-            what = f"run {state.run.run_id} has been taken back by `undo`"
-            raise MigratorError("run-undone", what, hint="run the plan again", exit_code=ExitCode.USAGE)
+        refuse_undone(state.run)
         schedule = parse_schedule(state.run.schedule_json)
-        told: tuple[RunRow, ...] = ()
         if changed_too:
             schedule = _changed_too(schedule, state.run.run_id)
-            told = (replace(state.run, schedule_json=dump_schedule(schedule)),)
         run = from_ledger(state, schedule, Goal.LOAD, Policy())
         engine = Engine(Workspace(folder), memory_limit_mb=memory_mb)
         try:
@@ -74,8 +70,22 @@ def begin_retry(
                 exit_code=ExitCode.USAGE,
             )
         facts: Facts = {"rows": count, "by": by, **({"changed_too": True} if changed_too else {})}
-        ledger.commit((*told, *change.rows), (*change.events, ("retry-begun", facts)))
+        row = to_go_on(run.row)
+        row = replace(row, schedule_json=dump_schedule(schedule)) if changed_too else row
+        ledger.commit((row, *change.rows), (*change.events, ("retry-begun", facts)))
     return count
+
+
+def refuse_undone(row: RunRow) -> None:
+    """Raises MigratorError `run-undone` for a run that never goes on."""
+    if row.status is RunStatus.UNDONE:
+        what = f"run {row.run_id} has been taken back by `undo`"
+        raise MigratorError("run-undone", what, hint="run the plan again", exit_code=ExitCode.USAGE)
+
+
+def to_go_on(row: RunRow) -> RunRow:
+    """The run as one that has something to do: what is not complete any more is neither verified nor taken for done before it is resumed."""
+    return replace(row, status=RunStatus.PAUSED, finished=None)
 
 
 def _changed_too(schedule: Schedule, run_id: str) -> Schedule:
@@ -106,30 +116,41 @@ def reopened(run: Run, engine: Engine, *, reread: bool) -> Change:
             change = _step_reopened(change, step, engine)
             if change.run.steps[step.id].waiting > before:
                 open_again.add(step.id)
-    for step in run.schedule.steps:
-        begun = run.steps[step.id].total is not None
-        if (
-            isinstance(step, LinkStep)
-            and begun
-            and step.load_step in open_again
-            and step.id not in open_again
-        ):
-            # records that are loaded after all need their links, also if no row of the step waits
-            change = _anew(change, change.run.steps[step.id])
-            open_again.add(step.id)
-    if open_again:
-        change = passed_again(change)
+    more = {one for one in _begun_links(run, open_again) if one not in open_again}
+    change = taken_up_again(change, more) if open_again else change
+    open_again |= more
     for name in dict.fromkeys(_reads(run, open_again, reread=reread)):
         row = change.run.steps[name]
         change = change.step(
             replace(row, phase=StepPhase.PENDING, total=None, tallies={}, finished=None), "read-again"
         )
-    for step in run.schedule.steps:
-        if open_again and isinstance(step, VerifyStep):
-            change = change.step(StepRow(step.id))
-        elif forgotten(change.run.steps[step.id]) != change.run.steps[step.id]:
-            change = change.step(forgotten(change.run.steps[step.id]))
     return change
+
+
+def resolved(change: Change, load: str) -> Change:
+    """The run in which a person has settled rows of the load: their records need their links, and nothing of them was verified."""
+    return taken_up_again(change, set(_begun_links(change.run, {load})))
+
+
+def taken_up_again(change: Change, links: set[str]) -> Change:
+    """The run with more to do: second passes that get new rows, gates to be passed before, and what is verified anew afterwards."""
+    for step in change.run.schedule.steps:
+        row = change.run.steps[step.id]
+        if step.id in links:
+            change = _anew(change, row)
+        elif isinstance(step, VerifyStep):
+            change = change.step(StepRow(step.id))
+        elif forgotten(row) != row:
+            change = change.step(forgotten(row))
+    sends = links or any(row.waiting for row in change.run.steps.values())
+    return passed_again(change) if sends else change
+
+
+def _begun_links(run: Run, loads: set[str]) -> Iterator[str]:
+    """The second passes of these loads that have rows already: records that are loaded after all need their links too."""
+    for step in run.schedule.steps:
+        if isinstance(step, LinkStep) and step.load_step in loads and run.steps[step.id].total is not None:
+            yield step.id
 
 
 def _step_reopened(change: Change, step: LoadStep | LinkStep, engine: Engine) -> Change:

@@ -1,5 +1,6 @@
 """Rows whose job can no longer tell what it did: looked up in the target, and never sent again on a guess."""
 
+import contextlib
 import csv
 from pathlib import Path
 
@@ -8,12 +9,12 @@ import pytest
 from migrator.audit import peek
 from migrator.data.later import Resolved
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import Goal, mend
-from migrator.model.run import AttemptState, Outcome
+from migrator.executor import Goal, begin_retry, mend
+from migrator.model.run import AttemptState, Outcome, RunStatus
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
 from migrator.state import read_ledger
 from tests.executor.orgs import Lab, make_lab
-from tests.plans import SCHEMA, VERIFIED, accounts, inserted, plan_of
+from tests.plans import HIERARCHY, SCHEMA, VERIFIED, accounts, inserted, plan_of
 
 THING = """
   Thing__c:
@@ -216,3 +217,46 @@ def test_a_file_that_is_about_several_attempts_is_refused(lab: Lab) -> None:
         _assign(lab, filled)
     _write(filled, [{**rows[0], "target_id": "none"}, {**other, "target_id": ""}])
     assert _assign(lab, filled).absent == 1
+
+
+LINKED = inserted(
+    "Account", "Name, ParentId", f"canary: off\n{HIERARCHY}\nerror_budget: {{max_quarantined: 100%}}"
+)
+
+
+@pytest.mark.parametrize("word", ["record", "none"])
+def test_records_that_a_person_has_settled_get_their_links(lab: Lab, word: str) -> None:
+    """The second pass was over when the rows had a record at last: it takes them up, and nothing is called verified before."""
+    org = lab.ends().source
+    assert org is not None
+    some = [str(one["Id"]) for one in org.query("SELECT Id FROM Account")][:: ACCOUNTS // 20]
+    links = [{"Id": one, "ParentId": some[0]} for one in some[1:]]
+    assert all(one.success for one in org.send_rows("Account", "update", None, links, {}))
+    lab.begin(plan_of(LINKED, name="linked", more=VERIFIED), max_slice_rows=1_000)
+    lab.ends().target.send_rows("Account", "insert", None, [{"Name": "another load"}], {})
+    _gone(lab, nth=4)
+    lab.drive()
+    before = _tallies(lab)["link.Account"]
+    (path,) = lab.folder.glob("quarantine/load.Account/*-rows.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    target = lab.ends().target
+    ids = {str(one["Name"]): str(one["Id"]) for one in target.query("SELECT Id, Name FROM Account")}
+    if word == "none":
+        for row in rows:
+            target.delete_record("Account", ids[row["Name"]])
+    _write(path, [{**one, "target_id": ids[one["Name"]] if word == "record" else "none"} for one in rows])
+    _assign(lab, path)
+    assert peek(lab.folder).run.status is RunStatus.PAUSED
+    lab.drive()
+    _retried(lab)
+    found = _tallies(lab)["link.Account"]
+    assert (found, before == found) == ({Outcome.UPDATED: len(links)}, False)
+    assert target.count("SELECT COUNT() FROM Account WHERE ParentId != null") == len(links)
+
+
+def _retried(lab: Lab) -> None:
+    """Links to records that had none yet were blocked."""
+    with contextlib.suppress(MigratorError):
+        begin_retry(lab.folder, reread=False, by="ada", clock=lab.clock, memory_mb=128)
+    assert lab.drive().exit_code is ExitCode.OK

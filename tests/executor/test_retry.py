@@ -7,7 +7,7 @@ import pytest
 from migrator.audit import peek
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor import Goal, begin_retry
-from migrator.model.run import Outcome
+from migrator.model.run import Outcome, RunStatus
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind, read_faults
 from tests.executor.orgs import Lab, make_lab
 
@@ -192,3 +192,12 @@ def test_a_held_object_goes_on_after_a_retry(lab: Lab) -> None:
     result = lab.drive()
     assert result.exit_code is ExitCode.OK, result.stop
     assert _tallies(lab)["load.Child__c"] == {Outcome.CREATED: 2 * ROWS}
+
+
+def test_a_run_whose_retry_has_not_begun_to_send_is_not_complete(lab: Lab) -> None:
+    lab.begin(PLAN)
+    lab.drive()
+    _retry(lab)
+    assert peek(lab.folder).run.status is RunStatus.PAUSED
+    with pytest.raises(MigratorError, match="only a complete run can be verified"):
+        lab.drive(Goal.VERIFY)
