@@ -149,7 +149,9 @@ def _orgs(path: Path, clock: Clock) -> Iterator[Finding]:
             with orgs.connect(alias) as org:
                 yield from _org(alias, org, clock)
         except MigratorError as fault:
-            yield Finding("fail", f"org {alias}", fault.diagnostic.what)
+            told = fault.diagnostic
+            what = f"{told.what} → {told.hint}" if told.hint else told.what
+            yield Finding("fail", f"org {alias}", what)
 
 
 def _org(alias: str, org: Org, clock: Clock) -> Iterator[Finding]:

@@ -61,7 +61,7 @@ _GO_ON = "then `migrator resume --accept-failures` sends the rest"
 HINTS = {
     "budget-exceeded": f"see `migrator report` for the rows; mend the cause, {_GO_ON}, and `retry` what failed",
     "canary-failed": f"see `migrator report` for the rows; mend the cause, {_GO_ON}, and `retry` what failed",
-    "rows-quarantined": f"look the rows up in the target; {_GO_ON}",
+    "rows-quarantined": f"settle them with `migrator resolve`, {_GO_ON}",
     "storage-full": f"make room in the org, {_GO_ON}, and `retry` what failed",
 }
 

@@ -372,7 +372,7 @@ def _verify_anew(run: Run, ledger: Ledger) -> Run:
     if run.row.status is not RunStatus.COMPLETE:
         raise MigratorError(
             "run-not-complete",
-            f"run {run.row.run_id} is {run.row.status.value}; only a complete run can be verified",
+            f"run {run.row.run_id} has not come to its end; only a complete run can be verified",
             hint="resume it first",
         )
     change = Change(run)

@@ -105,7 +105,8 @@ def test_rows_quarantined_over_rest_have_a_file_that_resolve_takes(lab: Lab, tmp
     result = lab.drive()
     assert result.exit_code is ExitCode.OK, result.stop
     (load,) = result.summary.steps
-    assert (load.tallies, load.balanced) == ({Outcome.CREATED: ROWS}, True)
+    # an upsert may have found the records that a person names: only of the row that was sent again it is known
+    assert (load.tallies, load.balanced) == ({Outcome.CREATED: 1, Outcome.UPDATED: ROWS - 1}, True)
     assert lab.drive(Goal.VERIFY).exit_code is ExitCode.OK
 
 
