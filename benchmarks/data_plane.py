@@ -24,12 +24,13 @@ from typing import Any
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from migrator.cli.driving import DEFAULT_WORKERS
 from migrator.data import Engine, Workspace, jobs
 from migrator.model.plan import Operation, WhenMissing
 from migrator.model.run import FileRef
 
 PAGE_ROWS = 100_000
+#: as many slices are settled at once as in a run without --workers (`migrator.cli.driving`, which stages would load for nothing)
+WORKERS = 8
 SLICE_ROWS = 10_000
 #: the process stays below 1 GiB with it, at 10,000,000 rows too
 MEMORY = 800
@@ -211,7 +212,7 @@ def ours_settle(root: Path) -> dict[str, Any]:
         )
         return sum(done.tallies.values())
 
-    with ThreadPoolExecutor(DEFAULT_WORKERS) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         settled = sum(pool.map(settle, told["slices"], *zip(*told["results"], strict=True)))
     return {"settled": settled}
 

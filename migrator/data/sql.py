@@ -143,10 +143,11 @@ def lf_ended(quick: str) -> str:
 
 
 def unsettled(quick: str) -> str:
-    """SQL: the quick line (of `lf_ended`) may have a cell with a CR, or one that ends with a blank and has no quotes."""
-    marks = "chr(13)", "' ,'", "chr(9) || ','"
+    """SQL: the quick line (of `lf_ended`) may have a cell with a CR, or one that ends with a blank or tab and has no quotes."""
+    # one character is found faster than two, and few lines have a tab anywhere
+    marks = "chr(13)", "chr(9)", "' ,'"
     found = " OR ".join(f"contains({quick}, {mark})" for mark in marks)
-    return f"({found} OR ends_with({quick}, ' ') OR ends_with({quick}, chr(9)))"
+    return f"({found} OR ends_with({quick}, ' '))"
 
 
 def present(value: str) -> str:
