@@ -60,11 +60,15 @@ def _makers(run: Run, sobject: str) -> Iterator[LoadStep]:
 
 
 def _made(run: Run, load: LoadStep) -> int:
-    """How many records the step has made at most: what was sent twice comes back as updated, although the first sending may have created it."""
+    """How many records the step has made at most.
+
+    What was sent twice comes back as updated, although the first sending may have created it; and so counts what a person gave to an upsert.
+    """
     tallies = run.steps[load.id].tallies
     again = tallies.get(Outcome.UPDATED, 0)
     if load.lane is not Lane.REST:
-        again = min(again, sum(one.waiting for one in run.settled.get(load.id, ()) if lookup_of(run, one)))
+        doubtful = [one for one in run.settled.get(load.id, ()) if lookup_of(run, one)]
+        again = min(again, sum(one.waiting + one.tallies.get(Outcome.UPDATED, 0) for one in doubtful))
     return tallies.get(Outcome.CREATED, 0) + again
 
 
