@@ -19,6 +19,7 @@ from migrator.executor.ingest import WRITTEN_UNTIL
 from migrator.executor.jobs import ROWS
 from migrator.executor.run import Goal, Policy, Run, from_ledger
 from migrator.executor.users import target_users
+from migrator.model.plan import Operation
 from migrator.model.run import (
     AttemptKind,
     AttemptState,
@@ -48,6 +49,9 @@ class Undoable:
     created: int
     updated: int
     before_images: bool
+    #: an undo brings none of them back
+    deleted: int = 0
+    for_good: bool = False
 
 
 class Undo:
@@ -70,6 +74,8 @@ class Undo:
                 steps[step.id].tallies.get(Outcome.CREATED, 0),
                 steps[step.id].tallies.get(Outcome.UPDATED, 0),
                 f"before.{step.object_name}" in steps,
+                steps[step.id].tallies.get(Outcome.DELETED, 0),
+                step.operation is Operation.HARD_DELETE,
             )
             for step in reversed(_loads(self._seen.schedule))
         ]
@@ -108,7 +114,8 @@ class Undo:
             raise MigratorError(
                 "nothing-to-undo",
                 f"run {run.row.run_id} left nothing that could be taken back",
-                hint="records that it changed are put back with --restore-updates, if their before-images were kept",
+                hint="records that it changed are put back with --restore-updates, if their before-images were kept; "
+                "records that it deleted are never brought back: look in the org's recycle bin",
                 exit_code=ExitCode.USAGE,
             )
         ends = [row.counts.get(WRITTEN_UNTIL, 0) for row in run.steps.values()]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from migrator.errors import ExitCode
+from migrator.errors import ExitCode, MigratorError
+from migrator.executor import Undo
 from migrator.model.run import Outcome
 from migrator.review import check, load
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
@@ -96,3 +97,16 @@ def test_a_file_that_grew_after_the_check_deletes_nothing(lab: Lab) -> None:
     assert result.stop is not None
     assert (result.stop.code, result.exit_code) == ("too-many-deletes", ExitCode.REFUSED)
     assert _left(lab, "Child__c") == 30
+
+
+def test_an_undo_says_that_it_brings_nothing_back(lab: Lab) -> None:
+    lab.begin(PLAN % ("delete", "delete"))
+    lab.drive()
+    undo = Undo(lab.folder)
+    assert [(one.object_name, one.deleted, one.for_good) for one in undo.left] == [
+        ("Parent__c", 30, False),
+        ("Child__c", 30, False),
+    ]
+    with pytest.raises(MigratorError, match="nothing that could be taken back") as refused:
+        undo.begin(lab.folder.parent / "undo", run_id="undo-run", clock=lab.clock, memory_mb=128)
+    assert "recycle bin" in refused.value.diagnostic.hint
