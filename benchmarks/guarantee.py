@@ -50,7 +50,7 @@ from migrator.state.runstore import Head, RunStore
 from tests.executor.orgs import Lab, make_lab
 from tests.faults.catalogue import FAULTS, covered
 from tests.plans import SCHEMA
-from tests.protocol.test_explorer import explore
+from tests.protocol.explorer import explore
 from tests.resume.outside import orgs_outside
 
 PLAN = """

@@ -28,7 +28,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         RECONCILE + "test_rows_of_a_job_that_was_half_done_are_quarantined_with_both_sides",
     ),
     'The counts add up to the extract, per object, or the run does not say "complete".': (
-        EXPLORER + "test_a_broken_protocol_is_caught",
+        "tests/protocol/test_mutants.py::test_a_broken_protocol_is_caught",
         CATALOGUE + "test_a_fault_leads_to_what_it_must",
         "tests/executor/test_unrecorded.py::test_a_crash_between_what_was_told_and_what_was_looked_up_changes_nothing",
     ),

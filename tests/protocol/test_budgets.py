@@ -13,7 +13,7 @@ from migrator.executor.actions import Reply, RequestLost
 from migrator.model.budget import Allowance, ErrorBudget, OnExceeded
 from migrator.model.run import Outcome
 from migrator.model.wire import Sent
-from tests.protocol.test_explorer import LOAD, POLICY, ROWS, STEP, Rules, WorldOf, execute, explore
+from tests.protocol.explorer import LOAD, POLICY, ROWS, STEP, Rules, WorldOf, execute, explore
 from tests.protocol.world import Job, Script, World
 
 NOTHING_MAY_FAIL = ErrorBudget(Allowance(rows=0), Allowance(rows=0), 0, OnExceeded.STOP_OBJECT)

@@ -17,7 +17,7 @@ from migrator.model.run import (
     StepRow,
 )
 from migrator.model.schedule import Schedule
-from tests.protocol.test_explorer import LOAD, POLICY
+from tests.protocol.explorer import LOAD, POLICY
 
 FIRST, OTHER = LOAD, replace(LOAD, id="load Other__c", object_name="Other__c", sobject="Other__c")
 ATTEMPTS = (1, 2, 3)

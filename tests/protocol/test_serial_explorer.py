@@ -10,8 +10,8 @@ from migrator.executor.run import Run
 from migrator.executor.settle import settle
 from migrator.model.run import AttemptState
 from migrator.model.wire import Sent
+from tests.protocol.explorer import Settle, explore
 from tests.protocol.serial_world import SerialWorld
-from tests.protocol.test_explorer import Settle, explore
 
 
 @pytest.mark.parametrize("faults", [0, 1, 2])
