@@ -37,6 +37,9 @@ from migrator.model.schedule_text import dump_schedule, parse_schedule
 from migrator.state import open_ledger
 
 K = TypeVar("K", bound=str)
+_NO_KEY = (
+    "its rows have no key to be found by in the file as it is now: they are retried as they were first read"
+)
 
 
 def begin_retry(
@@ -119,11 +122,22 @@ def reopened(run: Run, engine: Engine, *, reread: bool) -> Change:
     more = {one for one in _begun_links(run, open_again) if one not in open_again}
     change = taken_up_again(change, more) if open_again else change
     open_again |= more
+    if reread:
+        change = _as_they_were(change, open_again)
     for name in dict.fromkeys(_reads(run, open_again, reread=reread)):
         row = change.run.steps[name]
         change = change.step(
             replace(row, phase=StepPhase.PENDING, total=None, tallies={}, finished=None), "read-again"
         )
+    return change
+
+
+def _as_they_were(change: Change, steps: set[str]) -> Change:
+    """With a word on rows that have no key: in a file that was mended, a row's number may be another row's, which has been loaded already."""
+    for step in change.run.schedule.steps:
+        if isinstance(step, LoadStep) and step.id in steps and not step.key:
+            row = change.run.steps[step.id]
+            change = change.step(replace(row, notes=tuple(dict.fromkeys((*row.notes, _NO_KEY)))))
     return change
 
 
@@ -226,7 +240,7 @@ def _reads(run: Run, steps: set[str], *, reread: bool) -> Iterator[str]:
             yield step.undoes.current
             continue
         loaded = run.schedule.step(step.load_step) if isinstance(step, LinkStep) else step
-        if reread and isinstance(loaded, LoadStep):
+        if reread and isinstance(loaded, LoadStep) and loaded.key:
             yield loaded.source_extract
             if loaded.changes:
                 yield loaded.changes

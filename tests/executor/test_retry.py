@@ -201,3 +201,30 @@ def test_a_run_whose_retry_has_not_begun_to_send_is_not_complete(lab: Lab) -> No
     assert peek(lab.folder).run.status is RunStatus.PAUSED
     with pytest.raises(MigratorError, match="only a complete run can be verified"):
         lab.drive(Goal.VERIFY)
+
+
+NUMBERED = """
+version: 1
+name: numbered
+source: {files: data}
+target: {org: merged}
+objects:
+  - {object: Parent__c, operation: insert, fields: {include: [Name, Kind__c]}}
+"""
+
+
+def test_rows_that_only_their_numbers_tell_apart_are_not_looked_for_in_a_mended_file(tmp_path: Path) -> None:
+    """A line more at the top, and the number of the row that failed is that of one which is there already."""
+    lab = make_lab(tmp_path, SCHEMA)
+    file = tmp_path / "data" / "Parent__c.csv"
+    file.parent.mkdir()
+    file.write_text("Name,Kind__c\nP0,good\nP1,\nP2,good\n", encoding="utf-8")
+    lab.begin(NUMBERED)
+    lab.drive()
+    file.write_text("Name,Kind__c\nNEW,good\nP0,good\nP1,mended\nP2,good\n", encoding="utf-8")
+    assert _retry(lab) == 1
+    result = lab.drive()
+    assert result.exit_code is ExitCode.ROWS_FAILED
+    names = [one["Name"] for one in lab.ends().target.query("SELECT Name FROM Parent__c ORDER BY Name")]
+    assert names == ["P0", "P2"], "P0 twice, and P1 never"
+    assert any("have no key" in note for note in result.summary.steps[0].notes)
