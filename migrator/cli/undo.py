@@ -94,6 +94,9 @@ def _ask(
                 click.echo(
                     f"  {one.object_name}: {one.updated:,} updated records {_fate(before_images=one.before_images, restore_updates=restore_updates)}"
                 )
+            if one.quarantined:
+                what = "quarantined rows may have records, which stay: `migrator resolve` settles them, and only before an undo"
+                click.echo(f"  {one.object_name}: {one.quarantined:,} {what}")
             if one.deleted:
                 place = "are gone for good" if one.for_good else "stay in the recycle bin, if anywhere"
                 click.echo(f"  {one.object_name}: {one.deleted:,} deleted records {place}")

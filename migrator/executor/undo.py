@@ -52,6 +52,8 @@ class Undoable:
     #: an undo brings none of them back
     deleted: int = 0
     for_good: bool = False
+    #: whether these rows have records nobody can tell, so they stay
+    quarantined: int = 0
 
 
 class Undo:
@@ -76,6 +78,7 @@ class Undo:
                 f"before.{step.object_name}" in steps,
                 steps[step.id].tallies.get(Outcome.DELETED, 0),
                 step.operation is Operation.HARD_DELETE,
+                steps[step.id].tallies.get(Outcome.QUARANTINED, 0),
             )
             for step in reversed(_loads(self._seen.schedule))
         ]

@@ -176,6 +176,7 @@ def test_a_record_that_a_person_gives_to_an_upsert_is_never_deleted_by_an_undo(l
     assert lab.drive().exit_code is ExitCode.BUDGET
     half = ROWS // 2
     assert step(lab).tallies == {Outcome.CREATED: half, Outcome.QUARANTINED: half}
+    assert Undo(lab.folder).left[0].quarantined == half
     (unsure,) = lab.folder.glob("quarantine/load.Account/*-rows.csv")
     with unsure.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
