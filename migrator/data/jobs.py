@@ -40,9 +40,10 @@ class SqlColumn:
 
 @dataclass(frozen=True, slots=True)
 class IdMap:
-    """Where one plan object's target ids are: all its outcome files (the prepared one too), or its match file."""
+    """Where one plan object's target ids are: all its outcome files (the prepared one too), or its match file. `sobject`: what its records are."""
 
     files: tuple[FileRef, ...]
+    sobject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class Resolved:
     value: str
     found: str
     selected: str
+    #: records of several sObjects have the value for their key; None: only one could
+    ambiguous: str | None
     joins: str
     #: the stated record's id, None when there is none
     default: str | None
@@ -84,9 +86,20 @@ def _resolve(session: Session, workspace: Workspace, index: int, lookup: SqlLook
         value=value,
         found=f"coalesce({found})" if names else "NULL::VARCHAR",
         selected=f"({selected})" if names else "false",
+        ambiguous=_ambiguous(maps, names),
         joins=joins,
         default=_default(session, workspace, lookup),
     )
+
+
+def _ambiguous(maps: Sequence[IdMap], names: Sequence[str]) -> str | None:
+    """Record ids are of one sObject; keys of files may be of several, and then a lookup that may be to any of them says nothing."""
+    kinds: dict[str, list[str]] = {}
+    for one, name in zip(maps, names, strict=True):
+        kinds.setdefault(one.sobject, []).append(f"{name}.source_key IS NOT NULL")
+    if len(kinds) < 2:
+        return None
+    return " + ".join(f"({' OR '.join(known)})::INTEGER" for known in kinds.values()) + " > 1"
 
 
 def id_map(workspace: Workspace, one: IdMap) -> str:

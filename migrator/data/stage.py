@@ -86,6 +86,7 @@ def stage_load(session: Session, workspace: Workspace, job: LoadJob) -> Staged:
     verdicts = [
         *_key_verdicts(),
         *([_Verdict(f"j.{ident('#gone')}", Outcome.SKIPPED, "'SOURCE_DELETED'")] if job.flagged else []),
+        *_ambiguous_verdicts(resolved),
         *_selection_verdicts(resolved, job.follow),
         *_column_verdicts(job.columns),
         *_lookup_verdicts(resolved, blocking=(WhenMissing.FAIL, WhenMissing.DEFAULT)),
@@ -125,6 +126,7 @@ def stage_link(session: Session, workspace: Workspace, job: LinkJob) -> Staged:
     some_value = " OR ".join(f"{one.value} IS NOT NULL" for one in resolved)
     some_sent = " OR ".join(f"j.{cell(one.lookup.target)} IS NOT NULL" for one in resolved)
     verdicts = [
+        *_ambiguous_verdicts(resolved),
         *_selection_verdicts(resolved, None),
         *_lookup_verdicts(resolved, blocking=(WhenMissing.FAIL, WhenMissing.DEFAULT, WhenMissing.LINK)),
         _Verdict(f"NOT ({some_sent})", Outcome.SKIPPED, "'LOOKUP_MISSING'"),
@@ -190,6 +192,7 @@ def _query(
     texts = [name for name, sql in values.items() if sql.startswith("keyed.")]
     flags = "".join(
         f", {one.selected} AS {ident(f'#s{n}')}, {one.missing} AS {ident(f'#x{n}')}"
+        + (f", {one.ambiguous} AS {ident(f'#a{n}')}" if one.ambiguous else "")
         for n, one in enumerate(resolved)
     )
     names = [column.name for column in columns]
@@ -249,6 +252,20 @@ def _sent_cell(value: str, clear_when: str | None) -> str:
 
 def _key_verdicts() -> list[_Verdict]:
     return [_Verdict("j.source_key IS NULL", Outcome.FAILED, "'SOURCE_KEY_NULL'")]
+
+
+def _ambiguous_verdicts(resolved: Sequence[Resolved]) -> list[_Verdict]:
+    return [
+        _Verdict(
+            f"j.{ident(f'#a{n}')}",
+            Outcome.BLOCKED,
+            "'LOOKUP_AMBIGUOUS'",
+            one.lookup.target,
+            f"concat('records of several sObjects have the key ', j.{source_value(n)})",
+        )
+        for n, one in enumerate(resolved)
+        if one.ambiguous
+    ]
 
 
 def _selection_verdicts(resolved: Sequence[Resolved], follow: str | None) -> list[_Verdict]:

@@ -378,7 +378,7 @@ def _id_map(run: Run, object_name: str) -> IdMap:
         if step.object_name != object_name:
             continue
         if isinstance(step, LoadStep):
-            return IdMap(run.outcome_files(step.id))
+            return IdMap(run.outcome_files(step.id), step.sobject)
         if isinstance(step, MatchStep):
-            return IdMap(run.steps[step.id].files[-1:])
+            return IdMap(run.steps[step.id].files[-1:], step.sobject)
     raise KeyError(object_name)

@@ -200,6 +200,23 @@ class TestKeys:
 
 
 class TestLookups:
+    @pytest.mark.parametrize("when_missing", list(WhenMissing))
+    def test_a_key_of_several_sobjects_is_nobodys(self, bench: Bench, when_missing: WhenMissing) -> None:
+        """Files number their records each for itself: 4 may be an account or an opportunity, and so may one that is not in the target."""
+        maps = (
+            replace(bench.id_map({"1": A, "4": B}), sobject="Account"),
+            replace(bench.id_map({"4": C, "7": C}), sobject="Opportunity"),
+            replace(bench.id_map({"1": "", "9": ""}, outcome="failed"), sobject="Case"),
+        )
+        rows = [[f"t{n}", "x", key] for n, key in enumerate(["1", "4", "7", ""])]
+        done = bench.load(
+            bench.pages(("Id", "V", "Parent"), rows), ("V",), lookups=(lookup(maps, when_missing),)
+        )
+        assert reasons(bench, done.outcomes) == [
+            (row, "blocked", "LOOKUP_AMBIGUOUS", "AccountId") for row in (1, 2)
+        ]
+        assert [row["AccountId"] for row in bench.slice(done.slices[0].file)] == [C, ""]
+
     def test_rows_that_clear_the_lock_field_have_no_record_in_common(self, bench: Bench) -> None:
         """`#N/A` is no record: one group of all those rows would send their slices one after the other."""
         rows = [[record_id(n), f"v{n}", ""] for n in range(40)]
