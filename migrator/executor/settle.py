@@ -128,6 +128,7 @@ def _settle_step(run: Run, action: StepAction, reply: Reply, now: float) -> Chan
                 total=found.total,
                 tallies={outcome: count for outcome, count in tallies.items() if count},
                 files=(*row.files, found.id_map),
+                notes=found.notes,
             )
             return finished(change.step(done), action.step, now)
         case StepPrepared():

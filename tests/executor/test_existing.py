@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from migrator.audit import peek
 from migrator.errors import ExitCode
 from migrator.executor import Goal, Undo, mend
 from migrator.model.run import Outcome, StepRow
@@ -193,3 +194,27 @@ def test_a_record_that_a_person_gives_to_an_upsert_is_never_deleted_by_an_undo(l
     assert lab.drive().exit_code is ExitCode.OK
     verified = lab.drive(Goal.VERIFY)
     assert verified.exit_code is ExitCode.OK, verified.summary.verification
+
+
+def test_a_record_with_several_counterparts_is_told(lab: Lab) -> None:
+    """It is left unmatched, which looks like one that the target does not have at all."""
+    theirs(lab, {"Name": "Account 1"}, {"Name": "account 1 "}, {"Name": "Account 2"})
+    lab.begin(MATCHED)
+    assert lab.drive().exit_code is ExitCode.OK
+    (match,) = (one for one in peek(lab.folder).steps if one.step == "match.Account")
+    assert match.tallies == {Outcome.UNCHANGED: 1, Outcome.SKIPPED: ROWS - 1}
+    assert match.notes == ("1 records have several counterparts in the target and are left unmatched",)
+
+
+MATCHED = """
+version: 1
+name: matched
+source: {org: legacy}
+target: {org: merged}
+objects:
+  - object: Account
+    match: {on: Name}
+  - object: Contact
+    operation: insert
+    fields: {include: [LastName, AccountId]}
+"""
