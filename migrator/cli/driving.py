@@ -7,7 +7,7 @@ import getpass
 import secrets
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,8 +73,19 @@ class TakenUp:
     wait: bool = True
 
 
-def take_up(taken: TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
-    """Drive a run that exists to the goal, and tell how it ended."""
+def _no_change(_ends: Ends) -> None:
+    """Leave the run as it is."""
+
+
+def take_up(
+    taken: TakenUp,
+    *,
+    workers: int,
+    memory: int,
+    as_json: bool,
+    begin: Callable[[Ends], None] = _no_change,
+) -> int:
+    """Drive a run that exists to the goal, and tell how it ended. `begin` changes it before, once its plan is seen to be what it was."""
     clock = SystemClock()
     folder = options.find_run(taken.state_dir, taken.run_name)
     row = peek(folder).run
@@ -85,6 +96,7 @@ def take_up(taken: TakenUp, *, workers: int, memory: int, as_json: bool) -> int:
             click.echo(f"run {row.run_id}")
         if taken.goal is Goal.LOAD:
             reviewed.follow(row, folder, ends, clock, accept=taken.accept_plan)
+        begin(ends)
         told = Told(
             as_json,
             taken.orgs_path,

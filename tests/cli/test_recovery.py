@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from migrator.clock import SystemClock
-from migrator.simulator import JobFault, JobFaultKind, OrgClock
+from migrator.simulator import JobFault, JobFaultKind, OrgClock, RowFault, Rows
 from tests.cli.world import SECRET, World, make_world
 from tests.plans import PEOPLE, accounts, plan_of
 
@@ -41,6 +41,24 @@ def test_a_run_without_failures_has_nothing_to_retry_and_nothing_to_resolve(
     )
     told = done.call("resolve", "--assign", str(tmp_path / "rows.csv"), "--yes")
     assert (told.code, "[assignment-refused]" in told.err) == (2, True), told
+
+
+def test_a_retry_that_cannot_go_on_takes_no_outcome_back(world: World) -> None:
+    """The plan file was mended, which needs a new run: the run still says which rows failed, and why."""
+    world.target.plant(RowFault(Rows("Contact", percent=50), "STRING_TOO_LONG", times=1))
+    rows = [[f"P{n}"] for n in range(20)]
+    world.seed(world.source, "Contact", ["LastName"], rows)
+    world.seed(world.source, "Account", ["Id", "Name"], [["a1", "Account 1"]])
+    assert world.call("run", world.plan(PLAN)).code == 1
+    before = world.call("status").out
+    assert "STRING_TOO_LONG" in before
+    world.plan(PLAN.replace("LastName, AccountId", "LastName, FirstName, AccountId"))
+    told = world.call("retry")
+    assert (told.code, "[plan-changed]" in told.err, "another chance" in told.out) == (3, True, False), told
+    assert world.call("status").out == before
+    world.plan(PLAN)
+    told = world.call("retry")
+    assert (told.code, "another chance" in told.out) == (0, True), told
 
 
 def test_an_undo_asks_first_and_the_run_never_goes_on_afterwards(done: World) -> None:
