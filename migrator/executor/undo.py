@@ -98,45 +98,46 @@ class Undo:
         """Make the run that takes it back, as `by` wants it; nothing is sent yet. `user`: who will send it (empty: who sent the run).
 
         Gives the number of records that count as updated though they were not there before the run: who created them cannot be told, and they stay.
-        Raises MigratorError `nothing-to-undo`, and those of the constructor: the run may have gone on since.
+        Raises MigratorError `nothing-to-undo`, `lease-held` while a process has the run, and those of the constructor: the run may have gone on since.
         """
-        run = _run(self._folder)
-        engine = Engine(Workspace(into), memory_limit_mb=memory_mb)
-        try:
-            left = {
-                step.id: engine.left_by(Workspace(self._folder), _left_job(run, step))
+        # a process that drives the run is kept out, or keeps us out, before there is an undo that somebody might resume
+        with open_ledger(self._folder, clock) as ledger:
+            run = _run(self._folder)
+            engine = Engine(Workspace(into), memory_limit_mb=memory_mb)
+            try:
+                left = {
+                    step.id: engine.left_by(Workspace(self._folder), _left_job(run, step))
+                    for step in _loads(run.schedule)
+                }
+            finally:
+                engine.close()
+            taken = {
+                step.id: _taken(run, step, left[step.id], restore_updates=restore_updates)
                 for step in _loads(run.schedule)
             }
-        finally:
-            engine.close()
-        taken = {
-            step.id: _taken(run, step, left[step.id], restore_updates=restore_updates)
-            for step in _loads(run.schedule)
-        }
-        if all(one == Taken() for one in taken.values()):
-            raise MigratorError(
-                "nothing-to-undo",
-                f"run {run.row.run_id} left nothing that could be taken back",
-                hint="records that it changed are put back with --restore-updates, if their before-images were kept; "
-                "records that it deleted are never brought back: look in the org's recycle bin",
-                exit_code=ExitCode.USAGE,
+            if all(one == Taken() for one in taken.values()):
+                raise MigratorError(
+                    "nothing-to-undo",
+                    f"run {run.row.run_id} left nothing that could be taken back",
+                    hint="records that it changed are put back with --restore-updates, if their before-images were kept; "
+                    "records that it deleted are never brought back: look in the org's recycle bin",
+                    exit_code=ExitCode.USAGE,
+                )
+            ends = [row.counts.get(WRITTEN_UNTIL, 0) for row in run.steps.values()]
+            undone = UndoneRun(
+                schedule=run.schedule,
+                taken=taken,
+                users=target_users(run.row, read_audited(self._folder)[1]),
+                since=run.row.started - CLOCK_MARGIN,
+                not_after=max(ends) or run.row.finished or clock.now(),
+                changed_too=changed_too,
             )
-        ends = [row.counts.get(WRITTEN_UNTIL, 0) for row in run.steps.values()]
-        undone = UndoneRun(
-            schedule=run.schedule,
-            taken=taken,
-            users=target_users(run.row, read_audited(self._folder)[1]),
-            since=run.row.started - CLOCK_MARGIN,
-            not_after=max(ends) or run.row.finished or clock.now(),
-            changed_too=changed_too,
-        )
-        schedule = undo_schedule(undone, plan_name=f"undo-{run.row.plan_name}")
-        row = _row(run, schedule, run_id=run_id, clock=clock, user=user)
-        _create(row, schedule, [*left.values()], self._folder, into, clock)
-        with open_ledger(self._folder, clock) as ledger:
+            schedule = undo_schedule(undone, plan_name=f"undo-{run.row.plan_name}")
+            row = _row(run, schedule, run_id=run_id, clock=clock, user=user)
+            _create(row, schedule, [*left.values()], self._folder, into, clock)
             marked = replace(run.row, status=RunStatus.UNDONE)
             ledger.commit((marked,), (("undo-begun", {"run": run_id, "by": by}),))
-        return sum(one.lacking for one in left.values())
+            return sum(one.lacking for one in left.values())
 
 
 def _row(run: Run, schedule: Schedule, *, run_id: str, clock: Clock, user: str) -> RunRow:

@@ -10,6 +10,7 @@ from migrator.errors import ExitCode, MigratorError
 from migrator.executor import Undo, begin_retry
 from migrator.model.run import Outcome, RunStatus
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
+from migrator.state import open_ledger
 from tests.executor.orgs import Lab, make_lab
 from tests.plans import HIERARCHY, PAIR, PEOPLE, SCHEMA, accounts, plan_of
 
@@ -203,3 +204,14 @@ def test_a_plan_may_do_without_before_images(lab: Lab) -> None:
     result = back.drive()
     assert [one.step for one in result.summary.steps if one.object_name == "Account"] == ["undo.Account"]
     assert _count(lab, "Account") == OLD
+
+
+def test_a_run_that_a_process_has_is_not_taken_back_beside_it(lab: Lab) -> None:
+    """It may be between two jobs, and then nothing but its lock says so: no undo may be left that somebody could resume."""
+    lab.begin(PLAN)
+    lab.drive()
+    with open_ledger(lab.folder, lab.clock), pytest.raises(MigratorError) as refused:
+        _undo(lab)
+    assert refused.value.diagnostic.code == "lease-held"
+    assert not (lab.folder.parent / "undo" / "ledger.sqlite").exists()
+    assert peek(lab.folder).run.status is RunStatus.COMPLETE
