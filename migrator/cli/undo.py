@@ -69,6 +69,7 @@ def undo(
             changed_too=changed_too,
             by=who(),
             user=ends.target.identity().user_id,
+            organization=ends.target.identity().organization_id,
         )
         if lacking and not as_json:
             click.echo(

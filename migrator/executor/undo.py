@@ -18,7 +18,7 @@ from migrator.errors import ExitCode, MigratorError
 from migrator.executor.ingest import WRITTEN_UNTIL
 from migrator.executor.jobs import ROWS
 from migrator.executor.run import Goal, Policy, Run, from_ledger
-from migrator.executor.users import target_users
+from migrator.executor.users import check_org, target_users
 from migrator.model.plan import Operation
 from migrator.model.run import (
     AttemptKind,
@@ -94,15 +94,18 @@ class Undo:
         changed_too: bool = False,
         by: str = "",
         user: str = "",
+        organization: str = "",
     ) -> int:
-        """Make the run that takes it back, as `by` wants it; nothing is sent yet. `user`: who will send it (empty: who sent the run).
+        """Make the run that takes it back, as `by` wants it; nothing is sent yet. `user`: who will send it (empty: who sent the run); `organization`: the id of the
+        org that it would be sent to.
 
         Gives the number of records that count as updated though they were not there before the run: who created them cannot be told, and they stay.
-        Raises MigratorError `nothing-to-undo`, `lease-held` while a process has the run, and those of the constructor: the run may have gone on since.
+        Raises MigratorError `nothing-to-undo`, `org-mismatch`, `lease-held` while a process has the run, and those of the constructor: the run may have gone on since.
         """
         # a process that drives the run is kept out, or keeps us out, before there is an undo that somebody might resume
         with open_ledger(self._folder, clock) as ledger:
             run = _run(self._folder)
+            check_org(run.row.target, run.row.target_org_id, organization or run.row.target_org_id)
             engine = Engine(Workspace(into), memory_limit_mb=memory_mb)
             try:
                 left = {

@@ -25,13 +25,17 @@ def check_identities(row: RunRow, ends: Ends) -> None:
     if ends.source is not None:
         pairs.append((row.source, row.source_org_id, ends.source))
     for alias, expected, org in pairs:
-        actual = org.identity().organization_id
-        if actual != expected:
-            raise MigratorError(
-                "org-mismatch",
-                f"the run began with org {expected} as {alias!r}, and the alias now means org {actual}",
-                hint="mend the orgs file; a run never changes orgs",
-            )
+        check_org(alias, expected, org.identity().organization_id)
+
+
+def check_org(alias: str, expected: str, actual: str) -> None:
+    """Refuse another org than the run began with."""
+    if actual != expected:
+        raise MigratorError(
+            "org-mismatch",
+            f"the run began with org {expected} as {alias!r}, and the alias now means org {actual}",
+            hint="mend the orgs file; a run never changes orgs",
+        )
 
 
 def source_user(events: Sequence[Event]) -> str:

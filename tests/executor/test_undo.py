@@ -11,7 +11,7 @@ from migrator.executor import Undo, begin_retry
 from migrator.model.run import Outcome, RunStatus
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
 from migrator.state import open_ledger
-from tests.executor.orgs import Lab, make_lab
+from tests.executor.orgs import SOURCE_ID, Lab, make_lab
 from tests.plans import HIERARCHY, PAIR, PEOPLE, SCHEMA, accounts, plan_of
 
 PLAN = plan_of(accounts("Name, Industry, Description, ParentId", HIERARCHY), PEOPLE, PAIR, name="undo")
@@ -214,4 +214,15 @@ def test_a_run_that_a_process_has_is_not_taken_back_beside_it(lab: Lab) -> None:
         _undo(lab)
     assert refused.value.diagnostic.code == "lease-held"
     assert not (lab.folder.parent / "undo" / "ledger.sqlite").exists()
+    assert peek(lab.folder).run.status is RunStatus.COMPLETE
+
+
+def test_a_run_is_not_marked_as_taken_back_for_an_undo_in_another_org(lab: Lab) -> None:
+    lab.begin(PLAN)
+    lab.drive()
+    with pytest.raises(MigratorError) as refused:
+        Undo(lab.folder).begin(
+            lab.folder.parent / "undo", run_id="undo", clock=lab.clock, memory_mb=128, organization=SOURCE_ID
+        )
+    assert refused.value.diagnostic.code == "org-mismatch"
     assert peek(lab.folder).run.status is RunStatus.COMPLETE
