@@ -23,6 +23,7 @@ from migrator.model.run import Outcome
 #: rows that no key tells apart from others cannot be found again in the extract
 _UNKNOWN = (DUPLICATE_SOURCE_KEY, "SOURCE_KEY_NULL")
 GONE = "SOURCE_ROW_GONE"
+_NO_OUTCOMES = "(SELECT NULL::BIGINT AS \"row\", '' AS source_key, true AS final WHERE false)"
 
 
 def reopen(session: Session, workspace: Workspace, job: ReopenJob) -> Reopened:
@@ -55,7 +56,8 @@ def stage_again(session: Session, workspace: Workspace, job: AgainJob) -> Staged
     """The rows that wait, staged anew; also, for a link step, the rows of records that were loaded since."""
     fresh = job.fresh
     staged = _stage(session, workspace, fresh)
-    settled = read_parquet([workspace.path(ref) for ref in job.settled])
+    # a second pass that had nothing to fill has no outcomes, and may get rows all the same
+    settled = read_parquet([workspace.path(ref) for ref in job.settled]) if job.settled else _NO_OUTCOMES
     session.run(
         f'CREATE TEMP TABLE wanted AS SELECT "row", min(source_key) AS source_key FROM {settled} GROUP BY "row" HAVING NOT bool_or(final)'
     )
@@ -95,7 +97,7 @@ def _stage(session: Session, workspace: Workspace, job: LoadJob | LinkJob | Undo
 
 def judge_taken_keys(session: Session, workspace: Workspace, job: AgainJob, key: RecordKey) -> None:
     """A key that a row of this step was loaded with is taken: the org would take both rows for one record."""
-    if not job.rows:
+    if not job.rows or not job.settled:
         return
     outcomes = read_parquet([workspace.path(ref) for ref in job.settled])
     source = latest(workspace, job.rows)

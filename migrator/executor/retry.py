@@ -151,7 +151,7 @@ def taken_up_again(change: Change, links: set[str]) -> Change:
     for step in change.run.schedule.steps:
         row = change.run.steps[step.id]
         if step.id in links:
-            change = _anew(change, row)
+            change = _anew(change, forgotten(row))
         elif isinstance(step, VerifyStep):
             change = change.step(StepRow(step.id))
         elif forgotten(row) != row:

@@ -228,3 +228,20 @@ def test_rows_that_only_their_numbers_tell_apart_are_not_looked_for_in_a_mended_
     names = [one["Name"] for one in lab.ends().target.query("SELECT Name FROM Parent__c ORDER BY Name")]
     assert names == ["P0", "P2"], "P0 twice, and P1 never"
     assert any("have no key" in note for note in result.summary.steps[0].notes)
+
+
+def test_a_second_pass_that_had_nothing_to_fill_takes_up_what_a_retry_loads(lab: Lab) -> None:
+    org = lab.ends().source
+    assert org is not None
+    bosses = org.query("SELECT Id FROM Parent__c WHERE Kind__c = 'good' AND Boss__c != null")
+    alone = [{"Id": str(one["Id"]), "Boss__c": None} for one in bosses]
+    assert all(one.success for one in org.send_rows("Parent__c", "update", None, alone, {}))
+    lab.begin(PLAN)
+    assert lab.drive().exit_code is ExitCode.ROWS_FAILED
+    assert peek(lab.folder).steps[1].total == 0
+    _mend(lab)
+    _retry(lab)
+    result = lab.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    # the first of them has no boss
+    assert _tallies(lab)["link.Parent__c"] == {Outcome.UPDATED: BAD - 1}
