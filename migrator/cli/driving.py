@@ -28,9 +28,11 @@ from migrator.cli.failpoint import make_fuse
 from migrator.cli.orgs import Orgs
 from migrator.cli.signals import catch_signals, end_now
 from migrator.clock import Clock, SystemClock
-from migrator.errors import ExitCode
+from migrator.errors import ExitCode, MigratorError
 from migrator.executor import Drive, Goal, Policy, Result
+from migrator.model.run import RunStatus
 from migrator.review import Ends
+from migrator.state import list_runs, read_ledger
 
 DEFAULT_WORKERS = 8
 #: MB that DuckDB may use; the client's peak is this and about 150 MB more
@@ -87,7 +89,7 @@ def take_up(
 ) -> int:
     """Drive a run that exists to the goal, and tell how it ended. `begin` changes it before, once its plan is seen to be what it was."""
     clock = SystemClock()
-    folder = options.find_run(taken.state_dir, taken.run_name)
+    folder = _meant(taken)
     row = peek(folder).run
     source = row.source_alias
     orgs = Orgs(taken.orgs_path, options.environment(), clock, api_version=row.api_version)
@@ -109,6 +111,30 @@ def take_up(
             wait=taken.wait,
         )
         return drive(folder, ends, clock, taken.goal, workers=workers, memory=memory, told=told)
+
+
+def _meant(taken: TakenUp) -> Path:
+    """The folder of the run. The newest one is not taken for it where it was refused before it began: to begin it now would send everything once more.
+
+    Raises MigratorError `run-unknown` when there is none, or another one of the same plan may be meant.
+    """
+    folder = options.find_run(taken.state_dir, taken.run_name)
+    if taken.run_name or taken.goal is not Goal.LOAD:
+        return folder
+    newest, *older = list_runs(taken.state_dir)
+    if newest.run is None or read_ledger(folder).attempts:
+        return folder
+    for one in older:
+        if one.run is None or one.run.status is RunStatus.UNDONE:
+            continue
+        if (one.run.plan_name, one.run.target_org_id) == (newest.run.plan_name, newest.run.target_org_id):
+            raise MigratorError(
+                "run-unknown",
+                f"run {folder.name} has not begun yet, and run {one.folder.name} of the same plan is {one.run.status.value}",
+                hint=f"name the one that is meant: migrator resume {one.folder.name}, or {folder.name} to send everything once more",
+                exit_code=ExitCode.USAGE,
+            )
+    return folder
 
 
 def who() -> str:

@@ -103,6 +103,21 @@ def test_another_writer_is_noticed_before_anything_is_sent(world: World, plan: P
     assert (another in told.err, job in told.err, "--allow-foreign-jobs" in told.err) == (True, False, True)
 
 
+def test_a_run_that_was_refused_is_not_taken_for_the_one_to_resume(world: World, plan: Path) -> None:
+    """It is the newest, and to begin it would insert everything once more."""
+    killed(world, plan, "before:result:CreateJob:2")
+    (first,) = world.state.glob("2*")
+    load_elsewhere(world)
+    ok(world.call("run", plan), 8)
+    told = ok(world.call("resume", "--allow-foreign-jobs"), 2)
+    assert f"migrator resume {first.name}" in told.err
+    before = world.target.truth.count("Account")
+    ok(world.call("resume", first.name, "--allow-foreign-jobs"))
+    assert world.target.truth.count("Account") == before + 20
+    ok(world.call("resume", "--allow-foreign-jobs"), 2)
+    assert world.target.truth.count("Account") == before + 20
+
+
 def test_jobs_of_other_objects_open_ones_and_our_own_are_no_writers(world: World, plan: Path) -> None:
     load_elsewhere(world, "Contact")
     load_elsewhere(world, close=False)
