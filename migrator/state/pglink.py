@@ -73,7 +73,7 @@ def explained(place: str) -> Iterator[None]:
         raise MigratorError(
             "ledger-unreachable",
             f"{place} cannot be reached: {type(fault).__name__}",
-            hint="look at the server and the network, then resume; what was committed is safe",
+            hint="look at the server and the network, then resume the run, or run the plan if it had not begun; what was committed is safe",
             exit_code=ExitCode.PAUSED,
         ) from fault
 
