@@ -33,6 +33,9 @@ def explained(path: Path) -> Iterator[None]:
         if told is fault:
             raise
         raise told from fault
+    except UnicodeDecodeError as fault:
+        # the message of SQLite's own fault, which quotes what is damaged
+        raise corrupt(path, "SQLite cannot make sense of it") from fault
     except OSError as fault:
         told = _explain_os(fault, path)
         if told is fault:

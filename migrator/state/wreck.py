@@ -155,7 +155,7 @@ def _stored(path: Path) -> list[Stored]:
         with closing(sqlite3.connect(path)) as connection:
             for row in connection.execute("SELECT seq, at, kind, facts, hash FROM event ORDER BY seq"):
                 found.append(row)  # noqa: PERF402 - what came before a fault counts, if the chain says so
-    except (sqlite3.Error, OverflowError):
+    except (sqlite3.Error, OverflowError, UnicodeDecodeError):
         return [one for one in found if _plain(one)]
     return [one for one in found if _plain(one)]
 

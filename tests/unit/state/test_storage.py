@@ -18,6 +18,7 @@ from migrator.state import list_runs, open_ledger, read_ledger
 from migrator.state.filesystem import file_system, refuse_remote
 from migrator.state.migrate import migrate, version_of
 from migrator.state.storage import LEDGER_NAME, explained, open_for_writing
+from migrator.state.wreck import Wreck
 
 
 def a_run() -> RunRow:
@@ -85,6 +86,23 @@ def test_damage_is_noticed(folder: Path) -> None:
         assert (fault.code, fault.exit_code) == ("state-corrupt", ExitCode.REFUSED), len(damaged)
     path.write_bytes(whole)
     open_ledger(folder, VirtualClock()).close()
+
+
+def test_damage_that_sqlite_quotes_is_noticed(folder: Path) -> None:
+    """Its message about a damaged schema has the damaged name in it, which is no text."""
+    path = folder / LEDGER_NAME
+    damaged = path.read_bytes().replace(b"tableeventevent", b"table\xffventevent")
+    path.write_bytes(damaged.replace(b"CREATE TABLE event", b"CREATE TIBLE event"))
+    assert opening_fails(folder).code == "state-corrupt"
+    with pytest.raises(MigratorError) as told:
+        read_ledger(folder)
+    assert told.value.code == "state-corrupt"
+    (fault,) = (one.fault for one in list_runs(folder.parent) if one.folder == folder)
+    assert fault is not None
+    assert fault.code == "state-corrupt"
+    with Wreck(folder, VirtualClock()) as wreck:
+        assert "is damaged" in wreck.damage
+        assert wreck.run == a_run()
 
 
 def test_another_programs_database_is_refused(folder: Path) -> None:
