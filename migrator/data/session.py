@@ -26,7 +26,7 @@ _BUFFER_BYTES = 2 * _LINE_BYTES
 #: a header row is at most 32,000 characters (Bulk API 2.0, "Prepare CSV Files")
 _HEADER_BYTES = 1 << 20
 #: and nearly always much shorter
-_MOST_HEADERS = 1 << 14
+_MOST_HEADERS = 1 << 12
 #: the optimizer takes a CSV scan for a few rows and would build its hash table of all of them, so joins stand as written; the other one
 #: takes longer over the counts of a slice than counting does
 _NOT_WANTED = "join_order,build_side_probe_side,distinct_aggregate_rewrite"
