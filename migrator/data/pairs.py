@@ -61,23 +61,21 @@ def tally(by: Sequence[str], counts: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """Pairs of a slice whose answers are of one kind (None: there is none) and that are tallied together: how many have a row, how many different keys
-    they have, how many ids of no record, and how many different ids.
+    """Pairs of a slice whose answers are of one kind (None: there is none) and that are tallied together: how many have a row, how many different
+    answers they have (successes by their ids, as each is of one record, and others by their keys), and how many of the ids are none.
     """
 
     kind: str | None
     pairs: int
     rows: int
-    keys: int
+    answers: int
     malformed: int
-    ids: int
     tally: tuple[Any, ...]
 
     @property
     def even(self) -> bool:
-        """Each is a row with an answer and a key of its own, and each success has a record of its own."""
-        records = self.kind != "ok" or (self.ids == self.pairs and not self.malformed)
-        return self.kind is not None and self.rows == self.keys == self.pairs and records
+        """Each is a row with an answer of its own, and each success has a record."""
+        return self.kind is not None and self.rows == self.answers == self.pairs and not self.malformed
 
 
 class Pairs:
@@ -131,8 +129,8 @@ class Pairs:
 
     def _counted(self, session: Session) -> Mapping[int, Sequence[_Counted]]:
         found: dict[int, list[_Counted]] = defaultdict(list)
-        for no, kind, pairs, rows, keys, malformed, ids, *counted in session.rows(self._counting):
-            found[no].append(_Counted(kind, pairs, rows, keys, malformed, ids, tuple(counted)))
+        for no, kind, pairs, rows, answers, malformed, *counted in session.rows(self._counting):
+            found[no].append(_Counted(kind, pairs, rows, answers, malformed, tuple(counted)))
         whole = sum(one.pairs for counted in found.values() for one in counted) <= self._most
         return found if whole else {}
 
@@ -145,8 +143,10 @@ class Pairs:
 
 def _counting(table: str, finish: Finish, prefix: str) -> str:
     """SQL of `_Counted`. Ids are as many as their hashes at least, and hashes are cheaper to compare."""
+    answers = "count(DISTINCT CASE WHEN kind = 'ok' THEN hash(target_id) ELSE key END)"
+    malformed = f"count(*) FILTER (kind = 'ok' AND {no_id('target_id', prefix)})"
     return (
-        f'SELECT slice, kind, count(*), count("row"), count(DISTINCT key), count(*) FILTER ({no_id("target_id", prefix)}), count(DISTINCT hash(target_id)), '
+        f'SELECT slice, kind, count(*), count("row"), {answers}, {malformed}, '
         f"{finish.tally} FROM {with_checked(table, 'target_id', prefix)} GROUP BY slice, kind, {', '.join(finish.by)}"
     )
 

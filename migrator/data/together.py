@@ -28,14 +28,16 @@ class _Call(Generic[_T, _R]):
 class Together(Generic[_T, _R]):
     """Calls of the same kind; no two of one name are done together.
 
-    `threads`: how many works at once keep the machine busy. One call alone does not begin a second work, so that it may get company.
+    `threads`: how many works at once keep the machine busy. Calls begin another work only when they are as many as those of one that is being done, and
+    never one alone: fewer may still get company.
     """
 
     def __init__(self, threads: int = 2) -> None:
         self._changed = threading.Condition()
         self._waiting: list[_Call[_T, _R]] = []
         self._threads = threads
-        self._busy = 0
+        #: of the works that are being done, how many calls each has
+        self._at_work: list[int] = []
         #: held by what is so large that it would take the memory of several
         self.turn = threading.Lock()
 
@@ -49,14 +51,14 @@ class Together(Generic[_T, _R]):
                 return mine.result[0]
             calls = self._alike(mine)
             self._waiting = [one for one in self._waiting if one not in calls]
-            self._busy += 1
+            self._at_work.append(len(calls))
         result: tuple[_R] | None = None
         try:
             result = (work([one.job for one in calls]),)
             return result[0]
         finally:
             with self._changed:
-                self._busy -= 1
+                self._at_work.remove(len(calls))
                 for one in calls[1:]:
                     one.result, one.alone = result, result is None
                     if one.alone:
@@ -66,7 +68,9 @@ class Together(Generic[_T, _R]):
     def _may_begin(self, mine: _Call[_T, _R]) -> bool:
         if mine not in self._waiting:
             return False
-        return not self._busy or (self._busy < self._threads and (mine.alone or len(self._alike(mine)) > 1))
+        if not self._at_work or mine.alone:
+            return len(self._at_work) < self._threads
+        return len(self._at_work) < self._threads and len(self._alike(mine)) >= max(2, *self._at_work)
 
     def _alike(self, mine: _Call[_T, _R]) -> list[_Call[_T, _R]]:
         """This call and, unless it is to be alone, those that wait and can be done with it."""

@@ -71,27 +71,56 @@ def test_a_call_whose_company_failed_is_done_alone() -> None:
     assert all(len(one) == 1 for one in work.asked[2:])
 
 
-def test_two_that_wait_begin_a_second_work_and_one_does_not() -> None:
+class Slow:
+    """Work that says when it has begun, and ends when it may."""
+
+    def __init__(self) -> None:
+        self.begun, self.end = threading.Event(), threading.Event()
+
+    def __call__(self, jobs: Sequence[str]) -> str:
+        self.begun.set()
+        self.end.wait(30)
+        return "+".join(sorted(jobs))
+
+
+def test_a_second_work_begins_with_as_many_as_are_at_work_and_never_with_one() -> None:
     together: Together[str, str] = Together(threads=2)
-    first, second, end = threading.Event(), threading.Event(), threading.Event()
+    first, second, third = Slow(), Slow(), Slow()
 
-    def slow(begun: threading.Event) -> Callable[[Sequence[str]], str]:
-        def work(jobs: Sequence[str]) -> str:
-            begun.set()
-            end.wait(30)
-            return "+".join(sorted(jobs))
+    def ask(name: str, work: Slow) -> Future[str]:
+        return pool.submit(together.do, "k", name, name, work)
 
-        return work
+    with ThreadPoolExecutor(7) as pool:
+        done = [ask("a", first)]
+        assert first.begun.wait(30)
+        done.append(ask("b", second))
+        assert not second.begun.wait(0.1)
+        done.append(ask("c", second))
+        assert second.begun.wait(30)
+        # two are at work in the second: one more is no reason for a third, whether or not there is room for it
+        done.append(ask("d", third))
+        first.end.set()
+        assert done[0].result(30) == "a"
+        assert not third.begun.wait(0.1)
+        done.append(ask("e", third))
+        assert third.begun.wait(30)
+        third.end.set()
+        second.end.set()
+    assert [one.result() for one in done] == ["a", "b+c", "b+c", "d+e", "d+e"]
 
-    with ThreadPoolExecutor(3) as pool:
-        done = [pool.submit(together.do, "k", "1", "a", slow(first))]
-        assert first.wait(30)
-        done.append(pool.submit(together.do, "k", "2", "b", slow(second)))
-        assert not second.wait(0.1)
-        done.append(pool.submit(together.do, "k", "3", "c", slow(second)))
-        assert second.wait(30)
-        end.set()
-    assert [one.result() for one in done] == ["a", "b+c", "b+c"]
+
+def test_what_waits_begins_when_nothing_is_at_work() -> None:
+    together: Together[str, str] = Together(threads=2)
+    first, second = Slow(), Slow()
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(together.do, "k", "a", "a", first)]
+        assert first.begun.wait(30)
+        done.append(pool.submit(together.do, "k", "b", "b", second))
+        assert not second.begun.wait(0.1)
+        first.end.set()
+        assert second.begun.wait(30)
+        second.end.set()
+    assert [one.result() for one in done] == ["a", "b"]
 
 
 def _settle_all(bench: Bench, settle: Callable[[list[Callable[[], Settled]]], list[object]]) -> list[object]:
@@ -147,12 +176,12 @@ def test_equal_rows_of_one_slice_cut_nothing_off_the_answers_of_another(bench: B
     jobs = [replace(bench.answer(done, COLUMNS, no=one.no), attempt=one.no) for one in done.slices]
     pairing = bench.engine._pairing
     # as while as many others are under way as may be: all of these come before one is done
-    pairing._busy = pairing._threads
+    pairing._at_work = [1] * pairing._threads
     with ThreadPoolExecutor(len(jobs)) as pool:
         settled = [pool.submit(bench.engine.settle, one) for one in jobs]
         while len(pairing._waiting) < len(jobs):
             threading.Event().wait(0.001)
         with pairing._changed:
-            pairing._busy = 0
+            pairing._at_work.clear()
             pairing._changed.notify_all()
     assert [one.result().tallies for one in settled] == [{Outcome.CREATED: size}] * len(jobs)
