@@ -31,7 +31,8 @@ class Divided:
     """`relation`: SQL of `sendable` with its `slice`; `order`: SQL of what keeps a group's rows together in it, in the same order every time.
 
     `packing`: group and wave of the slices that have one. `how`: for people, when there is a choice;
-    `trade`: what full slices cost, where they go before an early end.
+    `trade`: what full slices cost, where they go before an early end. `counted`: SQL of how many rows (`n`) lock each record by the first lock key, where
+    the cut has counted that.
     """
 
     relation: str
@@ -39,6 +40,7 @@ class Divided:
     packing: Mapping[int, tuple[str, int]]
     how: str = ""
     trade: str = ""
+    counted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,11 @@ def divide(
     place = ", packed.place AS place" if decided.joined else ""
     relation = f"(SELECT packable.* EXCLUDE (grp, own), own AS grp, ({decided.slice_sql})::INTEGER AS slice{place} FROM packable{join})"
     packing = {no: (group, units.wave_of(group) if units else 0) for no, group in decided.lone.items()}
-    order = "place" if place and units is None else "grp"
-    return Divided(
-        relation, f"{order} NULLS FIRST", packing, units.how if units else "", units.trade if units else ""
-    )
+    order = "NULLS FIRST"
+    if units:
+        return Divided(relation, f"grp {order}", packing, units.how, units.trade)
+    counted = "SELECT n FROM groups" if decided.joined else ""
+    return Divided(relation, f"{'place' if place else 'grp'} {order}", packing, counted=counted)
 
 
 def cut(session: Session, limits: Limits, first_no: int, *, apart: str = "false") -> Cut:

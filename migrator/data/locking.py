@@ -135,14 +135,20 @@ def _clusters(session: Session, relation: str, columns: Sequence[str], cap: int,
     return int(left)
 
 
-def locked_records(session: Session, relation: str, fields: Sequence[str]) -> tuple[LockedRecords, ...]:
-    """How the rows of a relation with lock columns spread over the records that they lock by each of the fields."""
+def locked_records(
+    session: Session, relation: str, fields: Sequence[str], *, counted: str = ""
+) -> tuple[LockedRecords, ...]:
+    """How the rows of a relation with lock columns spread over the records that they lock by each of the fields.
+
+    `counted`: SQL of how many rows (`n`) lock each record by the first of them, when that is known.
+    """
     found = []
     for place, field in enumerate(fields):
         column = lock_column(place)
-        counted = f"(SELECT count(*) AS n FROM {relation} WHERE {column} IS NOT NULL GROUP BY {column})"
+        count = f"SELECT count(*) AS n FROM {relation} WHERE {column} IS NOT NULL GROUP BY {column}"
+        known = counted if place == 0 and counted else count
         rows, records, skewed, largest = session.one(
-            f"SELECT coalesce(sum(n), 0)::BIGINT, count(*), count(*) FILTER (n > {SKEW}), coalesce(max(n, {SHOWN}), []) FROM {counted}"
+            f"SELECT coalesce(sum(n), 0)::BIGINT, count(*), count(*) FILTER (n > {SKEW}), coalesce(max(n, {SHOWN}), []) FROM ({known})"
         )
         found.append(LockedRecords(field, rows, records, skewed, tuple(largest)))
     return tuple(found)

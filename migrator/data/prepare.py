@@ -7,14 +7,14 @@ the order of the rows file: those of a group stand together, by their source key
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from migrator.data.again import judge_taken_keys, stage_again
 from migrator.data.catchup import caught_up
-from migrator.data.cutting import divide
+from migrator.data.cutting import Divided, divide
 from migrator.data.jobs import CutSlice, LinkJob, LoadJob, LockKeys, Prepared, RetryJob
 from migrator.data.keys import RecordKey
 from migrator.data.later import AgainJob, UndoJob
@@ -118,13 +118,14 @@ def _prepare(
     with ThreadPoolExecutor(1) as beside:
         written = beside.submit(_write, session, workspace, staged.names, target, cut)
         # how they were cut is told by the figures of what they lock
-        locked = locked_records(session, every, _lock_fields(job)) if again is None else ()
+        counted = cut.divided.counted if canary is None else ""
+        locked = locked_records(session, every, _lock_fields(job), counted=counted) if again is None else ()
         (returns,) = session.one(f"SELECT count(*) FROM {every} WHERE returns")
         rows, slices = written.result()
     total = rows.rows + (outcomes.rows if outcomes else 0)
     (expected,) = session.one("SELECT count(*) FROM staged")
     _check_whole(f"step {job.step} was cut", total + dropped, expected)
-    notes = [cut.trade] if cut.trade else []
+    notes = [cut.divided.trade] if cut.divided.trade else []
     if dropped:
         notes.append(f"{dropped} rows came twice in the extract and count once")
     if returns:
@@ -194,7 +195,7 @@ def cut_again(session: Session, workspace: Workspace, job: RetryJob) -> Prepared
     rows, slices = _write(session, workspace, names, target, cut)
     (expected,) = session.one("SELECT count(*) FROM waiting")
     _check_whole(f"round {job.round} of step {job.step} was cut", rows.rows, expected)
-    notes = tuple(filter(None, (cut.how, cut.trade)))
+    notes = tuple(filter(None, (cut.divided.how, cut.divided.trade)))
     return Prepared(rows=rows, outcomes=None, total=rows.rows, slices=slices, notes=notes)
 
 
@@ -310,13 +311,11 @@ class _Round:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """The rows file, in a scratch folder; its slices, and group and wave of those that have one. `how`: for people, when there is a choice; `trade`: what full slices cost."""
+    """The rows file, in a scratch folder, with its slices. `divided`: how that was decided."""
 
     made: Path
     sizes: Sequence[Size]
-    packing: Mapping[int, tuple[str, int]]
-    how: str
-    trade: str
+    divided: Divided
 
 
 def _cut(
@@ -338,7 +337,7 @@ def _cut(
     sizes = session.rows(
         f"SELECT slice, count(*), sum(bytes)::BIGINT FROM {read_parquet([made])} GROUP BY slice ORDER BY slice"
     )
-    return _Cut(made, [Size(*one) for one in sizes], divided.packing, divided.how, divided.trade)
+    return _Cut(made, [Size(*one) for one in sizes], divided)
 
 
 def _write(
@@ -349,7 +348,7 @@ def _write(
     with ThreadPoolExecutor(1) as beside:
         sealed = beside.submit(workspace.seal, cut.made)
         files = slice_files(session, workspace, cut.made, names, f"slices/{target.folder}", cut.sizes)
-    slices = tuple(CutSlice(no, ref, *cut.packing.get(no, ("", 0))) for no, ref in files)
+    slices = tuple(CutSlice(no, ref, *cut.divided.packing.get(no, ("", 0))) for no, ref in files)
     relpath = f"rows/{target.folder}/{target.name}.parquet"
     ref = workspace.adopt(relpath, cut.made, sum(one.rows for one in cut.sizes), sealed.result())
     return ref, slices
