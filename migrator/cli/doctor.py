@@ -17,9 +17,9 @@ from migrator.clock import Clock, SystemClock
 from migrator.errors import ExitCode, MigratorError, PlanInvalid
 from migrator.model.run import RunStatus
 from migrator.model.schedule_text import parse_schedule
-from migrator.preflight import Neighbours, check_clock, find_neighbours, overdue
+from migrator.preflight import Neighbours, accepted_until, check_clock, find_neighbours, overdue
 from migrator.salesforce import Org
-from migrator.state import Disk, FoundRun, known_jobs, list_runs, read_ledger
+from migrator.state import Disk, FoundRun, known_jobs, list_runs, read_audited, read_ledger
 from migrator.state import look_at_disk as disk_of
 
 _PACKAGES = ("duckdb", "httpx", "psycopg")
@@ -179,14 +179,20 @@ def _jobs(
     folder: Path, orgs_path: Path, clock: Clock, *, sweep: bool, yes: bool
 ) -> tuple[list[Finding], list[str]]:
     state = read_ledger(folder)
+    try:
+        until, wrong = accepted_until(read_audited(folder)[1]), []
+    except (
+        MigratorError
+    ) as fault:  # nothing is believed to be accepted that a damaged log says; the jobs are told all the same
+        until, wrong = 0.0, [Finding("fail", f"run {folder.name}", fault.diagnostic.what)]
     orgs = Orgs(orgs_path, options.environment(), clock, api_version=state.run.api_version)
     with orgs.connect(state.run.target) as org:
         sobjects = parse_schedule(state.run.schedule_json).written
         found = find_neighbours(state, org, sobjects, known_jobs(folder.parent), clock)
         if found is None:
-            return [Finding("warn", "jobs", "the user may not list jobs")], []
+            return [*wrong, Finding("warn", "jobs", "the user may not list jobs")], []
         swept = _swept(org, found, yes=yes) if sweep else []
-    return list(_told(found, swept)), swept
+    return [*wrong, *_told(found.accepted_to(until), swept)], swept
 
 
 def _swept(org: Org, found: Neighbours, *, yes: bool) -> list[str]:
@@ -203,13 +209,17 @@ def _sure(count: int) -> bool:
 
 
 def _told(found: Neighbours, swept: list[str]) -> Iterator[Finding]:
-    if not (found.orphans or found.foreign or found.behind):
+    if found == Neighbours():
         yield Finding("ok", "jobs", "the target has no jobs of this user that no ledger here knows")
     for one in found.orphans:
         done = "aborted" if one.id in swept else "open and unknown; nothing happens to it; --sweep aborts it"
         yield Finding(
             "ok" if one.id in swept else "warn", f"job {one.id}", f"{one.operation} {one.object}: {done}"
         )
-    for one in (*found.foreign, *found.behind):
-        what = f"{one.operation} {one.object}, {one.state.value}: no ledger here knows it"
-        yield Finding("fail", f"job {one.id}", what)
+    for state, jobs, more in (
+        ("ok", found.accepted, ", and that is accepted in this run"),
+        ("fail", (*found.foreign, *found.behind), ""),
+    ):
+        for one in jobs:
+            what = f"{one.operation} {one.object}, {one.state.value}: no ledger here knows it{more}"
+            yield Finding(state, f"job {one.id}", what)

@@ -169,7 +169,9 @@ class Drive:
             ledger.commit([], [("driven", {"by": self._by, "goal": goal.value, "tool": __version__})])
             if goal is Goal.LOAD:
                 ledger.hold(state.run.target_org_id, run.schedule.written)
-                self._look_around(state, ledger, run.schedule.written, accepted=foreign_jobs)
+                self._look_around(
+                    state, ledger, run.schedule.written, accepted_by=self._by if foreign_jobs else ""
+                )
                 self._check_room(run)
             if goal is Goal.VERIFY:
                 run = _verify_anew(run, ledger)
@@ -223,7 +225,7 @@ class Drive:
         return Result(summary, read.stop, read.stop.exit_code if read.stop else summary.verify_exit)
 
     def _look_around(
-        self, state: LedgerState, ledger: Ledger, sobjects: Sequence[str], *, accepted: bool
+        self, state: LedgerState, ledger: Ledger, sobjects: Sequence[str], *, accepted_by: str
     ) -> None:
         """What must be true of both orgs each time, and what is worth a line in the log."""
         orgs = [one for one in (self._ends.source, self._ends.target) if one is not None]
@@ -233,8 +235,8 @@ class Drive:
         )
         if found is not None:
             begun = any(one.job_id for one in state.attempts)
-            unseen = found.since(accepted_until(ledger.events()))
-            events.append(check_neighbours(unseen, state.run, begun=begun, accepted=accepted))
+            unseen = found.accepted_to(accepted_until(ledger.events()))
+            events.append(check_neighbours(unseen, state.run, begun=begun, accepted_by=accepted_by))
         else:
             events.append(("jobs-not-listed", {}))
         for late in overdue(state, self._clock.now()):

@@ -89,16 +89,17 @@ def accepted_until(events: Iterable[Event]) -> float:
     return max((float(one) for one in told if isinstance(one, int | float)), default=0.0)
 
 
-def check_neighbours(found: Neighbours, run: RunRow, *, begun: bool, accepted: bool) -> NewEvent | None:
-    """Refuse a run beside another writer, or one whose ledger has forgotten jobs; an event when that was accepted.
+def check_neighbours(found: Neighbours, run: RunRow, *, begun: bool, accepted_by: str) -> NewEvent | None:
+    """Refuse a run beside another writer, or one whose ledger has forgotten jobs; an event when somebody accepts that.
 
     `begun`: whether the run has had jobs of its own.
     """
     others = (*found.foreign, *found.behind)
     if not others:
         return None
-    if accepted:
+    if accepted_by:
         facts: Facts = {
+            "by": accepted_by,
             "jobs": ", ".join(one.id for one in others[:20]),
             "count": len(others),
             "until": max(one.created or 0.0 for one in others),

@@ -21,18 +21,22 @@ class Neighbours:
     """Unknown jobs of our user on what the run writes, by what they may mean.
 
     `orphans`: open ones, which nothing happens to. `foreign`: closed ones of the day before the run. `behind`: closed ones since.
+    `accepted`: closed ones of either kind that somebody has accepted.
     """
 
     orphans: tuple[JobInfo, ...] = ()
     foreign: tuple[JobInfo, ...] = ()
     behind: tuple[JobInfo, ...] = ()
+    accepted: tuple[JobInfo, ...] = ()
 
-    def since(self, then: float) -> "Neighbours":
-        """Without closed jobs that are as old as that (the org's clock): somebody has accepted them."""
+    def accepted_to(self, then: float) -> "Neighbours":
+        """The same, once somebody has accepted the closed jobs up to that time (the org's clock)."""
+        closed = (*self.foreign, *self.behind)
         return Neighbours(
             self.orphans,
             tuple(one for one in self.foreign if (one.created or 0.0) > then),
             tuple(one for one in self.behind if (one.created or 0.0) > then),
+            (*self.accepted, *(one for one in closed if (one.created or 0.0) <= then)),
         )
 
 

@@ -95,12 +95,36 @@ def test_another_writer_is_noticed_before_anything_is_sent(world: World, plan: P
     assert f"migrator resume {folder.name} --allow-foreign-jobs" in told.err
     assert len(world.target.written) == before
     ok(world.call("resume"), 8)
+    assert (
+        f"fail  job {job}: insert Account, JobComplete: no ledger"
+        in ok(world.call("doctor", "--jobs"), 3).out
+    )
     ok(world.call("resume", "--allow-foreign-jobs"))
     assert "foreign-jobs-accepted" in kinds(world)
     ok(world.call("resume")), "what was accepted once is not asked about again"
+    told = ok(world.call("doctor", "--jobs"))
+    assert (
+        f"ok    job {job}: insert Account, JobComplete: no ledger here knows it, and that is accepted"
+        in told.out
+    )
     another = load_elsewhere(world)
     told = ok(world.call("resume"), 3)
     assert (another in told.err, job in told.err, "--allow-foreign-jobs" in told.err) == (True, False, True)
+    findings = ok(world.call("doctor", "--jobs", "--json"), 3).document["findings"]
+    states = {one["about"].removeprefix("job "): one["state"] for one in findings}
+    assert (states[job], states[another]) == ("ok", "fail")
+
+
+def test_jobs_are_told_of_a_ledger_that_is_not_what_was_written(world: World, plan: Path) -> None:
+    """Nothing counts as accepted then."""
+    job = load_elsewhere(world)
+    ok(world.call("run", plan, "--allow-foreign-jobs"))
+    ok(world.call("doctor", "--jobs"))
+    (beacon,) = (world.state / ".beacons").glob("*.json")
+    beacon.write_text(beacon.read_text().replace('"seq": ', '"seq": 9'))
+    told = ok(world.call("doctor", "--jobs"), 3)
+    assert "was restored from a backup" in told.out
+    assert f"fail  job {job}" in told.out
 
 
 def test_a_run_that_was_refused_is_not_taken_for_the_one_to_resume(world: World, plan: Path) -> None:
