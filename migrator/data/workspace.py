@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Self
 from urllib.parse import quote
 
 from migrator.errors import ExitCode, MigratorError
@@ -41,6 +42,18 @@ class Workspace:
                 hint="name a folder that can be written with --state-dir",
                 exit_code=ExitCode.USAGE,
             ) from fault
+
+    @classmethod
+    @contextmanager
+    def founded(cls, root: Path) -> Iterator[Self]:
+        """The folder of a run that is only being made: whatever it holds goes again, and it too, when that fails. One that was there before stays."""
+        new = not root.exists()
+        try:
+            yield cls(root)
+        except BaseException:
+            if new:
+                shutil.rmtree(root, ignore_errors=True)
+            raise
 
     @property
     def spill(self) -> Path:

@@ -106,41 +106,46 @@ class Undo:
         with open_ledger(self._folder, clock) as ledger:
             run = _run(self._folder)
             check_org(run.row.target, run.row.target_org_id, organization or run.row.target_org_id)
-            engine = Engine(Workspace(into), memory_limit_mb=memory_mb)
-            try:
-                left = {
-                    step.id: engine.left_by(Workspace(self._folder), _left_job(run, step))
+            with Workspace.founded(into) as workspace:
+                left = self._looked_through(run, workspace, memory_mb)
+                taken = {
+                    step.id: _taken(run, step, left[step.id], restore_updates=restore_updates)
                     for step in _loads(run.schedule)
                 }
-            finally:
-                engine.close()
-            taken = {
-                step.id: _taken(run, step, left[step.id], restore_updates=restore_updates)
-                for step in _loads(run.schedule)
-            }
-            if all(one == Taken() for one in taken.values()):
-                raise MigratorError(
-                    "nothing-to-undo",
-                    f"run {run.row.run_id} left nothing that could be taken back",
-                    hint="records that it changed are put back with --restore-updates, if their before-images were kept; "
-                    "records that it deleted are never brought back: look in the org's recycle bin",
-                    exit_code=ExitCode.USAGE,
+                if all(one == Taken() for one in taken.values()):
+                    raise MigratorError(
+                        "nothing-to-undo",
+                        f"run {run.row.run_id} left nothing that could be taken back",
+                        hint="records that it changed are put back with --restore-updates, if their before-images were kept; "
+                        "records that it deleted are never brought back: look in the org's recycle bin",
+                        exit_code=ExitCode.USAGE,
+                    )
+                ends = [row.counts.get(WRITTEN_UNTIL, 0) for row in run.steps.values()]
+                undone = UndoneRun(
+                    schedule=run.schedule,
+                    taken=taken,
+                    users=target_users(run.row, read_audited(self._folder)[1]),
+                    since=run.row.started - CLOCK_MARGIN,
+                    not_after=max(ends) or run.row.finished or clock.now(),
+                    changed_too=changed_too,
                 )
-            ends = [row.counts.get(WRITTEN_UNTIL, 0) for row in run.steps.values()]
-            undone = UndoneRun(
-                schedule=run.schedule,
-                taken=taken,
-                users=target_users(run.row, read_audited(self._folder)[1]),
-                since=run.row.started - CLOCK_MARGIN,
-                not_after=max(ends) or run.row.finished or clock.now(),
-                changed_too=changed_too,
-            )
-            schedule = undo_schedule(undone, plan_name=f"undo-{run.row.plan_name}")
-            row = _row(run, schedule, run_id=run_id, clock=clock, user=user)
-            _create(row, schedule, [*left.values()], self._folder, into, clock)
+                schedule = undo_schedule(undone, plan_name=f"undo-{run.row.plan_name}")
+                row = _row(run, schedule, run_id=run_id, clock=clock, user=user)
+                _create(row, schedule, [*left.values()], self._folder, into, clock)
             marked = replace(run.row, status=RunStatus.UNDONE)
             ledger.commit((marked,), (("undo-begun", {"run": run_id, "by": by}),))
             return sum(one.lacking for one in left.values())
+
+    def _looked_through(self, run: Run, into: Workspace, memory_mb: int) -> dict[str, Left]:
+        """What each load step left, row for row."""
+        engine = Engine(into, memory_limit_mb=memory_mb)
+        try:
+            return {
+                step.id: engine.left_by(Workspace(self._folder), _left_job(run, step))
+                for step in _loads(run.schedule)
+            }
+        finally:
+            engine.close()
 
 
 def _row(run: Run, schedule: Schedule, *, run_id: str, clock: Clock, user: str) -> RunRow:

@@ -213,8 +213,22 @@ def test_a_run_that_a_process_has_is_not_taken_back_beside_it(lab: Lab) -> None:
     with open_ledger(lab.folder, lab.clock), pytest.raises(MigratorError) as refused:
         _undo(lab)
     assert refused.value.diagnostic.code == "lease-held"
-    assert not (lab.folder.parent / "undo" / "ledger.sqlite").exists()
+    assert not (lab.folder.parent / "undo").exists()
     assert peek(lab.folder).run.status is RunStatus.COMPLETE
+
+
+def test_an_undo_with_nothing_to_take_back_leaves_no_folder(lab: Lab) -> None:
+    plan = plan_of(accounts("Name"), name="again")
+    lab.begin(plan)
+    lab.drive()
+    second = replace(lab, folder=lab.folder.parent / "second")
+    second.begin(plan)
+    second.drive()
+    with pytest.raises(MigratorError) as refused:
+        _undo(second)
+    assert refused.value.diagnostic.code == "nothing-to-undo"
+    assert not (lab.folder.parent / "undo").exists()
+    assert peek(second.folder).run.status is RunStatus.COMPLETE
 
 
 def test_a_run_is_not_marked_as_taken_back_for_an_undo_in_another_org(lab: Lab) -> None:

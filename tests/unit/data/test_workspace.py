@@ -101,6 +101,19 @@ def test_every_publication_is_synced_before_it_is_named(
     assert [workspace.verify(ref).read_bytes() for ref in refs] == [b"xy", b"z"]
 
 
+def test_a_folder_that_no_run_came_of_goes_again_and_no_other(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not a path"), Workspace.founded(tmp_path / "new") as made:
+        made.publish_all("a", [("b.csv", [b"x"], 1), ("../../c.csv", [b"x"], 1)])
+    assert not (tmp_path / "new").exists()
+    before = Workspace(tmp_path / "old").publish("a/b.csv", [b"x"], 1)
+    with pytest.raises(MigratorError), Workspace.founded(tmp_path / "old") as made:
+        raise MigratorError("nothing-to-undo", "no")
+    assert made.verify(before).read_bytes() == b"x"
+    with Workspace.founded(tmp_path / "kept") as made:
+        kept = made.publish("a/b.csv", [b"x"], 1)
+    assert made.verify(kept).read_bytes() == b"x"
+
+
 def test_sweep_removes_what_a_killed_process_left(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "run")
     (tmp_path / "run" / "tmp" / "left").mkdir()
