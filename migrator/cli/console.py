@@ -245,7 +245,7 @@ def print_verification(summary: Summary) -> None:
     _print(table)
     for one in summary.verification:
         if one.extra:
-            told = f"  {one.object_name}: {one.extra:,} records more were made by our user in the time of the run than the run knows of"
+            told = f"  {one.object_name}: {one.extra:,} records more were made by our user while jobs of the run were at work than the run knows of"
             _print(Text(plain(told), style="red"))
         if one.duplicate_keys:
             told = f"  {one.object_name}: {one.duplicate_keys:,} keys of loaded records are other records' as well"

@@ -199,6 +199,7 @@ class Evidence:
             processed=job.processed,
             failed=job.failed,
             created_at=job.created,
+            ended_at=job.modified,
             note=job.error,
         )
 

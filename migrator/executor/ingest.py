@@ -58,7 +58,9 @@ def abandoned(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
     job = reply.job
     change = Change(run).free(attempt.id)
     if reply.gone or (job.state is JobState.ABORTED and not job.processed):
-        ended = replace(attempt, state=AttemptState.ABANDONED, job_state=job.state.value)
+        ended = replace(
+            attempt, state=AttemptState.ABANDONED, job_state=job.state.value, ended_at=job.modified
+        )
         change = change.attempt(ended, "abandoned", job=attempt.job_id).requeue(ended)
         if attempt.try_no >= run.policy.max_tries:
             hint = "look at the network between here and the org, then resume"
@@ -130,7 +132,7 @@ def polled(run: Run, attempt: Attempt, reply: JobTold, now: float) -> Change:
         waiting = replace(run, live={**run.live, attempt.id: told})
         due = now + (FULL_RECOUNT_DELAY if full else RECOUNT_DELAY)
         return Change(waiting).free(attempt.id, due=due, tries=polls + 1)
-    ended = replace(told, state=AttemptState.TERMINAL)
+    ended = replace(told, state=AttemptState.TERMINAL, ended_at=job.modified)
     facts = {
         "job": attempt.job_id,
         "state": job.state.value,

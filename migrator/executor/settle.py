@@ -213,7 +213,7 @@ def _locked(
 def _extra(count: int) -> tuple[str, ...]:
     if not count:
         return ()
-    what = f"our user made {count:,} records in the time of the run that no result of it names"
+    what = f"our user made {count:,} records while jobs of the run were at work that no result of them names"
     return (
         f"{what}: Salesforce did rows twice, or another program wrote as the same user; look for doubled records",
     )

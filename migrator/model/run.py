@@ -203,6 +203,8 @@ class Attempt:
     retries: int = 0
     #: server time (epoch seconds) at the job's creation, when it was told
     created_at: float | None = None
+    #: the same at the job's end: what the org did for it, it had done by then
+    ended_at: float | None = None
     note: str = ""
 
 

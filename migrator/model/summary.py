@@ -138,7 +138,7 @@ class VerificationSummary:
     duplicate_keys: int = 0
     #: rows of the object that failed, were blocked or are quarantined: there is nothing of them to compare
     unsuccessful: int = 0
-    #: records that our user made in the time of the run and that no result of it names
+    #: records that our user made while jobs of the run were at work and that no result of them names
     extra: int = 0
 
     @property

@@ -32,6 +32,8 @@ class JobInfo:
     failed: int | None = None
     error: str = ""
     created: float | None = None
+    #: when its state or its counters last changed; of a job that has ended, the end
+    modified: float | None = None
     object: str = ""
     operation: str = ""
     retries: int = 0

@@ -7,7 +7,6 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -130,10 +129,10 @@ def _root(content: bytes, name: str) -> Element:
 
 
 def _info(told: Mapping[str, str], states: Mapping[str, JobState]) -> JobInfo:
-    record_id, created = told.get("id", ""), told.get("createdDate", "")
+    record_id = told.get("id", "")
     if not is_record_id(record_id):
         raise Malformed("a job or batch has no id")
-    info = JobInfo(
+    return JobInfo(
         id=to_18(record_id),
         state=states.get(told.get("state", ""), JobState.UNKNOWN),
         processed=_whole(told, "numberRecordsProcessed"),
@@ -141,9 +140,14 @@ def _info(told: Mapping[str, str], states: Mapping[str, JobState]) -> JobInfo:
         error=told.get("stateMessage", ""),
         object=told.get("object", ""),
         operation=told.get("operation", ""),
+        created=_time(told, "createdDate"),
+        modified=_time(told, "systemModstamp"),
         processing_ms=_whole(told, "totalProcessingTime") or 0,
     )
-    return replace(info, created=parse_time(created)) if created else info
+
+
+def _time(told: Mapping[str, str], name: str) -> float | None:
+    return parse_time(told[name]) if told.get(name) else None
 
 
 def _whole(told: Mapping[str, str], name: str) -> int | None:

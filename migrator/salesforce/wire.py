@@ -64,6 +64,11 @@ def parse_time(text: str) -> float:
         raise Malformed("a time is not in ISO form") from fault
 
 
+def _time(body: Mapping[str, Any], key: str) -> float | None:
+    found = body.get(key)
+    return parse_time(found) if isinstance(found, str) else None
+
+
 def parse_job_state(text: str) -> JobState:
     """The job state; one that a later release adds is UNKNOWN."""
     try:
@@ -75,14 +80,14 @@ def parse_job_state(text: str) -> JobState:
 def parse_job_info(body: Any) -> JobInfo:
     """An ingest or query job, in the long form or the short one."""
     job = as_object(body, "job info")
-    created = job.get("createdDate")
     return JobInfo(
         id=_record_id(_text(job, "id", "job info")),
         state=parse_job_state(_text(job, "state", "job info")),
         processed=_whole(job, "numberRecordsProcessed"),
         failed=_whole(job, "numberRecordsFailed"),
         error=str(job.get("errorMessage") or ""),
-        created=parse_time(created) if isinstance(created, str) else None,
+        created=_time(job, "createdDate"),
+        modified=_time(job, "systemModstamp"),
         object=str(job.get("object") or ""),
         operation=str(job.get("operation") or ""),
         retries=_whole(job, "retries") or 0,

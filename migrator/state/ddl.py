@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-VERSION: Final = 3
+VERSION: Final = 4
 #: "MIGR": tells our files from other SQLite files
 APPLICATION_ID: Final = 0x4D494752
 #: PostgreSQL: where the tables are
@@ -128,7 +128,7 @@ RELATIONS: Final = (
             "waiting": _COUNT,
             "faults": _TEXT,
             **dict.fromkeys(("locked", "processing_ms", "retries"), _MORE),
-            "created_at": _TIME,
+            **dict.fromkeys(("created_at", "ended_at"), _TIME),
             "note": _TEXT,
         },
         refers=(("step", "step"),),
@@ -183,6 +183,8 @@ _OF_VERSION_3: Final = (
     ("attempt", "processing_ms"),
     ("attempt", "retries"),
 )
+#: rows have other columns then: their sum is made anew at the next commit
+_SUM_ANEW: Final = "UPDATE ledger SET content = ''"
 #: version → statements that lead to the next one; PostgreSQL came with version 2
 MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {
     1: [
@@ -190,6 +192,7 @@ MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {
         "ALTER TABLE run ADD COLUMN identity_json TEXT NOT NULL DEFAULT ''",
     ],
     2: [f"ALTER TABLE {table} ADD COLUMN {name} {_MORE}" for table, name in _OF_VERSION_3],
+    3: [f"ALTER TABLE attempt ADD COLUMN ended_at {_TIME}"],
 }
 POSTGRES_MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {
     2: [
@@ -197,7 +200,7 @@ POSTGRES_MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {
             f"ALTER TABLE {table} ADD COLUMN {name} BIGINT NOT NULL DEFAULT 0"
             for table, name in _OF_VERSION_3
         ),
-        # rows have other columns now: their sum is made anew at the next commit
-        "UPDATE ledger SET content = ''",
+        _SUM_ANEW,
     ],
+    3: ["ALTER TABLE attempt ADD COLUMN ended_at DOUBLE PRECISION", _SUM_ANEW],
 }

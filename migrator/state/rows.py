@@ -211,6 +211,7 @@ ATTEMPT: Final = Table(
         "processing_ms": _AS_IS,
         "retries": _AS_IS,
         "created_at": _AS_IS,
+        "ended_at": _AS_IS,
         "note": _AS_IS,
     },
 )

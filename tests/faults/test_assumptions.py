@@ -15,6 +15,7 @@ import pytest
 
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor import Goal, Result
+from migrator.executor.run import Policy
 from migrator.model.run import AttemptState, Outcome
 from migrator.simulator import OrgSettings, preset, read_faults
 from migrator.state import read_ledger
@@ -187,19 +188,52 @@ def test_a5_batches_without_results_are_kept_from_happening(tmp_path: Path) -> N
 
 
 def test_a6_rows_that_the_org_did_twice_are_seen_by_verify(lab: Lab) -> None:
-    other = lab.ends().target
-
-    def repeats(point: str) -> None:
-        if point == "before:result:Harvest":
-            again = [{"Name": f"Account {n}"} for n in range(3)]  # without a result that tells of them
-            assert all(one.success for one in other.send_rows("Account", "insert", None, again, {}))
-
-    assert lab.drive(fuse=repeats).exit_code is ExitCode.OK
+    assert lab.drive(fuse=Beside(lab, "before:result:CloseUpload")).exit_code is ExitCode.OK
     verified = lab.drive(Goal.VERIFY)
     assert verified.exit_code is ExitCode.ROWS_FAILED
     (found,) = verified.summary.verification
     assert (found.extra, found.missing, found.verdict) == (3, 0, "differs")
-    assert "made 3 records in the time of the run that no result of it names" in found.notes[0]
+    assert "made 3 records while jobs of the run were at work that no result of them names" in found.notes[0]
+
+
+@dataclass
+class Beside:
+    """Three more records by the run's own user, the first time that the run comes to the point: nothing in it tells of them."""
+
+    lab: Lab
+    point: str
+    #: seconds before and after
+    apart: float = 0.0
+    done: bool = False
+
+    def __call__(self, point: str) -> None:
+        """Act at the point."""
+        if point == self.point and not self.done:
+            self.done = True
+            self.lab.clock.wait(self.apart)
+            more = [{"Name": f"Account {n}"} for n in range(3)]
+            assert all(
+                one.success for one in self.lab.ends().target.send_rows("Account", "insert", None, more, {})
+            )
+            self.lab.clock.wait(self.apart)
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["told", "gone"])
+def test_a6_records_made_between_two_jobs_are_not_the_runs(tmp_path: Path, lab: Lab, gone: bool) -> None:
+    """The second job begins when the first one's rows are settled, an hour of other work later. Of a job that is gone, its rows' lookup says until when."""
+    lab.folder = tmp_path / "two-jobs"
+    lab.begin(PLAN, max_slice_rows=ROWS // 2)
+    point = "after:result:Harvest"
+    if gone:
+        lab.target.plant(*preset("H13"))
+        point = "after:result:Reconcile"
+    beside = Beside(lab, point, apart=1_800.0)
+    assert lab.drive(policy=Policy(in_flight=1), fuse=beside).exit_code is ExitCode.OK
+    assert beside.done
+    assert lab.clock.monotonic() > 3_600, "the other records are of a time between two jobs"
+    assert tallies(lab) == {Outcome.CREATED: ROWS}
+    verified = lab.drive(Goal.VERIFY)
+    assert (verified.exit_code, verified.summary.verification[0].extra) == (ExitCode.OK, 0)
 
 
 def test_a6_records_of_others_and_of_other_times_are_not_counted(lab: Lab) -> None:

@@ -61,6 +61,8 @@ def test_a_serial_job_from_its_making_to_its_results(org: Org, clock: VirtualClo
     assert org.bulk1.job(job.id).state is JobState.UPLOAD_COMPLETE
     clock.wait(60)
     (ended,) = org.bulk1.batches(job.id)
+    assert ended.modified is not None
+    assert clock.now() - 60 <= ended.modified < clock.now()
     assert (ended.id, ended.state, ended.processed, ended.failed) == (batch.id, JobState.JOB_COMPLETE, 3, 1)
     assert org.bulk1.same_request(job.id, batch.id, slice_file)
     first, second, third = org.bulk1.results(job.id, batch.id, 3)

@@ -29,6 +29,7 @@ OPEN = {
     "contentUrl": "services/data/v60.0/jobs/ingest/750ak000009BWKLAA4/batches",
 }
 DONE = OPEN | {
+    "systemModstamp": "2024-09-09T19:25:36.000+0000",
     "state": "JobComplete",
     "numberRecordsProcessed": 8,
     "numberRecordsFailed": 1,
@@ -45,12 +46,13 @@ def test_a_job_as_created() -> None:
         "Opportunity",
         "upsert",
     )
-    assert job.created == 1_725_909_927.0
+    assert (job.created, job.modified) == (1_725_909_927.0, None)
     assert (job.processed, job.failed) == (None, None), "not told is not zero"
 
 
 def test_a_finished_job() -> None:
     job = parse_job_info(DONE)
+    assert job.modified == 1_725_909_936.0
     assert (job.state.terminal, job.processed, job.failed, job.retries, job.processing_ms) == (
         True,
         8,

@@ -173,7 +173,7 @@ def test_older_tables_are_brought_up_to_date_when_a_run_is_opened(folder: Path, 
     with open_ledger(folder, VirtualClock()) as ledger:
         ledger.commit([planned(1)], [("planned", {})])
     ask(postgres, "ALTER TABLE migrator.slice DROP COLUMN wave")
-    for column in ("locked", "processing_ms", "retries"):
+    for column in ("locked", "processing_ms", "retries", "ended_at"):
         ask(postgres, f"ALTER TABLE migrator.attempt DROP COLUMN {column}")
     ask(postgres, "UPDATE migrator.format SET version = 2")
     with pytest.raises(MigratorError) as caught:

@@ -127,7 +127,7 @@ def made_by_version_1(folder: Path) -> None:
         connection.execute("ALTER TABLE ledger DROP COLUMN content")
         connection.execute("ALTER TABLE run DROP COLUMN identity_json")
         connection.execute("ALTER TABLE slice DROP COLUMN wave")
-        for column in ("locked", "processing_ms", "retries"):
+        for column in ("locked", "processing_ms", "retries", "ended_at"):
             connection.execute(f"ALTER TABLE attempt DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 1")
 
@@ -154,14 +154,14 @@ def test_an_older_format_is_brought_up_to_date_when_it_is_opened(folder: Path) -
 def test_a_migration_that_fails_leaves_the_file_as_it_was(folder: Path) -> None:
     path = folder / LEDGER_NAME
     whole = path.read_bytes()
-    broken = {3: ["ALTER TABLE run ADD COLUMN x TEXT"], 4: ["ALTER TABLE nowhere ADD COLUMN y TEXT"]}
+    broken = {4: ["ALTER TABLE run ADD COLUMN x TEXT"], 5: ["ALTER TABLE nowhere ADD COLUMN y TEXT"]}
     with closing(open_for_writing(path)) as connection:
         with pytest.raises(MigratorError) as caught:
-            version_of(connection, path, current=5, may_migrate=False)
+            version_of(connection, path, current=6, may_migrate=False)
         assert caught.value.code == "state-too-old"
-        assert version_of(connection, path, current=5) == 3
+        assert version_of(connection, path, current=6) == 4
         with pytest.raises(sqlite3.OperationalError):
-            migrate(connection, path, 3, migrations=broken, current=5)
+            migrate(connection, path, 4, migrations=broken, current=6)
     assert path.read_bytes() == whole
     assert sorted(one.name for one in folder.iterdir()) == ["ledger.lock", LEDGER_NAME, "run.json"]
 
