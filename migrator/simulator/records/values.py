@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from itertools import repeat
 
 from migrator.simulator.records.results import RowError
 from migrator.simulator.schema.model import NUMBERS, Field, FieldType
@@ -25,6 +26,8 @@ _DATETIME = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?
 _TIME = re.compile(r"(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,3}))?)?Z?")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _INT_RANGE = 2**31
+#: what is taken away at both ends of a text; blanks of other scripts and the no-break space are characters like any other
+BLANKS = "".join(map(chr, range(33)))
 _XSD = {
     FieldType.BOOLEAN: "xsd:boolean",
     FieldType.INT: "xsd:int",
@@ -183,7 +186,7 @@ def make_checker(field: Field, deserialisation_fault: Callable[[str], RowError])
 
 def _trimmed(check: Checker) -> Checker:
     """Short text is kept without blanks around it."""
-    return lambda cells: check(list(map(str.strip, cells)))
+    return lambda cells: check(list(map(str.strip, cells, repeat(BLANKS))))
 
 
 def _typed(field: Field, canonical: Callable[[str], str], fault: Callable[[str], RowError]) -> Checker:
@@ -243,12 +246,14 @@ def _text(field: Field) -> Checker:
 
 
 def _email(field: Field) -> Checker:
+    """Addresses are kept in lower case."""
     matches = _EMAIL.fullmatch
     length = _text(field)
 
     def check(cells: Sequence[str]) -> tuple[Sequence[str], Faults]:
-        if all(map(matches, filter(None, cells))):
-            return length(cells)
+        made = list(map(str.lower, cells))
+        if all(map(matches, filter(None, made))):
+            return length(made)
         faults = {
             place: RowError(
                 "INVALID_EMAIL_ADDRESS", f"{field.label}: invalid email address: {cell}", (field.name,)
@@ -256,7 +261,7 @@ def _email(field: Field) -> Checker:
             for place, cell in enumerate(cells)
             if cell and not matches(cell)
         }
-        return cells, {**length(cells)[1], **faults}
+        return made, {**length(cells)[1], **faults}
 
     return check
 

@@ -9,7 +9,7 @@ from migrator.simulator.orgstate import OrgState
 from migrator.simulator.records.compile import Api, Operation
 from migrator.simulator.records.results import HeaderFault, RowError, RowResult
 from migrator.simulator.records.store import Table
-from migrator.simulator.records.values import seconds
+from migrator.simulator.records.values import BLANKS, seconds
 from migrator.simulator.rest.bodies import content, read_record
 from migrator.simulator.rest.conditional import conditional, guard, tag_of
 from migrator.simulator.rest.describe import describe_brief, describe_global, describe_sobject
@@ -189,7 +189,7 @@ def _key_field(org: OrgState, call: Call) -> tuple[SObject, Table, Field]:
 
 def _matches(call: Call, table: Table, field: Field) -> list[int]:
     """The records with the key in the path; several are the platform's 300 with their addresses."""
-    return table.find(field.name, call.params["value"].strip())
+    return table.find(field.name, call.params["value"].strip(BLANKS))
 
 
 def _several(call: Call, table: Table, found: list[int]) -> Response:

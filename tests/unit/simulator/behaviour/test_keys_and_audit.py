@@ -107,6 +107,16 @@ def test_a_key_in_a_path_is_trimmed_too(org: Org) -> None:
 
 
 @pytest.mark.parametrize("api", APIS)
+def test_a_no_break_space_is_no_blank_and_addresses_lose_their_capitals(org: Org, api: str) -> None:
+    send = Sender(org, api)
+    said = send(
+        "insert", "Item__c", {"Loose__c": "k", "Mail__c": "Ann@Example.COM"}, {"Loose__c": "\u00a0k\t"}
+    )
+    assert [each.code for each in said] == ["", ""]
+    assert (cells(org, "Loose__c"), cells(org, "Mail__c")[0]) == (["k", "\u00a0k"], "ann@example.com")
+
+
+@pytest.mark.parametrize("api", APIS)
 def test_an_external_id_of_several_records_is_nobodys(org: Org, api: str) -> None:
     send = Sender(org, api)
     ids = [
