@@ -6,12 +6,13 @@ A field that was not sent (an empty cell) is the org's business and is not compa
 """
 
 from migrator.data.jobs import CompareJob, Comparison, SentColumn
+from migrator.data.keys import RecordKey
 from migrator.data.lookups import loaded
 from migrator.data.orphans import ORPHANED, find_orphans
 from migrator.data.rows import cells, latest, sent_names
 from migrator.data.scan import scan
 from migrator.data.session import Session, csv_header, read_parquet
-from migrator.data.sql import canonical, cell, ident, present, text
+from migrator.data.sql import cell, ident, kept, present, text
 from migrator.data.workspace import Workspace, folder_name
 
 
@@ -60,10 +61,10 @@ def _namesakes(session: Session, workspace: Workspace, job: CompareJob) -> int:
     name = names.get((job.key or "").casefold())
     if name is None:
         return 0
-    key = f"trim({ident(name)})" if job.key_case_sensitive else f"lower(trim({ident(name)}))"
+    key = RecordKey.of(job.key or "", job.columns, case_sensitive=job.key_case_sensitive).form(ident(name))
     session.run(
         f'CREATE TEMP TABLE namesakes AS SELECT DISTINCT to18("Id") AS id, {key} AS key FROM readback WHERE {key} IN '
-        f"(SELECT {key} FROM readback WHERE {key} <> '' GROUP BY 1 HAVING count(DISTINCT to18(\"Id\")) > 1)"
+        f'(SELECT {key} FROM readback WHERE {key} IS NOT NULL GROUP BY 1 HAVING count(DISTINCT to18("Id")) > 1)'
     )
     session.run(
         "INSERT INTO differences SELECT source_key, target_id, '(several records of one key)', '', '' "
@@ -136,5 +137,5 @@ def _compare_field(session: Session, relation: str, column: SentColumn, answered
         f"INSERT INTO differences SELECT source_key, target_id, {text(column.name)}, sent, found FROM ("
         f"SELECT t.source_key, t.target_id, {sent} AS sent, {found} AS found, {present(sent)} AS s, {present(found)} AS f "
         f'FROM {relation} AS t JOIN found ON to18(found."Id") = t.target_id WHERE {sent} IS NOT NULL) '
-        f"WHERE {canonical(column, 's')} IS DISTINCT FROM {canonical(column, 'f')}"
+        f"WHERE {kept(column, 's')} IS DISTINCT FROM {kept(column, 'f')}"
     )

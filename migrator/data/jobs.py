@@ -64,11 +64,15 @@ class SqlLookup:
 
 @dataclass(frozen=True, slots=True)
 class SentColumn:
-    """One column of a slice and how its values compare with what an org says: by the field's describe type."""
+    """One column of a slice and how its values compare with what an org says: by the field's describe type.
+
+    `folded`: the org finds records by it whatever the case of its letters, and leaves the one that the record has.
+    """
 
     name: str
     type: str = "string"
     numeric: bool = False
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,10 @@ class RecordKey:
 
     @classmethod
     def of(cls, name: str, columns: Sequence[SentColumn], *, case_sensitive: bool) -> "RecordKey":
-        """The field of that name, with its type when it is among the columns."""
+        """The field of that name, with its type when it is among the columns. An org keeps addresses in lower case, whatever its describe says."""
         found = (one for one in columns if one.name == name)
-        return cls(next(found, SentColumn(name, "id" if name == "Id" else "string")), case_sensitive)
+        column = next(found, SentColumn(name, "id" if name == "Id" else "string"))
+        return cls(column, case_sensitive and column.type != "email")
 
     @property
     def name(self) -> str:
@@ -45,7 +46,7 @@ class RecordKey:
         The org trims keys, takes texts without regard to case unless the field says otherwise, and numbers as such. An id of 15 characters is one of 18, and
         its letters' case tells records apart.
         """
-        trimmed = f"nullif(trim({value}), '')"
+        trimmed = f"nullif(trimmed({value}), '')"
         if self.column.type == "id":
             return f"to18({trimmed})"
         if self.column.numeric:
@@ -88,5 +89,5 @@ def thorough_key(columns: Sequence[SentColumn], forms: Sequence[str], field: str
 def _known_by(columns: Sequence[SentColumn], values: Sequence[str], field: str | None) -> str | None:
     for column, value in zip(columns, values, strict=True):
         if column.name.casefold() == (field or "").casefold():
-            return f"coalesce(trim({value}), '')"
+            return f"coalesce(trimmed({value}), '')"
     return None

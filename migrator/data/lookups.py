@@ -125,7 +125,7 @@ def _default(session: Session, workspace: Workspace, lookup: SqlLookup) -> str |
             continue
         source = read_parquet([workspace.path(ref) for ref in one.files])
         if _is_match(one):
-            where = f"lower(trim(name)) = lower(trim({text(lookup.default)}))"
+            where = f"lower(trimmed(name)) = lower(trimmed({text(lookup.default)}))"
         else:
             where = f"source_key = to18({text(lookup.default)}) AND final AND {loaded()}"
         (found,) = session.one(f"SELECT min(target_id) FROM {source} WHERE target_id IS NOT NULL AND {where}")

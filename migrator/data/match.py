@@ -18,13 +18,13 @@ def match(session: Session, workspace: Workspace, job: MatchJob) -> Matched:
     source_name = _joined(job.source_sql)
     target_name = _joined([ident(name) for name in job.on])
     session.run(
-        f"CREATE TEMP TABLE source AS SELECT source_key, min(name) AS name, lower(trim(min(name))) AS norm FROM "
+        f"CREATE TEMP TABLE source AS SELECT source_key, min(name) AS name, lower(trimmed(min(name))) AS norm FROM "
         f"(SELECT {source_key(job.key)} AS source_key, {source_name} AS name FROM ({scan(workspace, job.source)})) "
         "WHERE source_key IS NOT NULL GROUP BY source_key"
     )
     session.run(
         f"CREATE TEMP TABLE target AS SELECT DISTINCT to18({ident(job.target_id)}) AS id, {target_name} AS name, "
-        f"lower(trim({target_name})) AS norm FROM ({scan(workspace, job.target)})"
+        f"lower(trimmed({target_name})) AS norm FROM ({scan(workspace, job.target)})"
     )
     session.run(
         "CREATE TEMP TABLE single AS SELECT norm, min(id) AS id, min(name) AS name, count(*) AS n FROM target "

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from migrator.data.jobs import SentColumn, Settled
+from migrator.data.keys import RecordKey
 from migrator.data.later import ReconcileJob, UnknownRows
 from migrator.data.lookups import loaded
 from migrator.data.rows import cells, sent_names
 from migrator.data.scan import scan
 from migrator.data.session import Session, csv_header, read_parquet
 from migrator.data.settle import publish
-from migrator.data.sql import canonical, cell, ident, present, text
+from migrator.data.sql import cell, ident, kept, present, text
 from migrator.data.workspace import Workspace, folder_name
 from migrator.model.plan import Operation
 from migrator.model.run import FileRef, Outcome
@@ -78,7 +79,7 @@ def _same(job: ReconcileJob, mine: str, theirs: str) -> str:
     parts = []
     for column in job.columns:
         sent, found = f"{mine}.{cell(column.name)}", f"{theirs}.{ident(column.name)}"
-        left, right = canonical(column, present(sent)), canonical(column, present(found))
+        left, right = kept(column, present(sent)), kept(column, present(found))
         parts.append(f"({sent} IS NULL OR {left} IS NOT DISTINCT FROM {right})")
     return " AND ".join(parts) or "true"
 
@@ -89,11 +90,8 @@ def _by_key(session: Session, job: ReconcileJob, key: str) -> None:
     outcome = text(Outcome.UPDATED.value)
     if job.operation is Operation.UPSERT:
         outcome = f"CASE WHEN {made} THEN {text(Outcome.CREATED.value)} ELSE {outcome} END"
-    column = next((one for one in job.columns if one.name == key), None)
-    form = "substr({0}, 1, 15)" if key == "Id" else "trim({0})"
-    joined = f"{form.format(f'm.{cell(key)}')} = {form.format(f'r.{ident(key)}')}"
-    if column is not None and column.numeric:
-        joined = f"{canonical(column, f'm.{cell(key)}')} = {canonical(column, f'r.{ident(key)}')}"
+    known = RecordKey.of(key, job.columns, case_sensitive=not any(one.folded for one in job.columns))
+    joined = f"{known.form(f'm.{cell(key)}')} = {known.form(f'r.{ident(key)}')}"
     session.run(
         "CREATE TEMP TABLE verdicts AS SELECT m.\"row\", m.source_key, coalesce(min(r.id), '') AS target_id, "
         f"coalesce(min({outcome}), '') AS outcome, CASE WHEN count(r.id) = 1 THEN {text(FOUND)} ELSE '' END AS code, count(r.id) = 1 AS final "
@@ -139,7 +137,7 @@ def _content(columns: Sequence[tuple[SentColumn, str]]) -> str:
     """SQL of a digest of all cells in the form that compares; a box that was not ticked is an empty cell."""
     forms = []
     for column, name in columns:
-        form = canonical(column, present(name))
+        form = kept(column, present(name))
         if column.type == "boolean":
             form = f"coalesce({form}, 'false')"
         forms.append(f"coalesce({form}, chr(30))")

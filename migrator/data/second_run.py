@@ -15,7 +15,7 @@ from migrator.data.lookups import loaded
 from migrator.data.rows import cells, sent_names
 from migrator.data.scan import scan
 from migrator.data.session import Session, csv_header, read_parquet
-from migrator.data.sql import canonical, cell, ident, present, text
+from migrator.data.sql import cell, ident, kept, present, text
 from migrator.data.workspace import Workspace, folder_name
 from migrator.model.plan import Operation
 from migrator.model.run import FileRef, Outcome
@@ -106,7 +106,7 @@ def _same(job: SurveyJob, names: Sequence[str], answered: Mapping[str, str]) -> 
         if column.name not in names or column.name == "Id" or column.name.casefold() not in answered:
             continue
         sent, held = f"m.{cell(column.name)}", f"r.{ident(answered[column.name.casefold()])}"
-        left, right = canonical(column, present(sent)), canonical(column, present(held))
+        left, right = kept(column, present(sent)), kept(column, present(held))
         parts.append(f"({sent} IS NULL OR {left} IS NOT DISTINCT FROM {right})")
     return " AND ".join(parts) or "true"
 

@@ -104,6 +104,10 @@ _QUOTE = "contains(x, ',') OR contains(x, chr(10)) OR x < '!'"
 #: where a reader might trim it besides
 _TRIMMED = "ends_with(x, ' ') OR ends_with(x, chr(9))"
 
+#: what an org takes away at both ends of a text: blanks and control characters, not the blanks of other scripts (Apex Developer Guide,
+#: "Primitive Data Types": the strings of a record have no leading and trailing whitespace; a no-break space stays)
+_AROUND = "".join(map(chr, range(1, 33)))
+
 #: created in every database
 MACROS = (
     # the 18-character form of what looks like a 15-character record id; anything else as it is
@@ -112,6 +116,8 @@ MACROS = (
     # one kind of line end inside values: Bulk API 2.0 jobs state theirs, and mixed ones fail the job
     """CREATE MACRO one_newline(x) AS CASE WHEN contains(x, chr(13))
         THEN replace(replace(x, chr(13) || chr(10), chr(10)), chr(13), chr(10)) ELSE x END""",
+    # a text as an org keeps it; looking at both ends first costs a thirtieth of trimming
+    f"""CREATE MACRO trimmed(x) AS CASE WHEN x < '!' OR array_extract(x, -1) < '!' THEN trim(x, {text(_AROUND)}) ELSE x END""",
     # a cell in Salesforce's CSV dialect, without CR (see `one_newline`)
     f"""CREATE MACRO csv_cell(x) AS CASE WHEN contains(x, '"') THEN concat('"', replace(x, '"', '""'), '"')
         WHEN {_QUOTE} OR {_TRIMMED} THEN concat('"', x, '"') ELSE x END""",
@@ -159,9 +165,22 @@ def canonical(column: SentColumn, value: str) -> str:
     """A form of a present cell in which what we sent and what an org says about it are equal text.
 
     Numbers come back as Java prints a double (`9.12260031E8`), booleans and instants may be reformatted; all other text is exact
-    but for line ends. Fifteen digits are what a double keeps. `value` should be a column: it is named several times.
+    but for line ends. Fifteen digits are what a double keeps. `value` should be a column: it is named several times. What a record holds afterwards is
+    another question: `kept`.
     """
     return _CANONICAL.get(_kind(column), "one_newline({0})").format(value)
+
+
+def kept(column: SentColumn, value: str) -> str:
+    """A form of a present cell in which what was sent and what the org keeps of it are equal text; NULL where it keeps nothing.
+
+    Texts lose the blanks around them, addresses the case of their letters, and values of picklists have the one of their definition. A record that an
+    upsert found keeps its key as it is. `value` should be a column.
+    """
+    if column.type not in _KEPT and not exact(column):
+        return canonical(column, value)
+    form = _KEPT.get(column.type, "trimmed(one_newline({0}))")
+    return f"nullif({form.format(f'lower({value})' if column.folded else value)}, '')"
 
 
 def exact(column: SentColumn) -> bool:
@@ -181,5 +200,15 @@ _CANONICAL = {
     # the last three characters only repeat what the first fifteen say
     "id": "substr({0}, 1, 15)",
     "reference": "substr({0}, 1, 15)",
+    "time": "coalesce(try_cast(rtrim({0}, 'Z') AS TIME)::VARCHAR, {0})",
     "multipicklist": "array_to_string(list_sort(string_split({0}, ';')), ';')",
+}
+
+_KEPT = {
+    "email": "lower(trimmed({0}))",
+    "picklist": "lower(trimmed({0}))",
+    "combobox": "lower(trimmed({0}))",
+    # a set: blanks around its values, their order and repeated ones mean nothing
+    "multipicklist": "array_to_string(list_sort(list_distinct(list_filter(list_transform(string_split(lower({0}), ';'), "
+    "lambda one: trimmed(one)), lambda one: one <> ''))), ';')",
 }

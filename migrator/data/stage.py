@@ -329,5 +329,5 @@ def _cell_verdicts(cells: Sequence[str], names: Sequence[str]) -> list[_Verdict]
 def _null_key_verdict(key_field: str | None) -> list[_Verdict]:
     if key_field is None:
         return []
-    empty = f"trim(coalesce(j.{cell(key_field)}, '')) = ''"
+    empty = f"trimmed(coalesce(j.{cell(key_field)}, '')) = ''"
     return [_Verdict(empty, Outcome.FAILED, "'KEY_NULL'", key_field)]

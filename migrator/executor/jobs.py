@@ -335,7 +335,22 @@ def sent_columns(step: LoadStep | LinkStep) -> tuple[SentColumn, ...]:
     lookups = tuple(SentColumn(one.rule.target, "reference") for one in step.lookups)
     if isinstance(step, LinkStep):
         return (SentColumn("Id", "id"), *lookups)
-    return tuple(SentColumn(one.rule.target, one.type, one.numeric) for one in step.columns) + lookups
+    key = _folded_key(step)
+    return (
+        tuple(
+            SentColumn(one.rule.target, one.type, one.numeric, one.rule.target == key) for one in step.columns
+        )
+        + lookups
+    )
+
+
+def _folded_key(step: LoadStep) -> str | None:
+    """The field by which an upsert finds records whatever the case of its letters."""
+    return (
+        step.external_id
+        if step.operation is Operation.UPSERT and not step.external_id_case_sensitive
+        else None
+    )
 
 
 def operation(step: LoadStep | LinkStep) -> Operation:
