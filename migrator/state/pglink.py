@@ -69,6 +69,8 @@ def explained(place: str) -> Iterator[None]:
         ) from fault
     except (faults.DataCorrupted, faults.IndexCorrupted) as fault:
         raise corrupt(place, "PostgreSQL cannot read it") from fault
+    except (faults.UndefinedTable, faults.UndefinedColumn) as fault:
+        raise corrupt(place, "tables of it are missing") from fault
     except psycopg.OperationalError as fault:
         raise MigratorError(
             "ledger-unreachable",

@@ -38,7 +38,7 @@ def prepare(connection: Connection, place: str) -> None:
     with connection.transaction():
         # two first runs at once: the second waits and finds the tables
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('migrator ledger'))")
-        if connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.format",)).fetchone() == (None,):
+        if not _has_tables(connection):
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
             for statement in TABLES:
                 connection.execute(_sql(statement))
@@ -48,6 +48,10 @@ def prepare(connection: Connection, place: str) -> None:
             for statement in POSTGRES_MIGRATIONS[version]:
                 connection.execute(_sql(statement))
         connection.execute("UPDATE format SET version = %s", (VERSION,))
+
+
+def _has_tables(connection: Connection, name: str = "format") -> bool:
+    return connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.{name}",)).fetchone() != (None,)
 
 
 def check_version(connection: Connection, place: str, *, may_migrate: bool) -> int:
@@ -262,16 +266,24 @@ def _instant(connection: Connection) -> Iterator[None]:
         yield
 
 
+def read_run(connection: Connection, run_id: str, place: str) -> RunRow:
+    """What the run is and how it stands."""
+    found = connection.execute(_sql(RUN.select(POSTGRES)), (run_id,)).fetchall()
+    if len(found) != 1:
+        raise corrupt(place, f"it holds no run {run_id}")
+    try:
+        return cast("RunRow", RUN.row(found[0]))
+    except (ValueError, KeyError, TypeError) as fault:
+        raise corrupt(place, "a row of it cannot be read") from fault
+
+
 def _rows(connection: Connection, run_id: str, place: str) -> LedgerState:
     def rows(table: Table) -> Iterator[LedgerRow]:
         return (table.row(one) for one in connection.execute(_sql(table.select(POSTGRES)), (run_id,)))
 
-    runs = tuple(cast("Iterator[RunRow]", rows(RUN)))
-    if len(runs) != 1:
-        raise corrupt(place, f"it holds no run {run_id}")
     try:
         return LedgerState(
-            run=runs[0],
+            run=read_run(connection, run_id, place),
             steps={one.step: one for one in cast("Iterator[StepRow]", rows(STEP))},
             slices=tuple(cast("Iterator[Slice]", rows(SLICE))),
             attempts=tuple(cast("Iterator[Attempt]", rows(ATTEMPT))),
@@ -285,15 +297,45 @@ def look(url: str, run_id: str, see: Callable[[Connection, str, str], T]) -> T:
     """What `see` finds, on a connection of its own; takes no lease and changes nothing."""
     place = place_of(url)
     with explained(place), connect(url) as connection:
-        if connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.format",)).fetchone() == (None,):
+        if not _has_tables(connection):
             raise corrupt(place, f"it holds no run {run_id}")
         check_version(connection, place, may_migrate=False)
         return see(connection, run_id, place)
 
 
-def known_jobs(connection: Connection, _run_id: str, _place: str) -> set[str]:
-    """The ids of the jobs of all runs."""
-    return {job for (job,) in connection.execute("SELECT job_id FROM attempt WHERE job_id <> ''")}
+def known_jobs(url: str, *, but: str = "") -> set[str]:
+    """The ids of the jobs of all runs of the database, `but` those of that one."""
+
+    def see(connection: Connection, run_id: str, _place: str) -> set[str]:
+        asked = "SELECT job_id FROM attempt WHERE job_id <> '' AND run <> %s"
+        return {job for (job,) in connection.execute(asked, (run_id,))}
+
+    return look(url, but, see)
+
+
+def remains(url: str, run_id: str) -> tuple[list[tuple[object, ...]], str]:
+    """What is left of a run's ledger that cannot be trusted: its events as they are stored, and all that its log and its attempts say."""
+    place = place_of(url)
+    with explained(place), connect(url) as connection:
+        if not _has_tables(connection):
+            return [], ""
+        events: list[tuple[object, ...]] = [*connection.execute(_EVENTS, (run_id, 0))]
+        told = connection.execute(
+            "SELECT a::text FROM attempt AS a WHERE run = %s UNION ALL SELECT e::text FROM event AS e WHERE run = %s",
+            (run_id, run_id),
+        )
+        return events, "\n".join(text for (text,) in told)
+
+
+def keep_out(url: str, run_id: str, clock: Clock) -> "PostgresStore | None":
+    """The run's lease, so that whoever had it can commit no more; None: there are no tables in which anybody could.
+
+    Raises MigratorError `lease-held` while another process has it.
+    """
+    with explained(place_of(url)), connect(url) as connection:
+        if not _has_tables(connection, "lease"):
+            return None
+    return PostgresStore(url, run_id, clock)
 
 
 def holder_of(connection: Connection, scope: str) -> Holder | None:

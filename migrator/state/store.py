@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -191,6 +191,32 @@ def _read_note(folder: Path) -> tuple[str, str]:
         raise corrupt(path, "it does not say where the ledger is") from fault
 
 
+def _readable_note(folder: Path) -> bool:
+    try:
+        return _note(folder) and bool(_read_note(folder))
+    except MigratorError:
+        return False
+
+
+def kept_out(folder: Path, clock: Clock) -> RunStore | None:
+    """The lease of a run whose ledger is in PostgreSQL, taken whatever its ledger is like; None: there is none to take.
+
+    Raises MigratorError `lease-held` while another process has it, `ledger-unreachable` when nobody can tell.
+    """
+    if not _readable_note(folder):
+        return None
+    found: RunStore | None = _postgres().keep_out(*_read_note(folder), clock)
+    return found
+
+
+def remains(folder: Path) -> tuple[list[tuple[object, ...]], str]:
+    """The events of a ledger in PostgreSQL as they are stored, and all that is said in it; empty where the folder names none."""
+    if not _readable_note(folder):
+        return [], ""
+    found: tuple[list[tuple[object, ...]], str] = _postgres().remains(*_read_note(folder))
+    return found
+
+
 def _write_note(folder: Path, url: str, run_id: str) -> None:
     draft = folder / f".{NOTE_NAME}.{secrets.token_hex(8)}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -303,7 +329,8 @@ def _found(folder: Path) -> FoundRun:
         return FoundRun(folder, None, corrupt(path, "it is not there"))
     try:
         if _note(folder):
-            return FoundRun(folder, read_ledger(folder).run)
+            postgres = _postgres()
+            return FoundRun(folder, postgres.look(*_read_note(folder), postgres.read_run))
         with explained(path), closing(open_for_reading(path)) as connection:
             version_of(connection, path, may_migrate=False)
             return FoundRun(folder, read_run(connection, path))
@@ -316,20 +343,25 @@ def _found(folder: Path) -> FoundRun:
 def known_jobs(state_dir: Path, *, but: Path | None = None) -> frozenset[str]:
     """The ids of all jobs in any ledger of the state folder that can be read, and of the PostgreSQL ledgers that it names.
 
-    `but`: the run folder whose ledger is not asked.
+    `but`: the run folder whose jobs are left out.
     """
     found: set[str] = set()
+    databases: set[str] = set()
     for folder in _run_folders(state_dir):
-        if folder == but or _found(folder).run is None:
+        if folder == but:
             continue
         path = folder / LEDGER_NAME
         if _note(folder):
-            url, run_id = _read_note(folder)
-            postgres = _postgres()
-            found |= postgres.look(url, run_id, postgres.known_jobs)
+            databases |= {_read_note(folder)[0]} if _readable_note(folder) else set()
+            continue
+        if _found(folder).run is None:
             continue
         with explained(path), closing(open_for_reading(path)) as connection:
             found |= {job for (job,) in connection.execute("SELECT job_id FROM attempt WHERE job_id <> ''")}
+    mine = _read_note(but)[1] if but is not None and _readable_note(but) else ""
+    for url in sorted(databases):
+        with suppress(MigratorError):
+            found |= _postgres().known_jobs(url, but=mine)
     return frozenset(found)
 
 
