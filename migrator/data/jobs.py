@@ -40,16 +40,16 @@ class SqlColumn:
 
 @dataclass(frozen=True, slots=True)
 class IdMap:
-    """Where one plan object's target ids are: all its outcome files (the prepared one too), or its match file. `sobject`: what its records are."""
+    """Where one plan object's target ids are: all its outcome files (the prepared one too), or its match file."""
 
     files: tuple[FileRef, ...]
-    sobject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SqlLookup:
-    """One sent relationship field; the first id map that knows the source value answers.
+    """One sent relationship field; the id map that knows the source value answers.
 
+    `keys_repeat`: files give their records keys each for itself, so several may know the value and mean different records.
     `default`: the match key (of a match file) or source key (of a load) of the record that takes the place of a missing one.
     `required`: a row without a value is the org's to refuse, not ours.
     """
@@ -60,6 +60,7 @@ class SqlLookup:
     when_missing: WhenMissing
     default: str | None = None
     required: bool = False
+    keys_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

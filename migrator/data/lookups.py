@@ -37,7 +37,7 @@ class Resolved:
     value: str
     found: str
     selected: str
-    #: records of several sObjects have the value for their key; None: only one could
+    #: several records have the value for their key, or one became several; None: that cannot be
     ambiguous: str | None
     joins: str
     #: the stated record's id, None when there is none
@@ -67,7 +67,7 @@ def source_value(index: int) -> str:
 
 
 def resolve(session: Session, workspace: Workspace, lookups: Sequence[SqlLookup]) -> list[Resolved]:
-    """Each lookup with its joins; every id map is joined once for each lookup that may use it, first answer wins."""
+    """Each lookup with its joins; every id map is joined once for each lookup that may use it. Answers that differ are none: see `Resolved.ambiguous`."""
     return [_resolve(session, workspace, index, lookup) for index, lookup in enumerate(lookups)]
 
 
@@ -86,20 +86,27 @@ def _resolve(session: Session, workspace: Workspace, index: int, lookup: SqlLook
         value=value,
         found=f"coalesce({found})" if names else "NULL::VARCHAR",
         selected=f"({selected})" if names else "false",
-        ambiguous=_ambiguous(maps, names),
+        ambiguous=_ambiguous(lookup, names),
         joins=joins,
         default=_default(session, workspace, lookup),
     )
 
 
-def _ambiguous(maps: Sequence[IdMap], names: Sequence[str]) -> str | None:
-    """Record ids are of one sObject; keys of files may be of several, and then a lookup that may be to any of them says nothing."""
-    kinds: dict[str, list[str]] = {}
-    for one, name in zip(maps, names, strict=True):
-        kinds.setdefault(one.sobject, []).append(f"{name}.source_key IS NOT NULL")
-    if len(kinds) < 2:
+def _ambiguous(lookup: SqlLookup, names: Sequence[str]) -> str | None:
+    """SQL: which record is meant cannot be told. None: it always can.
+
+    Record ids name one record each, which may have become several. A key of files may be of several records: then one that is not in the target may be
+    meant as well.
+    """
+    if len(names) < 2:
         return None
-    return " + ".join(f"({' OR '.join(known)})::INTEGER" for known in kinds.values()) + " > 1"
+    found = ", ".join(f"{name}.target_id" for name in names)
+    several = f"coalesce(greatest({found}) <> least({found}), false)"
+    if not lookup.keys_repeat:
+        return several
+    known = " + ".join(f"({name}.source_key IS NOT NULL)::INTEGER" for name in names)
+    missing = " OR ".join(f"({name}.source_key IS NOT NULL AND {name}.target_id IS NULL)" for name in names)
+    return f"({known} > 1 AND ({several} OR {missing}))"
 
 
 def id_map(workspace: Workspace, one: IdMap) -> str:

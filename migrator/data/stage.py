@@ -261,7 +261,7 @@ def _ambiguous_verdicts(resolved: Sequence[Resolved]) -> list[_Verdict]:
             Outcome.BLOCKED,
             "'LOOKUP_AMBIGUOUS'",
             one.lookup.target,
-            f"concat('records of several sObjects have the key ', j.{source_value(n)})",
+            f"concat('several records have the key ', j.{source_value(n)})",
         )
         for n, one in enumerate(resolved)
         if one.ambiguous

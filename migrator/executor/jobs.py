@@ -385,6 +385,7 @@ def _lookup(run: Run, spec: LookupSpec) -> SqlLookup:
         when_missing=spec.when_missing,
         default=spec.rule.default,
         required=spec.required,
+        keys_repeat=any(isinstance(one, ExtractStep) and bool(one.file) for one in run.schedule.steps),
     )
 
 
@@ -393,7 +394,7 @@ def _id_map(run: Run, object_name: str) -> IdMap:
         if step.object_name != object_name:
             continue
         if isinstance(step, LoadStep):
-            return IdMap(run.outcome_files(step.id), step.sobject)
+            return IdMap(run.outcome_files(step.id))
         if isinstance(step, MatchStep):
-            return IdMap(run.steps[step.id].files[-1:], step.sobject)
+            return IdMap(run.steps[step.id].files[-1:])
     raise KeyError(object_name)

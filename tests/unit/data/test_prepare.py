@@ -201,21 +201,34 @@ class TestKeys:
 
 class TestLookups:
     @pytest.mark.parametrize("when_missing", list(WhenMissing))
-    def test_a_key_of_several_sobjects_is_nobodys(self, bench: Bench, when_missing: WhenMissing) -> None:
-        """Files number their records each for itself: 4 may be an account or an opportunity, and so may one that is not in the target."""
+    def test_a_key_of_several_records_is_nobodys(self, bench: Bench, when_missing: WhenMissing) -> None:
+        """Files number their records each for itself: 4 may be a record of this one or of that one, and so may one that is not in the target."""
         maps = (
-            replace(bench.id_map({"1": A, "4": B}), sobject="Account"),
-            replace(bench.id_map({"4": C, "7": C}), sobject="Opportunity"),
-            replace(bench.id_map({"1": "", "9": ""}, outcome="failed"), sobject="Case"),
+            bench.id_map({"1": A, "4": B, "5": A}),
+            bench.id_map({"4": C, "5": A, "7": C}),
+            bench.id_map({"1": "", "9": ""}, outcome="failed"),
         )
-        rows = [[f"t{n}", "x", key] for n, key in enumerate(["1", "4", "7", ""])]
-        done = bench.load(
-            bench.pages(("Id", "V", "Parent"), rows), ("V",), lookups=(lookup(maps, when_missing),)
-        )
+        rows = [[f"t{n}", "x", key] for n, key in enumerate(["1", "4", "5", "7", ""])]
+        asked = replace(lookup(maps, when_missing), keys_repeat=True)
+        done = bench.load(bench.pages(("Id", "V", "Parent"), rows), ("V",), lookups=(asked,))
         assert reasons(bench, done.outcomes) == [
             (row, "blocked", "LOOKUP_AMBIGUOUS", "AccountId") for row in (1, 2)
         ]
-        assert [row["AccountId"] for row in bench.slice(done.slices[0].file)] == [C, ""]
+        assert [row["AccountId"] for row in bench.slice(done.slices[0].file)] == [A, C, ""]
+
+    def test_a_record_id_is_nobodys_only_when_it_became_several_records(self, bench: Bench) -> None:
+        """An org's record that two entries have is one: where it failed in one of them, the other one's answer is the record."""
+        maps = (
+            bench.id_map({"1": A, "4": B, "5": A}),
+            bench.id_map({"4": C, "5": A, "7": C}),
+            bench.id_map({"1": "", "9": ""}, outcome="failed"),
+        )
+        rows = [[f"t{n}", "x", key] for n, key in enumerate(["1", "4", "5", "7", ""])]
+        done = bench.load(
+            bench.pages(("Id", "V", "Parent"), rows), ("V",), lookups=(lookup(maps, WhenMissing.FAIL),)
+        )
+        assert reasons(bench, done.outcomes) == [(2, "blocked", "LOOKUP_AMBIGUOUS", "AccountId")]
+        assert [row["AccountId"] for row in bench.slice(done.slices[0].file)] == [A, A, C, ""]
 
     def test_rows_that_clear_the_lock_field_have_no_record_in_common(self, bench: Bench) -> None:
         """`#N/A` is no record: one group of all those rows would send their slices one after the other."""
@@ -299,8 +312,8 @@ class TestLookups:
         )
         assert done.tallies == {Outcome.BLOCKED: 2}
 
-    def test_the_first_map_that_knows_answers(self, bench: Bench) -> None:
-        maps = (bench.id_map({A: "t1"}), bench.id_map({A: "other", B: "t2", C: "t3"}))
+    def test_the_map_that_knows_answers(self, bench: Bench) -> None:
+        maps = (bench.id_map({A: "t1"}), bench.id_map({B: "t2", C: "t3"}))
         done = bench.load(
             bench.pages(("Id", "N", "Parent"), ROWS), ("N",), lookups=(lookup(maps, WhenMissing.FAIL),)
         )
