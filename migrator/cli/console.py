@@ -242,7 +242,13 @@ def print_verification(summary: Summary) -> None:
             one.unsuccessful,
         )
         table.add_row(plain(one.object_name), *(f"{number:,}" for number in numbers), verdict)
-    _print(table)
+    if summary.verification:
+        _print(table)
+    for step in summary.not_read_back:
+        left = step.unsuccessful
+        told = f", {left:,} of its {step.total or 0:,} rows ended without success" if left else ""
+        what = f"  {step.step}: nothing is read back of it ({step.operation}){told}"
+        _print(Text(plain(what), style="red" if left else ""))
     for one in summary.verification:
         if one.extra:
             told = f"  {one.object_name}: {one.extra:,} records more were made by our user while jobs of the run were at work than the run knows of"

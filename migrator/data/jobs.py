@@ -241,6 +241,7 @@ class SettleJob:
     `processed`/`failed`: the job's counters. `last_round`: what waits otherwise fails for good.
     `first_round`: rows that came to a limit of Apex (`limits`: parts of the messages, lower case) wait too, once, to travel in a smaller job.
     `lock_fields`: those that are known to lock; a record that one of them looks up counts for no other field.
+    `doubted`: outcome files of a delete among which are rows that are sent once more because nobody knows what became of them.
     """
 
     step: str
@@ -263,6 +264,7 @@ class SettleJob:
     limits: tuple[str, ...] = ()
     first_round: bool = False
     last_round: bool = False
+    doubted: tuple[FileRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +298,7 @@ class RestJob:
     columns: tuple[SentColumn, ...] = ()
     first_round: bool = False
     last_round: bool = False
+    doubted: tuple[FileRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

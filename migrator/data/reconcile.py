@@ -16,14 +16,14 @@ from migrator.data.lookups import loaded
 from migrator.data.rows import cells, sent_names
 from migrator.data.scan import scan
 from migrator.data.session import Session, csv_header, read_parquet
-from migrator.data.settle import publish
+from migrator.data.settle import UNKNOWN_FATE, publish
 from migrator.data.sql import cell, ident, kept, present, text
 from migrator.data.workspace import Workspace, folder_name
 from migrator.model.plan import Operation
 from migrator.model.run import FileRef, Outcome
 
-#: codes of outcomes that a lookup gave
-FOUND, UNKNOWN_FATE = "RECONCILED", "FATE_UNKNOWN"
+#: the code of an outcome that a lookup gave
+FOUND = "RECONCILED"
 
 
 def reconcile(
@@ -32,9 +32,10 @@ def reconcile(
     """The outcomes of the unknown rows; and, when some are quarantined, the files of both sides."""
     session.run(f"CREATE TEMP TABLE mine AS {_rows(session, workspace, job.mine)}")
     if job.found is None:
-        verdict = "'' AS target_id, '' AS outcome, '' AS code, false AS final"
+        # deletes are sent once more, and the code says that this is the second time: what was deleted by the first is not there any more
+        verdict = f"'' AS target_id, '' AS outcome, {text(UNKNOWN_FATE)} AS code, false AS final"
         session.run(f'CREATE TEMP TABLE verdicts AS SELECT "row", source_key, {verdict} FROM mine')
-        return _settled(session, workspace, job), ()
+        return _settled(session, workspace, job, quiet=UNKNOWN_FATE), ()
     _candidates(session, workspace, job)
     if job.key is not None:
         _by_key(session, job, job.key)
@@ -144,7 +145,7 @@ def _content(columns: Sequence[tuple[SentColumn, str]]) -> str:
     return f"md5(concat_ws(chr(31), {', '.join(forms)}))" if forms else "''"
 
 
-def _settled(session: Session, workspace: Workspace, job: ReconcileJob) -> Settled:
+def _settled(session: Session, workspace: Workspace, job: ReconcileJob, *, quiet: str = FOUND) -> Settled:
     told = ""
     if job.mine.told is not None:
         columns = '"row", source_key, target_id, outcome, code, message, fields, final'
@@ -154,7 +155,7 @@ def _settled(session: Session, workspace: Workspace, job: ReconcileJob) -> Settl
         + told
     )
     return publish(
-        session, workspace, job.step, f"{job.mine.slice}-{job.mine.attempt}", quiet=frozenset({FOUND})
+        session, workspace, job.step, f"{job.mine.slice}-{job.mine.attempt}", quiet=frozenset({quiet})
     )
 
 

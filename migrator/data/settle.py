@@ -18,21 +18,22 @@ from migrator.data.session import Session, read_csv, read_parquet
 from migrator.data.sql import no_id, text, with_checked
 from migrator.data.workspace import Workspace, folder_name
 from migrator.model.plan import Operation
+from migrator.model.platform import GONE_FAULT, NOWHERE_FAULT
 from migrator.model.run import Outcome
 
 #: `CODE:message:field1,field2 --`, or `CODE:message:--` without fields; the message may hold colons and line ends
 _FAULT = r"^([A-Za-z][A-Za-z0-9_]*):(.*):([^:]*)--\s*$"
 #: the code of a row that the org never looked at, in the last round
 UNPROCESSED = "UNPROCESSED"
-#: the code of a row whose record was deleted before (SOAP API guide, "StatusCode")
-GONE = "ENTITY_IS_DELETED"
+#: the code of a row of which nothing tells what happened to it
+UNKNOWN_FATE = "FATE_UNKNOWN"
 _NO_SIGNS = LockSigns()
 REPLY_COLUMNS = ("position", "id", "success", "created", "code", "message", "fields")
 
 
 def settle(session: Session, workspace: Workspace, job: SettleJob, pairing: Pairing) -> Settled:
     """The outcomes of a slice from the three result files of its job."""
-    finish = Finish(_finish(job), _BY, _counts(job.locks, job.limits))
+    finish = Finish(_finish(workspace, job), _BY, _counts(job.locks, job.limits))
     with correlated(session, workspace, job, finish, pairing) as found:
         settled = _publish(session, workspace, job, tallies=found.tallies, order="")
     same = f"{found.equal} rows equal another one in every sent field: which record is whose does not matter"
@@ -41,13 +42,13 @@ def settle(session: Session, workspace: Workspace, job: SettleJob, pairing: Pair
 
 def settle_told(session: Session, workspace: Workspace, job: SettleJob) -> Settled:
     """The outcomes of those rows of a slice whose results the org has recorded, where it has not recorded all. Raises ResultsMismatch."""
-    missing = correlate_told(session, workspace, job, _finish(job))
+    missing = correlate_told(session, workspace, job, _finish(workspace, job))
     found = publish(session, workspace, job.step, f"{job.slice}-{job.attempt}-told")
     return replace(found, missing=missing)
 
 
-def _finish(job: SettleJob) -> str:
-    return f"{_PARSED} {_outcomes(job, keep=', kind, key, slice')}"
+def _finish(workspace: Workspace, job: SettleJob) -> str:
+    return f"{_PARSED} {_outcomes(job, keep=', kind, key, slice', gone=_gone(workspace, job))}"
 
 
 #: from `answered`, what the result files say, to `replies`
@@ -86,7 +87,7 @@ def settle_rest(session: Session, workspace: Workspace, job: RestJob) -> Settled
     session.run(
         "CREATE TEMP TABLE settled AS WITH replies AS (SELECT \"row\", source_key, CASE WHEN success THEN 'ok' ELSE 'bad' END AS kind, id, created, "
         "CASE WHEN success THEN '' ELSE coalesce(nullif(code, ''), 'UNKNOWN') END AS code, message, fields "
-        f"FROM sent JOIN answers USING (position)) {_outcomes(job)}"
+        f"FROM sent JOIN answers USING (position)) {_outcomes(job, gone=_gone(workspace, job))}"
     )
     return _publish(session, workspace, job)
 
@@ -103,8 +104,24 @@ def settle_whole(session: Session, workspace: Workspace, job: WholeJob) -> Settl
     return _publish(session, workspace, job)
 
 
-def _outcomes(job: SettleJob | RestJob, *, keep: str = "") -> str:
-    """SQL from `replies` to outcomes: what may be tried again waits, unless there is no other round. `keep`: more columns of `replies`."""
+def _gone(workspace: Workspace, job: SettleJob | RestJob) -> str:
+    """SQL over `replies`: the record is gone, which is what was wanted: by this job, by one whose answer was lost, or by somebody else.
+
+    That there is no such record says it only of a row that was sent before and whose answer was lost: of any other it says that its id is a wrong one.
+    """
+    if not job.operation.deletes:
+        return "false"
+    said_so = f"code = {text(GONE_FAULT)}"
+    if job.doubted:
+        before = read_parquet([workspace.path(ref) for ref in job.doubted])
+        doubted = f'(SELECT "row" FROM {before} WHERE code = {text(UNKNOWN_FATE)} AND NOT final)'
+        said_so = f'({said_so} OR (code = {text(NOWHERE_FAULT)} AND "row" IN {doubted}))'
+    return f"(kind = 'bad' AND {said_so})"
+
+
+def _outcomes(job: SettleJob | RestJob, *, gone: str, keep: str = "") -> str:
+    """SQL from `replies` to outcomes: what may be tried again waits, unless there is no other round. `keep`: more columns of `replies`; `gone`: those
+    whose record is gone, as it should be."""
     retryable = ", ".join(text(code) for code in sorted(job.retryable)) or "NULL"
     limited = said(job.limits) if job.first_round else "false"
     waits = (
@@ -121,12 +138,10 @@ def _outcomes(job: SettleJob | RestJob, *, keep: str = "") -> str:
         job.operation,
         f"CASE WHEN created THEN {text(Outcome.CREATED.value)} ELSE {text(Outcome.UPDATED.value)} END",
     )
-    # the record is gone, which is what was wanted: by this job, by one whose answer was lost, or by somebody else
-    gone = f"(kind = 'bad' AND code = {text(GONE)})" if job.operation.deletes else "false"
     return (
         "SELECT \"row\", source_key, CASE WHEN kind = 'ok' THEN id ELSE '' END AS target_id, "
         f"CASE WHEN kind = 'ok' OR {gone} THEN {succeeded} WHEN {waits} THEN '' ELSE {text(Outcome.FAILED.value)} END AS outcome, "
-        f"CASE WHEN kind = 'un' THEN {text(UNPROCESSED)} ELSE code END AS code, message, fields, NOT {waits} AS final{keep} FROM replies"
+        f"CASE WHEN kind = 'un' THEN {text(UNPROCESSED)} WHEN {gone} THEN {text(GONE_FAULT)} ELSE code END AS code, message, fields, NOT {waits} AS final{keep} FROM replies"
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from migrator.model.budget import ErrorBudget, OnExceeded
+from migrator.model.platform import GONE_FAULT
 from migrator.model.run import Attempt, AttemptState, Outcome, StepPhase, StepRow
 from migrator.model.schedule import LinkStep, LoadStep, Schedule
 from migrator.salesforce import RETRYABLE_FAULTS
@@ -114,8 +115,9 @@ def _canary(step: LoadStep, row: StepRow, attempts: Iterable[Attempt]) -> str:
         failed = one.tallies.get(Outcome.FAILED, 0) + one.tallies.get(Outcome.QUARANTINED, 0)
         if failed > step.canary.max_failed * one.rows:
             return f"{failed:,} of the {one.rows:,} rows of the canary did not succeed{_main_code(one)}"
-        # what may pass is tried again and judged when its tries are over
-        final = [item for item in one.faults.items() if item[0] not in RETRYABLE_FAULTS]
+        # what may pass is tried again and judged when its tries are over; what a delete finds gone is done
+        fine = RETRYABLE_FAULTS | ({GONE_FAULT} if step.operation.deletes else frozenset())
+        final = [item for item in one.faults.items() if item[0] not in fine]
         code, count = max(final, key=lambda item: item[1], default=("", 0))
         if count > step.canary.max_same_code * one.rows and one.locked < count:
             return f"{count:,} of the {one.rows:,} rows of the canary were refused with {code}"

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from migrator.data import folder_name, prepared_anew
 from migrator.data.jobs import (
@@ -28,7 +28,7 @@ from migrator.data.later import AgainJob, UndoJob
 from migrator.executor.learned import learned, lock_keys, planned_keys
 from migrator.executor.rounds import rung
 from migrator.executor.run import Run
-from migrator.model.plan import Headers, Operation
+from migrator.model.plan import Operation
 from migrator.model.run import Attempt, FileRef, Outcome, Slice
 from migrator.model.schedule import (
     ColumnSpec,
@@ -53,17 +53,6 @@ ROWS = "rows/"
 #: in `StepRow.counts`: the rows that wait are to be prepared anew; and the round before which that began
 ANEW = "anew"
 ROUND_BASE = "round.base"
-
-
-@dataclass(frozen=True, slots=True)
-class RestTarget:
-    """Where and as what the rows of a slice are sent over REST; `types` by field."""
-
-    sobject: str
-    operation: str
-    external_id: str | None
-    types: Mapping[str, str]
-    headers: Headers
 
 
 def folder(kind: str, step: str) -> str:
@@ -241,7 +230,15 @@ def settle(run: Run, attempt: Attempt, results: Mapping[str, FileRef]) -> Settle
         limits=LIMIT_TEXTS,
         first_round=_round(run, slice_) == 1,
         last_round=_round(run, slice_) >= run.policy.max_rounds,
+        doubted=_sent_before(run, step),
     )
+
+
+def _sent_before(run: Run, step: LoadStep | LinkStep) -> tuple[FileRef, ...]:
+    """The outcomes of attempts of a delete some of whose rows were sent once more."""
+    if not operation(step).deletes:
+        return ()
+    return tuple(one.outcomes for one in run.settled.get(step.id, ()) if one.outcomes and one.waiting)
 
 
 def settle_rest(run: Run, attempt: Attempt, replies: FileRef) -> RestJob:
@@ -263,18 +260,13 @@ def settle_rest(run: Run, attempt: Attempt, replies: FileRef) -> RestJob:
         columns=sent_columns(step),
         first_round=_round(run, slice_) == 1,
         last_round=_round(run, slice_) >= run.policy.max_rounds,
+        doubted=_sent_before(run, step),
     )
 
 
 def external_id(step: LoadStep | LinkStep) -> str | None:
     """The external id that an upsert matches on."""
     return step.external_id if isinstance(step, LoadStep) else None
-
-
-def rest_target(step: LoadStep | LinkStep) -> RestTarget:
-    """How the rows of the step go over REST."""
-    types = {one.name: one.type for one in sent_columns(step)}
-    return RestTarget(step.sobject, operation(step).wire, external_id(step), types, step.headers)
 
 
 def replies(answers: Sequence[RowReply]) -> list[Reply]:

@@ -163,7 +163,9 @@ def reconciled(run: Run, attempt: Attempt, reply: Reconciled, now: float, chance
     )
     row = run.steps[attempt.step]
     looked_up = attempt.rows - (attempt.outcomes.rows if attempt.outcomes else 0)
-    note = f"{looked_up:,} rows of job {attempt.job_id} were looked up in the target: {attempt.note}"
+    again = operation(sending(run.schedule.step(attempt.step))).deletes
+    done = "are sent once more" if again else "were looked up in the target"
+    note = f"{looked_up:,} rows of job {attempt.job_id} {done}: {attempt.note}"
     if stuck:
         note = (
             f"{stuck:,} rows of job {attempt.job_id} are quarantined: {attempt.note}; "

@@ -181,8 +181,8 @@ class _Ledger:
         loose = any(one not in found.hints for one in found.gone)
         spare = {job.id: job for job in found.doubtful}
         for step in sending_steps(self.run):
-            if step.guarantee not in {Guarantee.INSERT, Guarantee.SERIAL_INSERT}:
-                continue  # sending twice does no harm
+            if step.guarantee not in {Guarantee.INSERT, Guarantee.SERIAL_INSERT, Guarantee.DELETE}:
+                continue  # sending twice does no harm; of deletes it has to be known that it is the second time
             for key, slice_ in self.run.slices.items():
                 if key[0] != step.id or key in found.answers:
                     continue

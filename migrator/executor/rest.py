@@ -4,12 +4,15 @@
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from migrator.data import Engine
 from migrator.executor import jobs
 from migrator.executor.actions import AttemptSettled
 from migrator.executor.run import Run
+from migrator.model.plan import Headers
 from migrator.model.run import Attempt
+from migrator.model.schedule import LinkStep, LoadStep
 from migrator.model.wire import RowFault
 from migrator.salesforce import Org, RequestFailed, RowReply
 
@@ -21,10 +24,21 @@ SEVERAL_FOUND = 300
 Record = Mapping[str, str | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where and as what the rows of a slice are sent over REST; `types` by field."""
+
+    sobject: str
+    operation: str
+    external_id: str | None
+    types: Mapping[str, str]
+    headers: Headers
+
+
 def send_slice(target: Org, engine: Engine, run: Run, attempt: Attempt) -> AttemptSettled:
     """Send the rows and keep what the org says to each."""
     slice_ = run.slices[(attempt.step, attempt.slice)]
-    to = jobs.rest_target(jobs.sending(run.schedule.step(attempt.step)))
+    to = _target(jobs.sending(run.schedule.step(attempt.step)))
     answers: list[RowReply] = []
     records: list[Record] = []
     for record in (*engine.read_slice(slice_.file), None):
@@ -37,7 +51,7 @@ def send_slice(target: Org, engine: Engine, run: Run, attempt: Attempt) -> Attem
     return AttemptSettled(engine.settle_rest(jobs.settle_rest(run, attempt, kept)))
 
 
-def _answers(target: Org, to: jobs.RestTarget, records: Sequence[Record]) -> tuple[RowReply, ...]:
+def _answers(target: Org, to: _Target, records: Sequence[Record]) -> tuple[RowReply, ...]:
     """What the org says to each row.
 
     Where it finds several records for one it may refuse the request with all of its rows: that row is looked for by halves, and the others are
@@ -53,3 +67,9 @@ def _answers(target: Org, to: jobs.RestTarget, records: Sequence[Record]) -> tup
             return (*_answers(target, to, records[:half]), *_answers(target, to, records[half:]))
         text = f"several records of the target have this value of {to.external_id}"
         return (RowReply("", success=False, created=None, faults=(RowFault(failed.error_code, text),)),)
+
+
+def _target(step: LoadStep | LinkStep) -> _Target:
+    """How the rows of the step go over REST."""
+    types = {one.name: one.type for one in jobs.sent_columns(step)}
+    return _Target(step.sobject, jobs.operation(step).wire, jobs.external_id(step), types, step.headers)

@@ -9,3 +9,8 @@ BATCH_ROWS = 10_000
 PARALLELISM = 15
 #: children of one record, or records of one owner, from which Salesforce speaks of skew (Designing Record Access for Enterprise Scale)
 SKEW = 10_000
+
+#: the fault of a row whose record has been deleted already (SOAP API guide, "StatusCode"); to a delete it is as good as done
+GONE_FAULT = "ENTITY_IS_DELETED"
+#: the fault of a row whose record is not even in the recycle bin, or never was there (the same)
+NOWHERE_FAULT = "INVALID_CROSS_REFERENCE_KEY"

@@ -221,9 +221,15 @@ class Summary:
 
     @property
     def verify_exit(self) -> ExitCode:
-        """The exit code of a finished verification; a plan that wants none has nothing against it."""
+        """The exit code of a finished verification; what nothing is read back of must at least have succeeded."""
         unverified = any(one.verdict != "equal" for one in self.verification)
-        return ExitCode.ROWS_FAILED if unverified or self.created_again else ExitCode.OK
+        return ExitCode.ROWS_FAILED if unverified or self.created_again else self.load_exit
+
+    @property
+    def not_read_back(self) -> tuple[StepSummary, ...]:
+        """The steps that send rows of objects that verification does not look at."""
+        seen = {one.object_name for one in self.verification}
+        return tuple(one for one in self.steps if one.guarantee != "R" and one.object_name not in seen)
 
 
 def summarize(state: LedgerState, schedule: Schedule) -> Summary:

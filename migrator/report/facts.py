@@ -182,13 +182,20 @@ def _verdict(summary: Summary, loaded: Sequence[StepSummary]) -> tuple[Verdict, 
         return (
             Verdict.VERIFIED,
             f"{counted(rows, 'row')} accounted for and verified",
-            "Every source row has one outcome, and the target was read back: it holds what was sent.",
+            f"Every source row has one outcome, and the target was read back: it holds what was sent.{_unread(summary)}",
         )
     return (
         Verdict.MOVED,
         f"{counted(rows, 'row')} accounted for",
-        "Every source row has one outcome. The target was not read back yet: `migrator verify` does that.",
+        "Every source row has one outcome. The target was not read back yet: `migrator verify` does that."
+        if summary.verification
+        else f"Every source row has one outcome.{_unread(summary)}",
     )
+
+
+def _unread(summary: Summary) -> str:
+    left = [one.step for one in summary.not_read_back]
+    return f" Nothing is read back of {', '.join(left)}." if left else ""
 
 
 def _unfinished(status: RunStatus) -> str:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from migrator.errors import CODES
+from migrator.model.platform import GONE_FAULT
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "errors.md"
@@ -41,7 +42,8 @@ def test_every_code_is_used() -> None:
 
 
 def test_every_row_code_is_documented_and_none_is_stale() -> None:
-    used = {
+    # Salesforce's own, which rows are given by us as well
+    used = {GONE_FAULT} | {
         code
         for package in ("data", "transforms")
         for path in (ROOT / "migrator" / package).rglob("*.py")

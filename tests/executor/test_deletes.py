@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import ExitCode, MigratorError
-from migrator.executor import Undo
+from migrator.executor import Goal, Undo
 from migrator.model.run import Outcome
 from migrator.review import check, load
 from migrator.simulator import Fault, FaultKind, JobFault, JobFaultKind
@@ -30,6 +30,8 @@ objects:
   - {object: Parent__c, operation: %s, max_deletes: 50}
   - {object: Child__c, operation: %s, max_deletes: 50}
 """
+#: the line of a record that there never was
+NOBODY = "a010000000000ZZAAA\n"
 
 
 @pytest.fixture
@@ -110,3 +112,56 @@ def test_an_undo_says_that_it_brings_nothing_back(lab: Lab) -> None:
     with pytest.raises(MigratorError, match="nothing that could be taken back") as refused:
         undo.begin(lab.folder.parent / "undo", run_id="undo-run", clock=lab.clock, memory_mb=128)
     assert "recycle bin" in refused.value.diagnostic.hint
+
+
+@pytest.mark.parametrize(
+    ("operation", "lane"), [("hard_delete", "auto"), ("hard_delete", "serial_v1"), ("delete", "auto")]
+)
+def test_what_a_job_deleted_whose_results_are_gone_counts_as_deleted(
+    lab: Lab, operation: str, lane: str
+) -> None:
+    """Its records are not even in the recycle bin: the org knows no such ids any more, and says so of the second time that they are sent."""
+    children = f"- {{object: Child__c, operation: {operation}, max_deletes: 50, lane: {lane}}}"
+    lab.begin(
+        (PLAN % (operation, operation)).replace(
+            f"- {{object: Child__c, operation: {operation}, max_deletes: 50}}", children
+        )
+    )
+    results = ".*/batch/[^/]+/result" if lane == "serial_v1" else ".*/jobs/ingest/[^/]+/.*Results"
+    lab.target.faults.append(Fault(kind=FaultKind.STATUS, method="GET", path=results, code=404, times=1))
+    result = lab.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    steps = {one.step: one for one in result.summary.steps}
+    assert {one.tallies[Outcome.DELETED] for one in steps.values()} == {30}
+    assert steps["load.Child__c"].faults == {"ENTITY_IS_DELETED": 30}
+    assert any("are sent once more" in one for one in steps["load.Child__c"].notes)
+
+
+def test_an_id_that_is_nobodys_is_no_deleted_record(lab: Lab) -> None:
+    file = lab.folder.parent / "data" / "Child__c.csv"
+    with file.open("a", encoding="utf-8") as more:
+        more.write(NOBODY)
+    lab.begin(PLAN % ("hard_delete", "hard_delete"), max_slice_rows=30)
+    result = lab.drive()
+    children = next(one for one in result.summary.steps if one.step == "load.Child__c")
+    assert children.tallies == {Outcome.DELETED: 30, Outcome.FAILED: 1}
+
+
+def test_a_canary_that_finds_everything_gone_is_no_reason_to_stop(lab: Lab) -> None:
+    """Nothing was refused: the plan has run before, or records went with their masters."""
+    lab.begin((PLAN % ("delete", "delete")).replace("max_deletes: 50", "max_deletes: 50, canary: {rows: 2}"))
+    org = lab.ends().target
+    for one in (lab.folder.parent / "data" / "Child__c.csv").read_text(encoding="utf-8").split()[1:]:
+        org.delete_record("Child__c", one)
+    result = lab.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    assert all(one.tallies == {Outcome.DELETED: 30} for one in result.summary.steps)
+
+
+def test_a_verification_knows_of_records_that_could_not_be_deleted(lab: Lab) -> None:
+    """Nothing is read back of a delete; what failed is no less without success."""
+    with (lab.folder.parent / "data" / "Child__c.csv").open("a", encoding="utf-8") as more:
+        more.write(NOBODY)
+    lab.begin(PLAN % ("delete", "delete"))
+    assert lab.drive().exit_code is ExitCode.ROWS_FAILED
+    assert lab.drive(Goal.VERIFY).exit_code is ExitCode.ROWS_FAILED
