@@ -1,4 +1,4 @@
-"""`migrator status`: how a run stands, from its ledger alone."""
+"""`migrator status`: how a run stands, from its ledger, and from its files which fields faults are about."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import click
 from migrator.audit import peek
 from migrator.cli import options
 from migrator.cli.console import print_outcomes, print_verification, summary_json
+from migrator.cli.explained import explained
 from migrator.errors import ExitCode
 from migrator.model.run import RunStatus
 from migrator.state import holder
@@ -24,7 +25,7 @@ def status(run_name: str, state_dir: Path, as_json: bool) -> int:
       migrator status --json
     """
     folder = options.find_run(state_dir, run_name)
-    summary = peek(folder)
+    summary = explained(folder, peek(folder))
     if as_json:
         options.print_json(summary_json(summary, ExitCode.OK))
         return ExitCode.OK

@@ -5,9 +5,12 @@
 
 from collections.abc import Mapping, Sequence
 
+import duckdb
+
 from migrator.data.session import Session, read_parquet
 from migrator.data.sql import text
 from migrator.data.workspace import Workspace, folder_name
+from migrator.errors import MigratorError
 from migrator.model.run import FileRef, Outcome
 
 
@@ -37,14 +40,24 @@ def some_ids(session: Session, workspace: Workspace, files: Sequence[FileRef], c
 def fault_fields(
     session: Session, workspace: Workspace, files: Sequence[FileRef]
 ) -> Mapping[str, Mapping[str, int]]:
-    """The fields that final faults name, by code, the most frequent first; several fields of one fault are joined by commas."""
+    """The fields that final faults name, by code, the most frequent first; several fields of one fault are joined by commas.
+
+    Raises MigratorError `state-corrupt` when a file is missing or damaged.
+    """
     if not files:
         return {}
     source = read_parquet([workspace.path(ref) for ref in files])
+    try:
+        counted = session.rows(
+            f"SELECT code, fields, count(*) FROM {source} WHERE final AND code <> '' AND fields <> '' GROUP BY 1, 2 ORDER BY 3 DESC, 2"
+        )
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as fault:
+        what = f"a file of outcomes in {workspace.root} cannot be read"
+        raise MigratorError("state-corrupt", what, hint="restore the run folder from a copy of it") from fault
     found: dict[str, dict[str, int]] = {}
-    for code, fields, count in session.rows(
-        f"SELECT code, fields, count(*) FROM {source} WHERE final AND code <> '' AND fields <> '' GROUP BY 1, 2 ORDER BY 3 DESC, 2"
-    ):
+    for code, fields, count in counted:
         found.setdefault(code, {})[fields] = count
     return found
 

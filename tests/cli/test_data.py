@@ -1,6 +1,7 @@
 """Awkward data from file to org and back, and rows that the org refuses: every row has one outcome."""
 
 import json
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -200,8 +201,10 @@ def test_refused_rows_are_told_with_their_codes_and_their_children_blocked(
     assert len(world.target.truth.created("Contact")) == 3
     assert "4 rows LOOKUP_MISSING (AccountId)" in world.call("resume").out
     shown = world.call("status")
-    assert "DATA_TOO_LONG" in shown.out
+    assert "1 rows DATA_TOO_LONG (Remark__c)" in shown.out
     assert "Bronze" not in shown.out
+    document = world.call("status", "--json").document
+    assert {one["object"]: one["fault_fields"] for one in document["steps"]} == fields
     verified = world.call("verify", "--json")
     found = {one["object"]: one for one in verified.document["verification"]}
     assert verified.code == 1, "not everything is in the target"
@@ -209,6 +212,25 @@ def test_refused_rows_are_told_with_their_codes_and_their_children_blocked(
         "Account": ("incomplete", 3),
         "Contact": ("incomplete", 4),
     }
+
+
+def test_status_shows_faults_of_a_killed_run_and_of_one_whose_files_are_damaged(world: World) -> None:
+    """What it adds to the ledger never stands in the way of telling what the ledger says."""
+    accounts = [[f"a{n}", f"A{n}", "Gold", "more than ten characters", ""] for n in range(3)]
+    world.csv("Account", ["Id", "Name", "Tier__c", "Remark__c", "Legacy_Id__c"], accounts)
+    world.csv("Contact", ["Id", "LastName", "AccountId"], [["c1", "P", "a1"]])
+    world.environment["MIGRATOR_FAILPOINT"] = "before:intent:PrepareStep:2"
+    process = world.begin("run", world.plan(REFUSED.replace("OPERATION", "insert")))
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    shown = world.call("status")
+    assert "interrupted" in shown.out
+    assert "3 rows DATA_TOO_LONG (Remark__c)" in shown.out
+    (folder,) = world.state.glob("2*")
+    for file in folder.glob("outcomes/**/*.parquet"):
+        file.write_bytes(b"x" * file.stat().st_size)
+    shown = world.call("status")
+    assert (shown.code, "3 rows DATA_TOO_LONG\n" in shown.out) == (0, True), shown
 
 
 def _holding(folder: Path, words: Iterable[bytes]) -> list[str]:
