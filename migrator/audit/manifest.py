@@ -31,6 +31,7 @@ DECISIONS = frozenset(
         "failures-accepted",
         "foreign-jobs-accepted",
         "user-changed",
+        "unseen-accepted",
     }
     | {"gate-confirmed", "schema-differs-from-lock"}
 )

@@ -335,6 +335,7 @@ def summary_json(summary: Summary, exit_code: ExitCode) -> dict[str, object]:
                 "waiting": one.waiting,
                 "faults": dict(one.faults),
                 "fault_fields": {code: dict(found) for code, found in one.fault_fields.items()},
+                "notes": list(one.notes),
             }
             for one in summary.steps
         ],

@@ -72,6 +72,7 @@ class TakenUp:
     foreign_jobs: bool = False
     twice: bool = False
     accept_user: bool = False
+    accept_unseen: bool = False
     wait: bool = True
 
 
@@ -108,6 +109,7 @@ def take_up(
             taken.foreign_jobs,
             twice=taken.twice,
             accept_user=taken.accept_user,
+            accept_unseen=taken.accept_unseen,
             wait=taken.wait,
         )
         return drive(folder, ends, clock, taken.goal, workers=workers, memory=memory, told=told)
@@ -154,6 +156,7 @@ class Told:
     foreign_jobs: bool = False
     twice: bool = False
     accept_user: bool = False
+    accept_unseen: bool = False
     wait: bool = True
 
 
@@ -231,6 +234,7 @@ def _once(
                 foreign_jobs=told.foreign_jobs,
                 twice=told.twice,
                 accept_user=told.accept_user,
+                accept_unseen=told.accept_unseen,
             )
     finally:
         restore()

@@ -151,6 +151,11 @@ class _Beginning:
     is_flag=True,
     help="Go on although an alias signs in as another user than the run began as; goes into the log with your name.",
 )
+@click.option(
+    "--accept-unseen",
+    is_flag=True,
+    help="Go on although none of the records that the run created can be seen, because somebody has seen them there; goes into the log with your name.",
+)
 @reviewed.accept_option
 @options.confirmations
 @_foreign_jobs
@@ -164,6 +169,7 @@ def resume(
     *,
     accept_failures: bool,
     accept_user: bool,
+    accept_unseen: bool,
     accept: bool,
     confirmed: tuple[str, ...],
     foreign: bool,
@@ -191,6 +197,7 @@ def resume(
         confirmed=confirmed,
         foreign_jobs=foreign,
         accept_user=accept_user,
+        accept_unseen=accept_unseen,
         wait=not no_wait,
     )
     return take_up(taken, workers=workers, memory=memory, as_json=as_json)

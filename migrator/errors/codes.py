@@ -147,7 +147,7 @@ CODES: dict[str, str] = {
     "state-unsafe": "Other users of the machine may write in the folder of the run's state.",
     "storage-full": "The org has no room for more records; nothing more is sent to that object.",
     "target-ids-repeat": "The org's results name one record for several rows: two rows would have become one record.",
-    "target-reset": "The target has none of the records that the run created in it: its sandbox was refreshed.",
+    "target-reset": "The target shows none of the records that the run created in it: its sandbox was refreshed, or the user may not see them.",
     "tls-failed": "No trusted TLS connection to the org could be made.",
     "too-many-deletes": "There are more records to delete than the plan allows; none of them was deleted.",
     "type-differs": "A field gets values of a field of another type.",

@@ -6,7 +6,7 @@
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from migrator.data import Engine, Workspace
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor.actions import AttemptAction, Reply, StepAction
 from migrator.executor.allowance import Allowance
+from migrator.executor.around import Around
 from migrator.executor.budget import accepted
 from migrator.executor.change import Change
 from migrator.executor.coordinator import NOTHING_MOVES, Coordinator, Outside, Workers
@@ -30,23 +31,14 @@ from migrator.executor.watch import watch as progress_of
 from migrator.executor.watchdog import STACKS, Watchdog, Watched
 from migrator.executor.work import Tools, perform
 from migrator.model.progress import Progress
-from migrator.model.run import Facts, LedgerState, NewEvent, RunStatus, StepPhase, StepRow
+from migrator.model.run import NewEvent, RunStatus, StepPhase, StepRow
 from migrator.model.schedule import VerifyStep
 from migrator.model.schedule_text import parse_schedule
 from migrator.model.summary import Summary, summarize
 from migrator.model.wire import JobInfo
-from migrator.preflight import (
-    accepted_until,
-    check_clock,
-    check_neighbours,
-    check_room,
-    find_neighbours,
-    overdue,
-    room_for,
-)
+from migrator.preflight import check_room, room_for
 from migrator.review import Approved, Ends, SchemaWatch
-from migrator.salesforce import RequestFailed
-from migrator.state import Ledger, known_jobs, open_ledger
+from migrator.state import Ledger, open_ledger
 
 Observer = Callable[[Progress], None]
 
@@ -149,12 +141,13 @@ class Drive:
         accepted_by: str = "",
         foreign_jobs: bool = False,
         accept_user: bool = False,
+        accept_unseen: bool = False,
         twice: bool = False,
     ) -> Result:
         """Drive the run to its goal. The same call begins a run and resumes one.
 
         `accepted_by`: who has looked at what failed so far, and wants the run to go on in spite of it. `foreign_jobs`: that jobs of our user which nothing
-        here knows are accepted; `accept_user`: that it goes on as another user. `twice`: after verifying, what a second run would do is worked out as well. Raises MigratorError when another process has the run, an org is not the one the run began with, or the disk refuses.
+        here knows are accepted; `accept_user`: that it goes on as another user; `accept_unseen`: that it goes on although none of its records can be seen. `twice`: after verifying, what a second run would do is worked out as well. Raises MigratorError when another process has the run, an org is not the one the run began with, or the disk refuses.
         """
         ledger = open_ledger(self._folder, self._clock)
         try:
@@ -169,10 +162,10 @@ class Drive:
             ledger.commit([], [("driven", {"by": self._by, "goal": goal.value, "tool": __version__})])
             if goal is Goal.LOAD:
                 ledger.hold(state.run.target_org_id, run.schedule.written)
-                self._look_around(
-                    state, ledger, run.schedule.written, accepted_by=self._by if foreign_jobs else ""
-                )
+                around = Around(self._folder, self._ends, self._clock)
+                around.look(run, state, ledger, accepted_by=self._by if foreign_jobs else "")
                 self._check_room(run)
+                run = self._remembered(run, ledger, accepted=accept_unseen)
             if goal is Goal.VERIFY:
                 run = _verify_anew(run, ledger)
             if accepted_by:
@@ -192,6 +185,14 @@ class Drive:
         row, facts = changed
         ledger.commit([row], [(CHANGED, facts)])
         return replace(run, row=row)
+
+    def _remembered(self, run: Run, ledger: Ledger, *, accepted: bool) -> Run:
+        """The run, once a record that it made is seen in the target, or somebody says that they are only not to be seen."""
+        with closing(Engine(Workspace(self._folder), memory_limit_mb=self._memory_mb)) as engine:
+            change = check_not_reset(run, engine, self._ends.target, accepted_by=self._by if accepted else "")
+        if change.rows:
+            ledger.commit(change.rows, change.events)
+        return change.run
 
     def _look_twice(self, ledger: Ledger, observe: Observer) -> Result:
         """Count what a run of the same plan would do now, in the ledger of the run that has been verified."""
@@ -224,44 +225,10 @@ class Drive:
         summary = summarize(ledger.state(), run.schedule)
         return Result(summary, read.stop, read.stop.exit_code if read.stop else summary.verify_exit)
 
-    def _look_around(
-        self, state: LedgerState, ledger: Ledger, sobjects: Sequence[str], *, accepted_by: str
-    ) -> None:
-        """What must be true of both orgs each time, and what is worth a line in the log."""
-        orgs = [one for one in (self._ends.source, self._ends.target) if one is not None]
-        events: list[NewEvent | None] = [check_clock(one, self._clock) for one in orgs]
-        found = find_neighbours(
-            state, self._ends.target, sobjects, known_jobs(self._folder.parent), self._clock
-        )
-        if found is not None:
-            begun = any(one.job_id for one in state.attempts)
-            unseen = found.accepted_to(accepted_until(ledger.events()))
-            events.append(check_neighbours(unseen, state.run, begun=begun, accepted_by=accepted_by))
-        else:
-            events.append(("jobs-not-listed", {}))
-        for late in overdue(state, self._clock.now()):
-            late_facts: Facts = {
-                "step": late.step,
-                "job": late.job_id,
-                "seconds": round(late.age),
-                "urgent": late.urgent,
-            }
-            events.append(("results-overdue", late_facts))
-        ledger.commit([], [one for one in events if one is not None])
-
     def _check_room(self, run: Run) -> None:
         """Refuse to begin what the disk has no room for."""
         watch = SchemaWatch(run.row.identity_json, self._ends)
         check_room(self._folder, room_for(run.schedule, watch.width, Path(run.row.plan_path).parent))
-
-    def _orphans(self, ledger: Ledger, sobjects: Sequence[str]) -> tuple[JobInfo, ...] | None:
-        """Open jobs that a lost answer left; a run that is over does not fail because they cannot be listed."""
-        known = known_jobs(self._folder.parent)
-        try:
-            found = find_neighbours(ledger.state(), self._ends.target, sobjects, known, self._clock)
-        except RequestFailed:
-            return None
-        return None if found is None else found.orphans
 
     def _drive(self, run: Run, ledger: Ledger, observe: Observer) -> Result:
         workspace = Workspace(self._folder)
@@ -292,8 +259,6 @@ class Drive:
         coordinator = Coordinator(run, ledger, workers, self._outside(run, tell, stuck))
         with self._watched(coordinator, stuck):
             try:
-                if run.goal is Goal.LOAD:
-                    check_not_reset(run, engine, self._ends.target)
                 ended = coordinator.drive()
                 told = written_down(ended, engine)
                 ledger.commit(told.rows, told.events)
@@ -307,7 +272,8 @@ class Drive:
         code = _exit_code(summary, ended.goal)
         if ended.goal is Goal.LOAD and ended.trips:
             code = ExitCode.BUDGET  # there was nothing left to stop
-        orphans = self._orphans(ledger, ended.schedule.written) if ended.goal is Goal.LOAD else None
+        around = Around(self._folder, self._ends, self._clock)
+        orphans = around.orphans(ended, ledger.state()) if ended.goal is Goal.LOAD else None
         return Result(summary, None, code, orphans)
 
     def _outside(self, run: Run, tell: Callable[[Run], None], stuck: threading.Event) -> Outside:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from migrator.clock import SystemClock
-from migrator.simulator import JobFault, JobFaultKind, OrgClock, RowFault, Rows
+from migrator.simulator import JobFault, JobFaultKind, OrgClock, RowFault, Rows, preset
 from tests.cli.world import SECRET, World, make_world
 from tests.plans import PEOPLE, accounts, plan_of
 
@@ -93,6 +93,20 @@ def test_an_undo_judges_by_the_clock_of_the_org(tmp_path: Path, monkeypatch: pyt
         assert not list(world.target.store.table("Contact").scan())
     finally:
         world.close()
+
+
+def test_records_that_are_not_to_be_seen_stop_a_run_until_somebody_says_that_they_are_there(
+    done: World,
+) -> None:
+    done.target.plant(*preset("U11", at=0.0))
+    told = done.call("resume")
+    assert (told.code, "[target-reset]" in told.err, "--accept-unseen" in told.err) == (3, True, True), told
+    assert done.call("resume", "--accept-unseen").code == 0
+    said = "none of 5 records that it created could be seen in the target"
+    assert said in done.call("status").out
+    steps = done.call("status", "--json").document["steps"]
+    assert [said in " ".join(one["notes"]) for one in steps if one["step"] == "load.Account"] == [True]
+    assert done.call("resume").code == 0
 
 
 def test_a_damaged_ledger_is_made_anew_and_the_old_one_is_kept(done: World) -> None:

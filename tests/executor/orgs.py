@@ -84,6 +84,7 @@ class Lab:
         *,
         accepted_by: str = "",
         accept_user: bool = False,
+        accept_unseen: bool = False,
         answers: Mapping[str, str] | None = None,
         fuse: Callable[[str], None] | None = None,
         workers: int = 0,
@@ -100,7 +101,9 @@ class Lab:
             fuse=fuse or (lambda _point: None),
             by="ada",
         )
-        return drive.go(goal, self.watch, accepted_by=accepted_by, accept_user=accept_user)
+        return drive.go(
+            goal, self.watch, accepted_by=accepted_by, accept_user=accept_user, accept_unseen=accept_unseen
+        )
 
     def events(self) -> tuple[Event, ...]:
         """The log of the run."""

@@ -1,11 +1,15 @@
 """A sandbox that is refreshed under a run: another id, or the same id without the data."""
 
-from dataclasses import replace
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx
 import pytest
 
+from migrator.audit import audit, peek
 from migrator.errors import ExitCode, MigratorError
+from migrator.report import render_markdown
 from migrator.simulator import Org as SimulatedOrg
 from migrator.simulator import OrgSettings, load_schema, preset
 from tests.executor.orgs import Lab, make_lab
@@ -53,7 +57,53 @@ def test_a_sandbox_that_was_refreshed_is_noticed_by_records_that_are_gone(half: 
     for _ in range(2):
         found = refused(half)
         assert (found.code, found.exit_code) == ("target-reset", ExitCode.REFUSED)
-        assert f"none of {20} records" in str(found)
+        assert "none of 20 records" in str(found)
+        assert "migrator resume test-run --accept-unseen" in (found.diagnostic.hint or "")
+
+
+@dataclass
+class Blind(httpx.BaseTransport):
+    """An org whose sharing keeps the run's records from its user: what is asked for by id is not there."""
+
+    org: httpx.BaseTransport
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer as the org does, but for counts of records by their ids."""
+        if "Id IN" in request.url.params.get("q", ""):
+            nothing = json.dumps({"totalSize": 0, "done": True, "records": []}).encode()
+            headers = {"Content-Type": "application/json"}
+            return httpx.Response(200, headers=headers, stream=httpx.ByteStream(nothing))
+        return self.org.handle_request(request)
+
+
+def accepted(lab: Lab) -> list[tuple[object, ...]]:
+    told = [one.facts for one in lab.events() if one.kind == "unseen-accepted"]
+    return [(one["step"], one["asked"], one["by"]) for one in told]
+
+
+def test_records_that_the_user_may_not_see_are_no_reset_when_somebody_says_so(half: Lab) -> None:
+    half.network = Blind
+    assert refused(half).code == "target-reset"
+    assert half.drive(accept_unseen=True).exit_code is ExitCode.OK
+    assert (half.target.truth.count("Account"), half.target.truth.count("Contact")) == (ROWS, ROWS)
+    assert accepted(half) == [("load.Account", 20, "ada")]
+    said = "none of 20 records that it created could be seen in the target; ada says that they are there"
+    summary = peek(half.folder)
+    assert {one.step: one.notes for one in summary.steps}["load.Account"] == (said,)
+    assert said in render_markdown(summary, made=0.0)
+    decided = [one["kind"] for one in json.loads(audit(half.folder).manifest)["decisions"]]
+    assert decided == ["unseen-accepted"]
+    with pytest.raises(MigratorError, match="none of 20 records"):
+        half.drive()  # the contacts are records of which nobody has said so
+    assert half.drive(accept_unseen=True).exit_code is ExitCode.OK
+    assert half.drive().exit_code is ExitCode.OK, "what was said is remembered"
+    assert accepted(half) == [("load.Account", 20, "ada"), ("load.Contact", 20, "ada")]
+
+
+def test_nobody_is_taken_at_their_word_about_records_that_can_be_seen(half: Lab) -> None:
+    assert half.drive(accept_unseen=True).exit_code is ExitCode.OK
+    assert not accepted(half)
+    assert not any(one.notes for one in peek(half.folder).steps)
 
 
 def test_records_that_somebody_deleted_are_no_reset(half: Lab) -> None:
