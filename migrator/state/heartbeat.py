@@ -16,6 +16,15 @@ TTL = 30.0
 RENEW = 10.0
 
 
+def renew(connection: "psycopg.Connection[tuple[Any, ...]]", token: str, ttl: float) -> bool:
+    """Make the leases last from now on, also those that have run out: as long as they bear the token nobody else took them. Whether there was one."""
+    done = connection.execute(
+        "UPDATE lease SET until = clock_timestamp() + make_interval(secs => %s) WHERE token = %s",
+        (ttl, token),
+    )
+    return bool(done.rowcount > 0)
+
+
 class Heartbeat:
     """A thread with a connection of its own. `late` once the leases may be somebody else's."""
 
@@ -41,6 +50,10 @@ class Heartbeat:
         """Whether the last renewal is so long ago that the leases have run out."""
         return self._clock.monotonic() - self._renewed > self._ttl
 
+    def in_time(self, since: float) -> None:
+        """The leases have been renewed by somebody else, who began at `since` (monotonic)."""
+        self._renewed = since
+
     def close(self) -> None:
         """End the thread."""
         self._over.set()
@@ -53,7 +66,7 @@ class Heartbeat:
                 began = self._clock.monotonic()
                 try:
                     connection = connection or self._connect()
-                    if not self._renew(connection):
+                    if not renew(connection, self._token, self._ttl):
                         return  # taken over: the next commit is refused
                 except psycopg.OperationalError:
                     # no connection now: tried again at the next beat, until it is too late
@@ -65,11 +78,3 @@ class Heartbeat:
         finally:
             if connection is not None:
                 connection.close()
-
-    def _renew(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> bool:
-        done = connection.execute(
-            "UPDATE lease SET until = clock_timestamp() + make_interval(secs => %s)"
-            " WHERE token = %s AND until >= clock_timestamp()",
-            (self._ttl, self._token),
-        )
-        return bool(done.rowcount > 0)

@@ -20,7 +20,7 @@ from migrator.state.chain import Stored, first_hash
 from migrator.state.content import hash_of
 from migrator.state.ddl import POSTGRES as TABLES
 from migrator.state.ddl import POSTGRES_MIGRATIONS, SCHEMA, VERSION
-from migrator.state.heartbeat import TTL, Heartbeat
+from migrator.state.heartbeat import TTL, Heartbeat, renew
 from migrator.state.lease import Holder, object_held, run_held
 from migrator.state.pglink import Connection, connect, explained, place_of
 from migrator.state.rows import ATTEMPT, PAGE, POSTGRES, RUN, SLICE, STEP, Table, dumps, table_of
@@ -147,7 +147,10 @@ class PostgresStore:
 
     def _write(self, rows: Sequence[LedgerRow], events: Sequence[Event], before: Head, after: Head) -> None:
         if self._beat is not None and self._beat.late:
-            raise lost(self._run)
+            # this process stood still, or the way to the server was cut: whether somebody took the leases meanwhile is seen below
+            began = self._clock.monotonic()
+            renew(self._connection, self._token, self._ttl)
+            self._beat.in_time(began)
         with self._connection.transaction():
             done = self._connection.execute(
                 "UPDATE ledger SET head = %s, events = %s, content = %s WHERE run = %s AND epoch = %s AND head = %s"
@@ -356,8 +359,9 @@ def holder_of(connection: Connection, scope: str) -> Holder | None:
 
 
 def holder(url: str, run_id: str) -> Holder | None:
-    """Who works on the run."""
-    return look(url, run_id, lambda connection, run, _: holder_of(connection, f"run:{run}"))
+    """Who works on the run; a process of this machine that is no more does not, though its lease has not run out yet."""
+    found = look(url, run_id, lambda connection, run, _: holder_of(connection, f"run:{run}"))
+    return None if found is not None and _dead(found) else found
 
 
 def break_leases(url: str, run_id: str) -> None:

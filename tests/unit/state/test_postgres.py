@@ -69,16 +69,41 @@ def test_no_password_reaches_the_disk_or_a_message(folder: Path, postgres: Serve
 
 def test_a_server_elsewhere_must_show_a_certificate() -> None:
     assert checked_url("postgresql://db.example/x") == "postgresql://db.example/x?sslmode=verify-full"
-    assert checked_url("postgresql://db.example/x?a=b") == "postgresql://db.example/x?a=b&sslmode=verify-full"
+    assert (
+        checked_url("postgresql://db.example/x?connect_timeout=3")
+        == "postgresql://db.example/x?connect_timeout=3&sslmode=verify-full"
+    )
     assert checked_url("postgresql://localhost/x") == "postgresql://localhost/x"
+    # the host may come from PGHOST or from a service file
+    assert checked_url("postgresql:///x") == "postgresql:///x?sslmode=verify-full"
+    two = "postgresql://one.example:5432,two.example:5433/x"
+    assert checked_url(two) == f"{two}?sslmode=verify-full"
     for url in (
         "postgresql://db.example/x?sslmode=require",
         "postgresql:///x?host=db.example&sslmode=disable",
         "postgresql://localhost/x?host=db.example&sslmode=prefer",
+        "postgresql://localhost:5432,db.example:5432/x?sslmode=disable",
+        "postgresql:///x?host=localhost,db.example&sslmode=prefer",
+        "postgresql:///x?service=elsewhere&sslmode=prefer",
+        "postgresql://localhost/x?hostaddr=192.0.2.7&sslmode=prefer",
         "mysql://localhost/x",
     ):
         with pytest.raises(MigratorError):
             checked_url(url)
+
+
+@pytest.mark.parametrize("url", ["postgresql://localhost/x?bogus=1", "postgresql://[::bad/x"])
+def test_a_url_that_is_none_is_the_mistake_of_whoever_gave_it(tmp_path: Path, url: str) -> None:
+    with pytest.raises(MigratorError) as caught:
+        open_ledger(tmp_path / "r1", VirtualClock(), create=a_run(), url=url)
+    assert (caught.value.code, caught.value.exit_code) == ("usage", ExitCode.USAGE)
+
+
+def test_why_there_is_no_connection_is_told(tmp_path: Path, postgres: Server) -> None:
+    url = postgres.url.replace("/postgres?", "/nobodys?")
+    with pytest.raises(MigratorError, match='database "nobodys" does not exist') as caught:
+        open_ledger(tmp_path / "r1", VirtualClock(), create=a_run(), url=url)
+    assert (caught.value.code, caught.value.exit_code) == ("ledger-unreachable", ExitCode.PAUSED)
 
 
 def test_a_commit_finds_its_way_over_a_broken_connection(ledger: Ledger, postgres: Server) -> None:
@@ -222,10 +247,31 @@ def test_a_heartbeat_keeps_the_lease(folder: Path, postgres: Server) -> None:
     assert holder(folder) is None
 
 
-def test_a_heartbeat_that_came_too_late_stops_the_writer(folder: Path, postgres: Server) -> None:
+def test_a_heartbeat_that_came_too_late_is_made_up_for_when_nobody_took_the_lease(
+    folder: Path, postgres: Server
+) -> None:
     clock = VirtualClock()
     with open_ledger(folder, clock) as ledger:
+        ledger.hold("00D000000000001EAA", ["Account"])
         clock.advance(31.0)
+        ask(postgres, "UPDATE migrator.lease SET until = clock_timestamp() - interval '1 s'")
+        ledger.commit([planned(1)])
+        assert ask(postgres, "SELECT count(*) FROM migrator.lease WHERE until > clock_timestamp()") == [(2,)]
+        store = ledger._store
+        assert isinstance(store, PostgresStore)
+        assert store._beat is not None
+        assert not store._beat.late
+
+
+def test_a_heartbeat_that_came_too_late_stops_the_writer_whose_lease_was_taken(
+    folder: Path, postgres: Server
+) -> None:
+    clock = VirtualClock()
+    with open_ledger(folder, clock) as ledger:
+        ledger.hold("00D000000000001EAA", ["Account"])
+        clock.advance(31.0)
+        # another run wrote the sObject and is through with it
+        ask(postgres, "UPDATE migrator.lease SET token = '' WHERE scope LIKE '%:account'")
         with pytest.raises(MigratorError) as caught:
             ledger.commit([planned(1)])
         assert (caught.value.code, caught.value.exit_code) == ("lease-lost", ExitCode.LEASE)
@@ -235,7 +281,9 @@ def test_a_dead_process_of_this_machine_holds_nothing(folder: Path, postgres: Se
     store = PostgresStore(postgres.url, "r1", VirtualClock())
     assert store._beat is not None
     store._beat.close()
+    assert holder(folder) is not None
     ask(postgres, "UPDATE migrator.lease SET pid = 4194305")  # beyond the largest process id of Linux
+    assert holder(folder) is None
     open_ledger(folder, VirtualClock()).close()
     store.close()
 
