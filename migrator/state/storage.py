@@ -57,7 +57,12 @@ def _explain_sqlite(fault: sqlite3.Error, path: Path) -> Exception:
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return _not_writable(path, str(fault))
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return MigratorError("lease-held", f"another process has {path} locked", exit_code=ExitCode.LEASE)
+            return MigratorError(
+                "lease-held",
+                f"another process has {path} locked",
+                hint="wait for it; one that stands still in the middle of a commit has to be ended, which loses nothing: `migrator unlock` names it",
+                exit_code=ExitCode.LEASE,
+            )
         case sqlite3.SQLITE_ERROR:
             # a table or column that is not there, a text that is none: our statements are the same each time
             return corrupt(path, "SQLite cannot make sense of it")

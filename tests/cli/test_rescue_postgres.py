@@ -100,7 +100,7 @@ def test_a_run_that_a_process_has_is_not_rescued(world: World, plan: Path, postg
     )
     process = world.begin("run", plan, "--ledger", postgres.url)
     try:
-        until(lambda: "load.Account" in world.call("status").out)
+        until(lambda: "bulk2" in world.call("status").out)
         damage(postgres)
         told = world.call("rescue", "--yes")
         assert (told.code, "lease-held" in told.err) == (8, True), told
