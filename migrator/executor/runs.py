@@ -23,6 +23,7 @@ from migrator.executor.change import Change
 from migrator.executor.coordinator import NOTHING_MOVES, Coordinator, Outside, Workers
 from migrator.executor.quarantined import written_down
 from migrator.executor.reset import check_not_reset
+from migrator.executor.room import FLOOR
 from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
 from migrator.executor.second_run import PLACE, begin_reading, forgotten, survey
 from migrator.executor.throttle import held_back
@@ -226,9 +227,10 @@ class Drive:
         return Result(summary, read.stop, read.stop.exit_code if read.stop else summary.verify_exit)
 
     def _check_room(self, run: Run) -> None:
-        """Refuse to begin what the disk has no room for."""
+        """Refuse to begin, or to go on with, what the disk has no room for."""
         watch = SchemaWatch(run.row.identity_json, self._ends)
-        check_room(self._folder, room_for(run.schedule, watch.width, Path(run.row.plan_path).parent))
+        plan_folder = Path(run.row.plan_path).parent
+        check_room(self._folder, room_for(run.schedule, watch.width, plan_folder, run.steps), FLOOR)
 
     def _drive(self, run: Run, ledger: Ledger, observe: Observer) -> Result:
         workspace = Workspace(self._folder)

@@ -17,7 +17,7 @@ from migrator.executor import Result
 from migrator.model.run import RunRow, RunStatus, StepRow
 from migrator.state import open_ledger, read_ledger, sqlite
 from tests.executor.orgs import Lab
-from tests.simulation.small import Fuse, go, judge, small_lab
+from tests.simulation.small import ROWS, Crash, Fuse, go, judge, small_lab
 
 
 def a_run() -> RunRow:
@@ -199,6 +199,36 @@ def test_the_room_that_a_run_needs_is_told_before_anything_is_sent(
     assert "--state-dir" in said.diagnostic.hint
     assert lab.target.truth.count("Account") == 0
     judge(lab, go(lab, Fuse()))
+
+
+def test_a_resume_asks_for_the_room_of_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that has come far needs less beside than one that begins, and one that is over needs none."""
+    usage, counted = shutil.disk_usage, Fuse()
+    go(small_lab(tmp_path / "counted"), counted)
+    far = [at for at, point in enumerate(counted.seen) if point == "before:intent:PrepareStep"][1]
+
+    def with_free(count: int) -> MigratorError | None:
+        with monkeypatch.context() as patched:
+            patched.setattr(shutil, "disk_usage", lambda path: usage(path)._replace(free=count))
+            try:
+                assert go(lab, Fuse()).stop is None
+            except MigratorError as refused:
+                return refused
+            return None
+
+    lab = small_lab(tmp_path / "killed")
+    refused = with_free(200_000_000)
+    assert refused is not None
+    assert (refused.code, lab.target.truth.count("Account")) == ("disk-too-small", 0)
+    with pytest.raises(Crash):
+        go(lab, Fuse(far))
+    made = lab.target.truth.count("Account")
+    assert made == ROWS
+    refused = with_free(60_000_000)
+    assert refused is not None, "less than what must be free for anything to be begun"
+    assert with_free(120_000_000) is None
+    judge(lab, go(lab, Fuse()))
+    assert with_free(1_000_000) is None, "nothing is left to be written"
 
 
 def test_the_ballast_is_taken_by_the_commit_that_has_no_room_and_is_there_again_later(
