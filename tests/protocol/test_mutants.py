@@ -40,12 +40,17 @@ from tests.protocol.explorer import POLICY, ROWS, STEP, Rules, WorldOf, execute,
 from tests.protocol.world import Script, World
 
 
+def _sent_again(run: Run, action: AttemptAction) -> Change:
+    """The attempt is given up, and its rows go into a new job."""
+    attempt = replace(run.live[action.attempt], state=AttemptState.ABANDONED)
+    return Change(run).attempt(attempt, "mutant").requeue(attempt).free(attempt.id)
+
+
 def new_job_when_the_close_is_lost(
     run: Run, action: StepAction | AttemptAction, reply: Reply, now: float
 ) -> Change:
     if isinstance(action, CloseUpload) and isinstance(reply, RequestLost):
-        attempt = replace(run.live[action.attempt], state=AttemptState.ABANDONED)
-        return Change(run).attempt(attempt, "mutant").requeue(attempt).free(attempt.id)
+        return _sent_again(run, action)
     return settle(run, action, reply, now)
 
 
@@ -53,8 +58,7 @@ def aborted_means_nothing_was_done(
     run: Run, action: StepAction | AttemptAction, reply: Reply, now: float
 ) -> Change:
     if isinstance(action, Harvest) and run.live[action.attempt].job_state == JobState.ABORTED.value:
-        attempt = replace(run.live[action.attempt], state=AttemptState.ABANDONED)
-        return Change(run).attempt(attempt, "mutant").requeue(attempt).free(attempt.id)
+        return _sent_again(run, action)
     return settle(run, action, reply, now)
 
 
@@ -62,8 +66,7 @@ def send_a_failed_job_again_whole(
     run: Run, action: StepAction | AttemptAction, reply: Reply, now: float
 ) -> Change:
     if isinstance(action, Harvest) and run.live[action.attempt].job_state == JobState.FAILED.value:
-        attempt = replace(run.live[action.attempt], state=AttemptState.ABANDONED)
-        return Change(run).attempt(attempt, "mutant").requeue(attempt).free(attempt.id)
+        return _sent_again(run, action)
     return settle(run, action, reply, now)
 
 
@@ -86,8 +89,7 @@ def missing_in_the_results_means_not_done(
     run: Run, action: StepAction | AttemptAction, reply: Reply, now: float
 ) -> Change:
     if isinstance(action, Harvest) and isinstance(reply, ResultsBroken):
-        attempt = replace(run.live[action.attempt], state=AttemptState.ABANDONED)
-        return Change(run).attempt(attempt, "mutant").requeue(attempt).free(attempt.id)
+        return _sent_again(run, action)
     return settle(run, action, reply, now)
 
 
@@ -149,8 +151,7 @@ def settle_an_abandoned_close(
     run: Run, action: StepAction | AttemptAction, reply: Reply, now: float
 ) -> Change:
     if isinstance(action, AbandonUpload) and run.live[action.attempt].state is AttemptState.CLOSING:
-        attempt = replace(run.live[action.attempt], state=AttemptState.ABANDONED)
-        return Change(run).attempt(attempt, "mutant").requeue(attempt).free(attempt.id)
+        return _sent_again(run, action)
     return settle(run, action, reply, now)
 
 
