@@ -28,7 +28,7 @@ _SEVERAL = 2
 
 @dataclass(frozen=True, slots=True)
 class Divided:
-    """`relation`: SQL of `sendable` with its `slice`; `order`: SQL of what keeps a group's rows together in it, in the same order every time.
+    """`relation`: SQL of `sendable` with its `slice`, which has so many rows and bytes; `place`: SQL of what keeps a group's rows together in it, in the same order every time; NULL comes first.
 
     `packing`: group and wave of the slices that have one. `how`: for people, when there is a choice;
     `trade`: what full slices cost, where they go before an early end. `counted`: SQL of how many rows (`n`) lock each record by the first lock key, where
@@ -36,7 +36,9 @@ class Divided:
     """
 
     relation: str
-    order: str
+    place: str
+    rows: int
+    bytes: int
     packing: Mapping[int, tuple[str, int]]
     how: str = ""
     trade: str = ""
@@ -80,11 +82,10 @@ def divide(
     place = ", packed.place AS place" if decided.joined else ""
     relation = f"(SELECT packable.* EXCLUDE (grp, own), own AS grp, ({decided.slice_sql})::INTEGER AS slice{place} FROM packable{join})"
     packing = {no: (group, units.wave_of(group) if units else 0) for no, group in decided.lone.items()}
-    order = "NULLS FIRST"
     if units:
-        return Divided(relation, f"grp {order}", packing, units.how, units.trade)
+        return Divided(relation, "grp", rows, size, packing, units.how, units.trade)
     counted = "SELECT n FROM groups" if decided.joined else ""
-    return Divided(relation, f"{'place' if place else 'grp'} {order}", packing, counted=counted)
+    return Divided(relation, "place" if place else "grp", rows, size, packing, counted=counted)
 
 
 def cut(session: Session, limits: Limits, first_no: int, *, apart: str = "false") -> Cut:

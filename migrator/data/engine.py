@@ -51,12 +51,19 @@ from migrator.data.sql import SET_NULL
 from migrator.data.workspace import Workspace, folder_name
 from migrator.model.run import FileRef
 
+#: of the memory limit, for each thread: below 96 MB one does not read, join and write a wide extract
+_THREAD_MB = 80
+
 
 class Engine:
-    """The data plane of one run. Methods may be called from several threads at once; they share its memory limit."""
+    """The data plane of one run. Methods may be called from several threads at once; they share its memory limit.
+
+    `threads`: of DuckDB, when the limit is enough for several: what each reads and writes takes the same memory, however few the rows.
+    """
 
     def __init__(self, workspace: Workspace, *, memory_limit_mb: int = 512, threads: int = 2) -> None:
         self.workspace = workspace
+        threads = max(1, min(threads, memory_limit_mb // _THREAD_MB))
         self._database = Database(workspace, memory_limit_mb=memory_limit_mb, threads=threads)
         self._pairing: Pairing = Pairing(threads)
 

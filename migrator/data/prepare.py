@@ -20,6 +20,7 @@ from migrator.data.keys import RecordKey
 from migrator.data.later import AgainJob, UndoJob
 from migrator.data.locking import lock_column, locked_records
 from migrator.data.lookups import DUPLICATE_SOURCE_KEY
+from migrator.data.ordering import Size, ordered, sizes
 from migrator.data.packing import Limits
 from migrator.data.rows import (
     GROUPING,
@@ -33,7 +34,7 @@ from migrator.data.rows import (
     sent_names,
 )
 from migrator.data.session import Session, read_parquet
-from migrator.data.slicing import Size, slice_files
+from migrator.data.slicing import slice_files
 from migrator.data.sql import cell, present, text
 from migrator.data.stage import Staged, stage_link, stage_load
 from migrator.data.undo import stage_undo
@@ -324,20 +325,15 @@ def _cut(
     """Make the rows file of what is `sendable`, and of the `canary` before it."""
     first_no = target.first_no if target.canary is None else target.first_no + 1
     divided = divide(session, locks, limits, first_no, beside=first_no - target.first_no)
-    columns = f'"row", source_key, {{}} AS slice, bytes, key, {line_column(names)}'
-    rows = f"SELECT {columns.format('slice')} FROM {divided.relation} ORDER BY slice, {divided.order}, source_key"
+    columns = f'"row", source_key, {{}} AS slice, bytes, key, {line_column(names)}, {{}} AS place'
+    rows = f"SELECT {columns.format('slice', divided.place)} FROM {divided.relation}"
     if target.canary is not None:
-        both = (
-            f"SELECT {columns.format('slice')}, {divided.order.split()[0]} AS place FROM {divided.relation}"
-        )
-        alone = f"SELECT {columns.format(f'{target.canary}::INTEGER')}, NULL AS place FROM canary"
-        rows = f"SELECT * EXCLUDE (place) FROM ({both} UNION ALL {alone}) ORDER BY slice, place NULLS FIRST, source_key"
+        rows += f" UNION ALL SELECT {columns.format(f'{target.canary}::INTEGER', 'NULL')} FROM canary"
     noted = {PACKING: packing_text(divided.packing), GROUPING: json.dumps(target.grouped_by)}
-    made = session.write_parquet(rows, "rows.parquet", metadata=noted)
-    sizes = session.rows(
-        f"SELECT slice, count(*), sum(bytes)::BIGINT FROM {read_parquet([made])} GROUP BY slice ORDER BY slice"
+    made = ordered(
+        session, f"({rows})", "rows.parquet", rows=divided.rows, size=divided.bytes, metadata=noted
     )
-    return _Cut(made, [Size(*one) for one in sizes], divided)
+    return _Cut(made, sizes(session, made), divided)
 
 
 def _write(

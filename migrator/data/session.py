@@ -34,10 +34,13 @@ _NOT_WANTED = "join_order,build_side_probe_side,distinct_aggregate_rewrite"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A connection and a folder for what it makes on the way. `broken`: what it raises on a file that it cannot parse."""
+    """A connection and a folder for what it makes on the way. `memory`: its limit, in bytes, which it shares with others; `broken`: what it raises on a
+    file that it cannot parse.
+    """
 
     connection: duckdb.DuckDBPyConnection
     folder: Path
+    memory: int
     threads: int = 1
     broken: type[Exception] = duckdb.InvalidInputException
 
@@ -77,13 +80,21 @@ class Session:
     def write_parquet(self, sql: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Path:
         """The result of a query as a parquet file in the scratch folder. `metadata`: texts that the file carries."""
         path = self.folder / name
-        noted = ", ".join(f"{key}: {text(value)}" for key, value in (metadata or {}).items())
-        more = f", KV_METADATA {{{noted}}}" if noted else ""
-        # small row groups keep the writer's memory flat and let one slice be read without its neighbours
-        self.run(
-            f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 30720, DICTIONARY_SIZE_LIMIT 1000{more})"
-        )
+        self.run(_parquet(sql, path, metadata or {}))
         return path
+
+    def write_in_order(self, sql: str, name: str, *, metadata: Mapping[str, str]) -> Path:
+        """The same for a query that needs no temporary objects, and whose rows keep the order of the files that they come from."""
+        path = self.folder / name
+        self.run_in_order(_parquet(sql, path, metadata))
+        return path
+
+
+def _parquet(sql: str, path: Path, metadata: Mapping[str, str]) -> str:
+    noted = ", ".join(f"{key}: {text(value)}" for key, value in metadata.items())
+    more = f", KV_METADATA {{{noted}}}" if noted else ""
+    # small row groups keep the writer's memory flat and let one slice be read without its neighbours
+    return f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 30720, DICTIONARY_SIZE_LIMIT 1000{more})"
 
 
 class Database:
@@ -95,6 +106,7 @@ class Database:
     def __init__(self, workspace: Workspace, *, memory_limit_mb: int, threads: int) -> None:
         self._workspace = workspace
         self._threads = threads
+        self._memory = memory_limit_mb * 1_000_000
         self._config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{memory_limit_mb}MB",
             "threads": threads,
@@ -114,7 +126,7 @@ class Database:
         with self._workspace.scratch() as folder, _engine_faults(root), disk_faults(root):
             connection = self._connect()
             try:
-                yield Session(connection, folder, self._threads)
+                yield Session(connection, folder, self._memory, self._threads)
             finally:
                 connection.close()
 

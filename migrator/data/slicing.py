@@ -7,12 +7,12 @@ order, and that file is cut by what each slice is long: a statement for each sli
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from migrator.data.ordering import Size
 from migrator.data.rows import header, write_lines
 from migrator.data.session import Session, read_parquet
 from migrator.data.workspace import Workspace
@@ -24,15 +24,6 @@ _WAITING = 3
 #: about how long a file of the lines of several slices is
 _TOGETHER = 16 << 20
 _CHUNK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """A slice: its number, and the rows and bytes of its lines."""
-
-    no: int
-    rows: int
-    bytes: int
 
 
 def slice_files(

@@ -1,0 +1,82 @@
+"""Rows are put in the order of their slices within the memory that there is, into however many parts that divides them."""
+
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import pytest
+
+from migrator.data import Engine
+from migrator.data.jobs import Pages
+from migrator.data.ordering import ordered, sizes
+from migrator.data.session import Session, read_parquet
+from tests.unit.data.bench import Bench, a_load
+
+ROWS, SLICES = 60_000, 300
+
+
+def _in_order(session: Session) -> list[tuple[Any, ...]]:
+    """Rows in no order, and what `ordered` makes of them."""
+    session.run(
+        f"CREATE OR REPLACE TEMP TABLE mixed AS SELECT i AS \"row\", concat('k', hash(i)) AS source_key, (hash(i + 7) % {SLICES})::INTEGER AS slice, "
+        f"40::BIGINT AS bytes, repeat('x', 39) AS line, nullif(hash(i + 1) % 50, 0) AS place FROM range({ROWS}) AS t(i)"
+    )
+    made = ordered(
+        session, "(FROM mixed)", "made.parquet", rows=ROWS, size=ROWS * 40, metadata={"note": "kept"}
+    )
+    (note,) = session.one(
+        f"SELECT decode(value) FROM parquet_kv_metadata('{made}') WHERE decode(key) = 'note'"
+    )
+    assert note == "kept"
+    assert [one.no for one in sizes(session, made)] == list(range(SLICES))
+    assert [one.name for one in session.folder.iterdir()] == ["made.parquet"], (
+        "what was made on the way is gone"
+    )
+    return session.rows(f"SELECT * FROM {read_parquet([made])} ORDER BY file_row_number")
+
+
+@pytest.mark.parametrize(
+    "memory", [pytest.param(12_000_000, id="a few parts"), pytest.param(400_000, id="parts of parts")]
+)
+def test_divided_rows_are_in_the_order_of_undivided_ones(bench: Bench, memory: int) -> None:
+    with bench.engine._session() as session:
+        whole = _in_order(session)
+    with bench.engine._session() as session:
+        assert _in_order(replace(session, memory=memory)) == whole
+    assert len(whole) == ROWS
+    places = _places()
+    keyed = [(slice_no, places[row] is not None, places[row] or 0, key) for row, key, slice_no, _, _ in whole]
+    assert keyed == sorted(keyed)
+
+
+def _places() -> dict[int, int | None]:
+    with duckdb.connect() as connection:
+        return dict(
+            connection.execute(f"SELECT i, nullif(hash(i + 1) % 50, 0) FROM range({ROWS}) AS t(i)").fetchall()
+        )
+
+
+def test_rows_of_many_times_the_memory_are_prepared(bench: Bench) -> None:
+    """They are sorted; DuckDB's sort alone gives up on them."""
+    count, cells = 400_000, 4
+    names = [f"Text{n}__c" for n in range(cells)]
+    columns = ", ".join(f"concat('{name} ', i, repeat('x', 100)) AS {name}" for name in names)
+    page = bench.workspace.root / "page.csv"
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute(
+            f"COPY (SELECT concat('k', hash(i)) AS Id, concat('a', hash(i) % 50000) AS Parent__c, {columns} FROM range({count}) AS t(i)) "
+            f"TO '{page}' (FORMAT csv, FORCE_QUOTE *)"
+        )
+    pages = Pages((bench.workspace.adopt("extract/wide/0.csv", page, count),))
+    bench.engine.close()
+    bench.engine = Engine(bench.workspace, memory_limit_mb=96)
+    job = a_load(pages, ["Parent__c", *names], group_by="Parent__c", max_slice_rows=10_000)
+    done = bench.engine.prepare_load(job)
+    assert (done.total, done.rows.rows) == (count, count)
+    with bench.engine._session() as session:
+        source = read_parquet([bench.workspace.path(done.rows)])
+        jumps = session.one(
+            f"SELECT count(*) FILTER (slice < before) FROM (SELECT slice, lag(slice) OVER (ORDER BY file_row_number) AS before FROM {source})"
+        )
+    assert jumps == (0,)
+    assert sum(one.file.rows for one in done.slices) == count
