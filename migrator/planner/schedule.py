@@ -26,6 +26,7 @@ from migrator.model.schedule import (
 from migrator.model.schedule_text import gate_word
 from migrator.model.schema import OrgSchema
 from migrator.planner.cycles import Arc, Broken, break_cycles, unbreakable
+from migrator.planner.deletions import deleted_later
 from migrator.planner.estimate import estimate
 from migrator.planner.findings import Findings
 from migrator.planner.lookups import answerers
@@ -60,7 +61,9 @@ def make_schedule(
     if has_errors(diagnostics):
         return None, diagnostics
     broken = break_cycles(arcs)
-    wiring = Wiring(plan, objects, _links(objects, broken), counts, _deleted_later(objects))
+    opened = [one.arc for one in broken]
+    later = deleted_later(objects, [one for one in arcs if one not in opened])
+    wiring = Wiring(plan, objects, _links(objects, broken), counts, later)
     steps = [step for one in objects.values() for step in steps_of(one, wiring)]
     edges = merged(edge for one in objects.values() for edge in edges_of(one, wiring))
     ordered = _ordered(steps, edges, plan)
@@ -130,27 +133,6 @@ def _arcs(objects: Mapping[str, Resolved], counts: Mapping[str, int]) -> Iterabl
         for name in one.plan.after:
             if name in objects:
                 yield Arc(one.name, "", (name,), pin=True)
-
-
-def _deleted_later(objects: Mapping[str, Resolved]) -> dict[str, tuple[str, ...]]:
-    """Children are deleted before their parents; sObjects that look up each other in a circle have no such order."""
-    deleting = {name: one for name, one in objects.items() if one.plan.operation.deletes}
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from(sorted(deleting))
-    for child, one in sorted(deleting.items()):
-        looked_up = {name for field in one.target.fields.values() for name in field.reference_to}
-        graph.add_edges_from(
-            (child, parent)
-            for parent, each in sorted(deleting.items())
-            if each.target.name in looked_up and each.target.name != one.target.name
-        )
-    circles = {
-        name: number for number, part in enumerate(nx.strongly_connected_components(graph)) for name in part
-    }
-    return {
-        child: tuple(parent for parent in graph.successors(child) if circles[parent] != circles[child])
-        for child in graph
-    }
 
 
 def _links(objects: Mapping[str, Resolved], broken: Sequence[Broken]) -> dict[str, frozenset[str]]:

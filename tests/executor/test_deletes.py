@@ -38,17 +38,21 @@ NOBODY = "a010000000000ZZAAA\n"
 def lab(tmp_path: Path) -> Lab:
     """A target with thirty records of each kind, and the files that name them."""
     made = make_lab(tmp_path, SCHEMA)
+    _fill(made, tmp_path)
+    return made
+
+
+def _fill(made: Lab, folder: Path) -> None:
     made.from_files = True
     target = made.ends().target
     parents = target.send_rows("Parent__c", "insert", None, [{"Name": f"P{n}"} for n in range(30)], {})
     children = target.send_rows(
         "Child__c", "insert", None, [{"Name": "C", "Parent__c": one.id} for one in parents], {}
     )
-    (tmp_path / "data").mkdir()
+    (folder / "data").mkdir()
     for name, replies in (("Parent__c", parents), ("Child__c", children)):
         text = "Id\n" + "".join(f"{one.id}\n" for one in replies)
-        (tmp_path / "data" / f"{name}.csv").write_text(text, encoding="utf-8")
-    return made
+        (folder / "data" / f"{name}.csv").write_text(text, encoding="utf-8")
 
 
 def _left(lab: Lab, sobject: str) -> int:
@@ -165,3 +169,38 @@ def test_a_verification_knows_of_records_that_could_not_be_deleted(lab: Lab) -> 
     lab.begin(PLAN % ("delete", "delete"))
     assert lab.drive().exit_code is ExitCode.ROWS_FAILED
     assert lab.drive(Goal.VERIFY).exit_code is ExitCode.ROWS_FAILED
+
+
+def test_what_the_plan_pins_goes_before_the_order_of_deletes(lab: Lab) -> None:
+    pinned = (PLAN % ("delete", "delete")).replace(
+        "{object: Child__c,", "{object: Child__c, after: [Parent__c],"
+    )
+    lab.begin(pinned)
+    result = lab.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    assert [one.step for one in result.summary.steps] == ["load.Parent__c", "load.Child__c"]
+
+
+CIRCLE = """
+name: Deletes
+objects:
+  Parent__c:
+    label: Parent
+    fields:
+      First__c: {type: lookup, to: Child__c}
+  Child__c:
+    label: Child
+    fields:
+      Parent__c: {type: lookup, to: Parent__c, on_delete: restrict}
+"""
+
+
+def test_in_a_circle_what_holds_a_record_is_deleted_before_it(tmp_path: Path) -> None:
+    """Each parent names its first child, which is only cleared; the children keep their parents from being deleted."""
+    circle = make_lab(tmp_path, CIRCLE)
+    _fill(circle, tmp_path)
+    circle.begin(PLAN % ("delete", "delete"))
+    result = circle.drive()
+    assert result.exit_code is ExitCode.OK, result.stop
+    assert [one.step for one in result.summary.steps] == ["load.Child__c", "load.Parent__c"]
+    assert (_left(circle, "Child__c"), _left(circle, "Parent__c")) == (0, 0)
