@@ -27,6 +27,7 @@ from migrator.executor.room import FLOOR
 from migrator.executor.run import Goal, Policy, Run, Stop, from_ledger
 from migrator.executor.second_run import PLACE, begin_reading, forgotten, survey
 from migrator.executor.throttle import held_back
+from migrator.executor.undo import see_to_the_mark
 from migrator.executor.users import CHANGED, check_identities, check_users
 from migrator.executor.watch import watch as progress_of
 from migrator.executor.watchdog import STACKS, Watchdog, Watched
@@ -160,6 +161,8 @@ class Drive:
             run = from_ledger(state, parse_schedule(state.run.schedule_json), goal, self._policy)
             run = replace(run, answers=self._answers)
             run = self._as_before(run, ledger, accepted=accept_user)
+            if goal is Goal.LOAD:
+                see_to_the_mark(self._folder, state.run, by=self._by, clock=self._clock)
             ledger.commit([], [("driven", {"by": self._by, "goal": goal.value, "tool": __version__})])
             if goal is Goal.LOAD:
                 ledger.hold(state.run.target_org_id, run.schedule.written)

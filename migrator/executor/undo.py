@@ -37,6 +37,8 @@ from migrator.state import open_ledger, read_audited, read_ledger
 
 #: the run may have begun on a clock that is behind the org's; a sign-in fails long before the clocks are an hour apart
 CLOCK_MARGIN = 3_600.0
+#: begins the source of a run that takes back another one, whose name follows
+_TAKES_BACK = "run:"
 #: attempts in these states have told the org to do nothing
 _HARMLESS = frozenset({AttemptState.PLANNED, AttemptState.CREATED})
 
@@ -148,6 +150,24 @@ class Undo:
             engine.close()
 
 
+def see_to_the_mark(folder: Path, row: RunRow, *, by: str, clock: Clock) -> None:
+    """Mark the run that the run in `folder` takes back, if a crash came between the two ledgers; nothing is sent before.
+
+    Raises MigratorError `lease-held` while a process has it. Where it is not there any more, or cannot be read, it goes on no more either.
+    """
+    if not row.source.startswith(_TAKES_BACK):
+        return
+    undone = folder.parent / row.source.removeprefix(_TAKES_BACK)
+    try:
+        if read_ledger(undone).run.status is RunStatus.UNDONE:
+            return
+    except MigratorError:
+        return
+    with open_ledger(undone, clock) as ledger:
+        marked = replace(ledger.state().run, status=RunStatus.UNDONE)
+        ledger.commit((marked,), (("undo-begun", {"run": row.run_id, "by": by}),))
+
+
 def _row(run: Run, schedule: Schedule, *, run_id: str, clock: Clock, user: str) -> RunRow:
     return RunRow(
         run_id=run_id,
@@ -157,7 +177,7 @@ def _row(run: Run, schedule: Schedule, *, run_id: str, clock: Clock, user: str) 
         schedule_json=dump_schedule(schedule),
         tool_version=__version__,
         api_version=run.row.api_version,
-        source=f"run:{run.row.run_id}",
+        source=f"{_TAKES_BACK}{run.row.run_id}",
         target=run.row.target,
         source_org_id="",
         target_org_id=run.row.target_org_id,
@@ -179,7 +199,7 @@ def _create(
         if name in wanted
     ]
     with open_ledger(into, clock, create=row, beside=undone) as ledger:
-        ledger.commit(rows, (("undo-of", {"run": row.source.removeprefix("run:")}),))
+        ledger.commit(rows, (("undo-of", {"run": row.source.removeprefix(_TAKES_BACK)}),))
 
 
 def _run(folder: Path) -> Run:

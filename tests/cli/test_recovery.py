@@ -2,12 +2,16 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from migrator.clock import SystemClock
+from migrator.executor import Undo
+from migrator.model.run import RunStatus
 from migrator.simulator import JobFault, JobFaultKind, OrgClock, RowFault, Rows, preset
+from migrator.state import open_ledger
 from tests.cli.world import SECRET, World, make_world
 from tests.plans import PEOPLE, accounts, plan_of
 
@@ -131,3 +135,21 @@ def test_a_damaged_ledger_is_made_anew_and_the_old_one_is_kept(done: World) -> N
     assert done.call("verify").code == 0
     told = done.call("report", "--json", "-")
     assert told.code == 0, told
+
+
+def test_an_undo_that_was_killed_before_it_marked_the_run_marks_it_when_it_goes_on(done: World) -> None:
+    """The undo has a ledger, and that of the run does not know of it yet: the run must not go on once records of it are deleted."""
+    (folder,) = done.state.glob("2*")
+    clock = SystemClock()
+    Undo(folder).begin(
+        done.state / "20990101-000000-undo-small-0000",
+        run_id="20990101-000000-undo-small-0000",
+        clock=clock,
+        memory_mb=128,
+    )
+    with open_ledger(folder, clock) as ledger:
+        ledger.commit([replace(ledger.state().run, status=RunStatus.COMPLETE)])
+    told = done.call("resume")
+    assert (told.code, "undo-small" in told.out) == (0, True), told
+    told = done.call("resume", folder.name)
+    assert (told.code, "[run-undone]" in told.err) == (2, True), told
