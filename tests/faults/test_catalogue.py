@@ -12,7 +12,8 @@ from migrator.model.run import Outcome
 from migrator.simulator import preset
 from tests.executor.orgs import Lab
 from tests.faults.arena import ACCOUNTS, CONTACTS, PLAN, REPEATABLE, Ended, meet
-from tests.faults.catalogue import ANY, COUNT, FAULTS, End, Script, covered, told
+from tests.faults.catalogue import COUNT, FAULTS, covered, told
+from tests.faults.entries import ANY, End, Script
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTED = {name: one.script for name, one in FAULTS.items() if one.script is not None}
