@@ -154,7 +154,7 @@ CLOCKS = {
     "T04": shown(
         "the machine sleeps for hours",
         "the lease is lost or kept, nothing else",
-        POSTGRES + "test_a_heartbeat_that_came_too_late_stops_the_writer",
+        POSTGRES + "test_a_heartbeat_that_came_too_late_stops_the_writer_whose_lease_was_taken",
         OUTAGES + "test_a_machine_that_sleeps_for_nine_hours_goes_on",
     ),
     "T05": shown(

@@ -3,6 +3,7 @@
 from tests.faults.entries import ANY, End, Fault, Script, shown, whole
 
 REQUESTS = "tests/unit/salesforce/test_requests.py::"
+SOCKETS = "tests/unit/salesforce/test_sockets.py::"
 KILL = "tests/resume/test_kill.py::"
 REVIEWED = "tests/cli/test_reviewed.py::"
 DATA = "tests/cli/test_data.py::"
@@ -15,7 +16,7 @@ NETWORK = {
     "N01": shown(
         "the host has no address when a run begins",
         "pause, the host named, nothing written",
-        REQUESTS + "test_an_unknown_host",
+        SOCKETS + "test_an_unknown_host",
         OUTAGES + "test_no_address_when_a_run_begins_pauses_and_names_the_host",
     ),
     "N02": shown(
@@ -26,12 +27,12 @@ NETWORK = {
         OUTAGES + "test_no_address_for_an_hour_pauses_the_run_which_goes_on_afterwards",
     ),
     "N03": shown(
-        "nobody listens", "certainly not sent: any request may be repeated", REQUESTS + "test_nobody_listens"
+        "nobody listens", "certainly not sent: any request may be repeated", SOCKETS + "test_nobody_listens"
     ),
     "N04": shown(
         "a certificate that is not good",
         "no retry, no way around it",
-        REQUESTS + "test_a_server_without_a_trusted_certificate",
+        SOCKETS + "test_a_server_without_a_trusted_certificate",
         "tests/unit/salesforce/test_tls.py::test_an_authority_that_nobody_knows",
     ),
     "N05": whole("reset before a job's creation has arrived", "created again"),

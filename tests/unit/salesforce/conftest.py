@@ -11,16 +11,12 @@ import pytest
 
 from migrator.clock import VirtualClock
 from migrator.salesforce import AccessToken, ClientCredentials, ConnectionSettings, Org, Secret, connect
-
-INSTANCE = "https://acme.my.salesforce.com"
+from tests.unit.salesforce.script import INSTANCE, Connect, Play
 
 
 @pytest.fixture
 def clock() -> VirtualClock:
     return VirtualClock()
-
-
-Connect = Callable[..., Org]
 
 
 @pytest.fixture
@@ -46,9 +42,6 @@ def signing_in(scripted: Connect) -> Connect:
     return lambda script, **settings: scripted(
         script, **{"auth": auth, "instance_url": "", "login_url": INSTANCE, **settings}
     )
-
-
-Play = Callable[[socket.socket], None]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A client of Bulk API v1 for tests: makes jobs in XML, as most do, and reads ids and states back."""
 
+import re
 from collections.abc import Mapping
 
 from defusedxml.ElementTree import fromstring
@@ -83,3 +84,12 @@ def element(response: Response, name: str) -> str:
     """The text of the first element of that name."""
     root = fromstring(response.read())
     return root.findtext(f".//{{{NAMESPACE}}}{name}") or ""
+
+
+def names(count: int, start: int = 0) -> str:
+    return "Name\n" + "".join(f"N{number}\n" for number in range(start, start + count))
+
+
+def states(bulk1: Bulk1, job: str) -> list[str]:
+    text = bulk1("GET", f"/{job}/batch").read().decode()
+    return re.findall(r"<state>(\w+)</state>", text)

@@ -8,15 +8,9 @@ import pytest
 from defusedxml.ElementTree import fromstring
 
 from migrator.clock import VirtualClock
-from migrator.simulator import Org
 from tests.unit.simulator.bulk.bulk1_client import CSV, NAMESPACE, Bulk1, element
 
 JSON = "<contentType>JSON</contentType>"
-
-
-@pytest.fixture
-def bulk1(org: Org) -> Bulk1:
-    return Bulk1(org)
 
 
 def ask(

@@ -21,11 +21,6 @@ def packed(files: Mapping[str, bytes]) -> bytes:
     return made.getvalue()
 
 
-@pytest.fixture
-def bulk1(org: Org) -> Bulk1:
-    return Bulk1(org)
-
-
 def post(bulk1: Bulk1, job: str, data: bytes, kind: str) -> str:
     done = bulk1("POST", f"/{job}/batch", data, {"Content-Type": kind})
     assert done.status == 201, done.read()
