@@ -6,9 +6,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from migrator.clock import SystemClock
+from migrator.data import Workspace
 from migrator.state import open_ledger
 from tests.cli.world import Told, World
 from tests.plans import inserted, plan_of
@@ -104,8 +106,6 @@ def test_a_manifest_forged_together_with_its_log_does_not_fit_the_rows(world: Wo
     # somebody who can compute hashes rewrites the newest manifest and says so in a well-chained event
     forged = json.loads(max((folder / "manifest").iterdir()).read_text())
     forged["steps"][0]["outcomes"] = {"created": 21}
-    from migrator.data import Workspace
-
     with open_ledger(folder, SystemClock()) as ledger:
         file = Workspace(folder).publish("manifest/99999999.json", [json.dumps(forged).encode()], rows=0)
         ledger.commit(
@@ -116,8 +116,6 @@ def test_a_manifest_forged_together_with_its_log_does_not_fit_the_rows(world: Wo
 
 @pytest.mark.xdist_group("postgres")
 def test_the_same_in_postgresql(world: World, plan: Path, postgres: Server) -> None:
-    import psycopg
-
     ok(world.call("run", plan, "--ledger", postgres.url))
     ok(world.call("report", "--manifest", "-"))
     with psycopg.connect(postgres.url, autocommit=True) as connection:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from migrator.cli.app import COMMANDS
@@ -142,8 +143,6 @@ def test_verify_twice_tells_what_a_second_run_would_create(done: World) -> None:
 
 
 def _token(world: World, url: str) -> str:
-    import httpx
-
     form = {
         "grant_type": "client_credentials",
         "client_id": "migrator-simulator",
@@ -153,8 +152,6 @@ def _token(world: World, url: str) -> str:
 
 
 def _send(world: World, method: str, path: str, token: str, body: object) -> None:
-    import httpx
-
     url = f"{world.servers[1].url}/services/data/v66.0/sobjects/{path}"
     answer = httpx.request(method, url, json=body, headers={"Authorization": f"Bearer {token}"})
     assert answer.is_success, answer.text

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from migrator.clock import SystemClock
 from migrator.simulator import load_csv_folder
-from migrator.state import read_ledger
+from migrator.state import open_ledger, read_ledger
 from tests.cli.world import Told, World
 
 PLAN = """
@@ -59,9 +60,6 @@ def ok(told: Told, code: int = 0) -> Told:
 
 def kinds(world: World) -> list[str]:
     """What the log of the only run says, in order."""
-    from migrator.clock import SystemClock
-    from migrator.state import open_ledger
-
     with open_ledger(next(world.state.glob("2*")), SystemClock()) as ledger:
         return [one.kind for one in ledger.events()]
 

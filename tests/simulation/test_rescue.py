@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,9 +33,6 @@ def flip(path: Path, *places: float) -> None:
 
 def folded(folder: Path) -> Path:
     """The ledger without a write-ahead log, so that damage hits what is read."""
-    import sqlite3
-    from contextlib import closing
-
     path = folder / "ledger.sqlite"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -47,9 +46,6 @@ def everywhere(folder: Path) -> None:
 
 def in_rows(folder: Path) -> None:
     """A row says something else, and the file is whole for SQLite."""
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(folded(folder))) as connection:
         connection.execute("UPDATE run SET status = 'complete', tool_version = 'x'")
         connection.execute("UPDATE attempt SET job_id = '' WHERE slice >= 0")
@@ -57,9 +53,6 @@ def in_rows(folder: Path) -> None:
 
 
 def in_the_log(folder: Path) -> None:
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(folded(folder))) as connection:
         connection.execute("UPDATE event SET at = at + 1 WHERE seq = (SELECT max(seq) / 2 FROM event)")
         connection.commit()

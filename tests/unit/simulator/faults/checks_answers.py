@@ -1,5 +1,7 @@
 """Answers that are refusals, redirections or late."""
 
+from email.utils import parsedate_to_datetime
+
 import pytest
 
 from tests.unit.simulator.faults.client import DATA, INGEST, Client, check, status_of
@@ -52,8 +54,6 @@ def refused_for_all(client: Client) -> None:
 
 @check("H07")
 def too_many_requests(client: Client) -> None:
-    from email.utils import parsedate_to_datetime
-
     first, second = (client.ask("GET", f"{DATA}/limits") for _ in range(2))
     assert first is not None
     assert second is not None

@@ -1,5 +1,7 @@
 """Faults of the network, as a client sees them."""
 
+import gzip
+
 import pytest
 
 from tests.unit.simulator.faults.client import DATA, INGEST, ROWS, Client, check, status_of
@@ -90,8 +92,6 @@ def ends_inside_a_cell(client: Client) -> None:
 
 @check("N14")
 def ends_inside_gzip(client: Client) -> None:
-    import gzip
-
     job = client.done()
     cut = client.ask("GET", f"{INGEST}/{job}/successfulResults", Accept_Encoding="gzip")
     assert cut is not None

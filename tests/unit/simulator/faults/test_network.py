@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from migrator.simulator import Fault, FaultKind, Org, Server, preset, serve
+from migrator.simulator import Fault, FaultKind, Org, Server, make_authority, preset, serve
 
 DATA = "/services/data/v60.0"
 
@@ -119,10 +120,6 @@ def _again(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
 
 
 def test_the_faults_reach_through_https(org: Org, tmp_path: object) -> None:
-    import ssl
-
-    from migrator.simulator import make_authority
-
     authority = make_authority(time.time())
     context = ssl.create_default_context(cadata=authority.certificate.decode())
     org.plant(*preset("N07"))
