@@ -35,8 +35,6 @@ from migrator.review import Ends
 from migrator.state import list_runs, read_ledger
 
 DEFAULT_WORKERS = 8
-#: MB that DuckDB may use; the client's peak is this and about 150 MB more
-DEFAULT_MEMORY = 192
 
 
 def driving(command: options.Decorated) -> options.Decorated:
@@ -44,10 +42,8 @@ def driving(command: options.Decorated) -> options.Decorated:
     command = click.option(
         "--memory",
         type=click.IntRange(64, 65_536),
-        default=DEFAULT_MEMORY,
-        show_default=True,
         metavar="MB",
-        help="Memory of the data plane.",
+        help="Memory of the data plane: 192 unless given, and one more for each column of a load beyond 50.",
     )(command)
     return click.option(
         "--workers",
@@ -84,7 +80,7 @@ def take_up(
     taken: TakenUp,
     *,
     workers: int,
-    memory: int,
+    memory: int | None,
     as_json: bool,
     begin: Callable[[Ends], None] = _no_change,
 ) -> int:
@@ -161,7 +157,7 @@ class Told:
 
 
 def drive(
-    folder: Path, ends: Ends, clock: Clock, goal: Goal, *, workers: int, memory: int, told: Told
+    folder: Path, ends: Ends, clock: Clock, goal: Goal, *, workers: int, memory: int | None, told: Told
 ) -> int:
     """Drive the run in `folder` to its goal, watched and told as `told` says; the exit code."""
     asked = [*told.confirmed]
@@ -206,7 +202,7 @@ def _once(
     goal: Goal,
     *,
     workers: int,
-    memory: int,
+    memory: int | None,
     told: Told,
     confirmed: Sequence[str],
 ) -> Result:

@@ -34,7 +34,7 @@ def retry(
     reread: bool,
     changed_too: bool,
     workers: int,
-    memory: int,
+    memory: int | None,
     as_json: bool,
 ) -> int:
     """Send only the failed and blocked rows of RUN (the newest, when none is named) again.

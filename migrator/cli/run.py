@@ -71,7 +71,7 @@ def run(
     foreign: bool,
     no_wait: bool,
     workers: int,
-    memory: int,
+    memory: int | None,
     as_json: bool,
 ) -> int:
     """Run PLAN: check it, then move every record until each has an outcome.
@@ -122,7 +122,7 @@ class _Beginning:
     state_dir: Path
     ledger_url: str
     workers: int
-    memory: int
+    memory: int | None
     told: Told
 
     def go(self, approved: Approved, ends: Ends, events: list[NewEvent]) -> int:
@@ -175,7 +175,7 @@ def resume(
     foreign: bool,
     no_wait: bool,
     workers: int,
-    memory: int,
+    memory: int | None,
     as_json: bool,
 ) -> int:
     """Go on with RUN (the newest, when none is named) from what its ledger holds.
@@ -215,7 +215,14 @@ def resume(
 @driving
 @options.as_json
 def verify(
-    run_name: str, orgs_path: Path, state_dir: Path, *, twice: bool, workers: int, memory: int, as_json: bool
+    run_name: str,
+    orgs_path: Path,
+    state_dir: Path,
+    *,
+    twice: bool,
+    workers: int,
+    memory: int | None,
+    as_json: bool,
 ) -> int:
     """Read the target of RUN back and compare counts and field values with what was sent.
 

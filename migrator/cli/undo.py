@@ -32,7 +32,7 @@ def undo(
     changed_too: bool,
     yes: bool,
     workers: int,
-    memory: int,
+    memory: int | None,
     as_json: bool,
 ) -> int:
     """Delete what RUN (the newest, when none is named) created, in reverse order, into the recycle bin.

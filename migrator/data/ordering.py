@@ -43,7 +43,8 @@ def ordered(
         return session.write_parquet(_sorted(relation), name, metadata=metadata)
     divided = session.write_parquet(f"FROM {relation}", "unordered.parquet")
     parts = list(_parts_in_order(session, divided, sizes(session, divided)))
-    made = session.write_in_order(f"FROM {read_parquet(parts)}", name, metadata=metadata)
+    width = size // max(rows, 1) + _ROW
+    made = session.write_in_order(f"FROM {read_parquet(parts)}", name, width=width, metadata=metadata)
     for part in parts:
         part.unlink()
     return made

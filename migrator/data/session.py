@@ -27,6 +27,11 @@ _BUFFER_BYTES = 2 * _LINE_BYTES
 _HEADER_BYTES = 1 << 20
 #: and nearly always much shorter
 _MOST_HEADERS = 1 << 12
+#: a row group of a parquet file: small ones keep the writer's memory flat and let one slice be read without its neighbours
+_GROUP_ROWS = 30_720
+_GROUP_BYTES = 8 << 20
+#: rows that DuckDB handles together
+_VECTOR = 2_048
 #: the optimizer takes a CSV scan for a few rows and would build its hash table of all of them, so joins stand as written; the other one
 #: takes longer over the counts of a slice than counting does
 _NOT_WANTED = "join_order,build_side_probe_side,distinct_aggregate_rewrite"
@@ -80,21 +85,24 @@ class Session:
     def write_parquet(self, sql: str, name: str, *, metadata: Mapping[str, str] | None = None) -> Path:
         """The result of a query as a parquet file in the scratch folder. `metadata`: texts that the file carries."""
         path = self.folder / name
-        self.run(_parquet(sql, path, metadata or {}))
+        self.run(_parquet(sql, path, _GROUP_ROWS, metadata or {}, f", ROW_GROUP_SIZE_BYTES {_GROUP_BYTES}"))
         return path
 
-    def write_in_order(self, sql: str, name: str, *, metadata: Mapping[str, str]) -> Path:
-        """The same for a query that needs no temporary objects, and whose rows keep the order of the files that they come from."""
+    def write_in_order(self, sql: str, name: str, *, width: int, metadata: Mapping[str, str]) -> Path:
+        """The same for a query that needs no temporary objects, and whose rows keep the order of the files that they come from.
+
+        They are about `width` bytes long: their row groups are cut by number.
+        """
         path = self.folder / name
-        self.run_in_order(_parquet(sql, path, metadata))
+        vectors = _GROUP_BYTES // max(width, 1) // _VECTOR
+        self.run_in_order(_parquet(sql, path, min(_GROUP_ROWS, max(vectors, 1) * _VECTOR), metadata))
         return path
 
 
-def _parquet(sql: str, path: Path, metadata: Mapping[str, str]) -> str:
+def _parquet(sql: str, path: Path, rows: int, metadata: Mapping[str, str], group: str = "") -> str:
     noted = ", ".join(f"{key}: {text(value)}" for key, value in metadata.items())
     more = f", KV_METADATA {{{noted}}}" if noted else ""
-    # small row groups keep the writer's memory flat and let one slice be read without its neighbours
-    return f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 30720, DICTIONARY_SIZE_LIMIT 1000{more})"
+    return f"COPY ({sql}) TO {text(str(path))} (FORMAT parquet, ROW_GROUP_SIZE {rows}{group}, DICTIONARY_SIZE_LIMIT 1000{more})"
 
 
 class Database:
@@ -167,7 +175,7 @@ def _engine_faults(root: Path) -> Iterator[None]:
             raise MigratorError(
                 "memory-limit",
                 "the data plane needs more memory than its limit",
-                hint="raise the memory limit, then `migrator resume`: nothing is lost",
+                hint="go on with a larger one, `migrator resume --memory MB`: nothing is lost",
                 exit_code=ExitCode.PAUSED,
             ) from fault
         raise

@@ -19,6 +19,8 @@ from migrator.data.workspace import Workspace
 from migrator.errors import MigratorError
 from migrator.model.run import FileRef
 
+#: rows that DuckDB gathers before it writes them in their order (DuckDB 2.0: its default row group)
+_COPIED = 122_880
 #: as many at once for each thread, since each waits for the disk now and then
 _WAITING = 3
 #: about how long a file of the lines of several slices is
@@ -35,8 +37,18 @@ def slice_files(
     sizes: Sequence[Size],
 ) -> list[tuple[int, FileRef]]:
     """The files, by number, of the slices of a rows file that is in order. `sizes` are by number, too."""
-    tasks = [partial(_cut, session, workspace, made, names, folder, run) for run in _runs(sizes)]
-    return list(chain.from_iterable(session.do_all(tasks, at_once=session.threads * _WAITING)))
+    runs = list(_runs(sizes))
+    tasks = [partial(_cut, session, workspace, made, names, folder, run) for run in runs]
+    at_once = session.memory // max(map(_held, runs), default=1)
+    return list(
+        chain.from_iterable(session.do_all(tasks, at_once=max(1, min(at_once, session.threads * _WAITING))))
+    )
+
+
+def _held(run: Sequence[Size]) -> int:
+    """How many bytes of its lines are in memory while they are written."""
+    rows, size = sum(one.rows for one in run), sum(one.bytes for one in run)
+    return max(1, size * min(rows, _COPIED) // max(rows, 1))
 
 
 def _runs(sizes: Sequence[Size]) -> Iterator[list[Size]]:

@@ -19,6 +19,7 @@ from migrator.executor.budget import accepted
 from migrator.executor.change import Change
 from migrator.executor.gates import passed_again
 from migrator.executor.jobs import ANEW, OUTCOMES, ROUND_BASE
+from migrator.executor.memory import memory_for
 from migrator.executor.run import Goal, Policy, Run, from_ledger
 from migrator.executor.second_run import forgotten
 from migrator.model.run import (
@@ -43,7 +44,7 @@ _NO_KEY = (
 
 
 def begin_retry(
-    folder: Path, *, reread: bool, by: str, clock: Clock, memory_mb: int, changed_too: bool = False
+    folder: Path, *, reread: bool, by: str, clock: Clock, memory_mb: int | None, changed_too: bool = False
 ) -> int:
     """Let failed and blocked rows of a run wait again, as `by` wants it; how many they are. Nothing is sent yet: the run is resumed for that.
 
@@ -58,7 +59,7 @@ def begin_retry(
         if changed_too:
             schedule = _changed_too(schedule, state.run.run_id)
         run = from_ledger(state, schedule, Goal.LOAD, Policy())
-        engine = Engine(Workspace(folder), memory_limit_mb=memory_mb)
+        engine = Engine(Workspace(folder), memory_limit_mb=memory_mb or memory_for(run.schedule))
         try:
             change = reopened(run, engine, reread=reread)
         finally:

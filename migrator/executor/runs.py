@@ -21,6 +21,7 @@ from migrator.executor.around import Around
 from migrator.executor.budget import accepted
 from migrator.executor.change import Change
 from migrator.executor.coordinator import NOTHING_MOVES, Coordinator, Outside, Workers
+from migrator.executor.memory import memory_for
 from migrator.executor.quarantined import written_down
 from migrator.executor.reset import check_not_reset
 from migrator.executor.room import FLOOR
@@ -99,7 +100,7 @@ def _no_chance() -> float:
 class Drive:
     """One process's work on one run. `go` may be called once; `interrupt` from a signal handler at any time.
 
-    `answers`: who confirms which gate, for gates that wait for a person. `by`: who drives, for the log.
+    `memory_mb`: what the data plane may use; None: what the schedule needs. `answers`: who confirms which gate, for gates that wait for a person. `by`: who drives, for the log.
     `abandon` ends a process in which nothing moves any more and that does not stop in order; it is given what to say.
     """
 
@@ -111,7 +112,7 @@ class Drive:
         clock: Clock,
         workers: int,
         policy: Policy,
-        memory_mb: int,
+        memory_mb: int | None,
         fuse: Callable[[str], None] = _no_fuse,
         chance: Callable[[], float] = _no_chance,
         answers: Mapping[str, str] | None = None,
@@ -192,7 +193,8 @@ class Drive:
 
     def _remembered(self, run: Run, ledger: Ledger, *, accepted: bool) -> Run:
         """The run, once a record that it made is seen in the target, or somebody says that they are only not to be seen."""
-        with closing(Engine(Workspace(self._folder), memory_limit_mb=self._memory_mb)) as engine:
+        memory = self._memory_mb or memory_for(run.schedule)
+        with closing(Engine(Workspace(self._folder), memory_limit_mb=memory)) as engine:
             change = check_not_reset(run, engine, self._ends.target, accepted_by=self._by if accepted else "")
         if change.rows:
             ledger.commit(change.rows, change.events)
@@ -221,7 +223,8 @@ class Drive:
             reader._interrupted = self._interrupted
             read = reader.go(Goal.LOAD, observe)
             if read.stop is None:
-                change = survey(run, self._folder, reading, watch, memory_mb=self._memory_mb)
+                memory = self._memory_mb or memory_for(run.schedule)
+                change = survey(run, self._folder, reading, watch, memory_mb=memory)
                 ledger.commit(change.rows, change.events)
                 write_manifest(ledger, workspace, run.schedule)
         finally:
@@ -238,7 +241,7 @@ class Drive:
     def _drive(self, run: Run, ledger: Ledger, observe: Observer) -> Result:
         workspace = Workspace(self._folder)
         workspace.sweep()
-        engine = Engine(workspace, memory_limit_mb=self._memory_mb)
+        engine = Engine(workspace, memory_limit_mb=self._memory_mb or memory_for(run.schedule))
         watch = SchemaWatch(run.row.identity_json, self._ends)
         tools = Tools(
             self._ends.source,

@@ -17,6 +17,7 @@ from migrator.data.later import Left, LeftJob
 from migrator.errors import ExitCode, MigratorError
 from migrator.executor.ingest import WRITTEN_UNTIL
 from migrator.executor.jobs import ROWS
+from migrator.executor.memory import memory_for
 from migrator.executor.run import Goal, Policy, Run, from_ledger
 from migrator.executor.users import check_org, target_users
 from migrator.model.plan import Operation
@@ -91,7 +92,7 @@ class Undo:
         *,
         run_id: str,
         clock: Clock,
-        memory_mb: int,
+        memory_mb: int | None,
         restore_updates: bool = False,
         changed_too: bool = False,
         by: str = "",
@@ -109,7 +110,7 @@ class Undo:
             run = _run(self._folder)
             check_org(run.row.target, run.row.target_org_id, organization or run.row.target_org_id)
             with Workspace.founded(into) as workspace:
-                left = self._looked_through(run, workspace, memory_mb)
+                left = self._looked_through(run, workspace, memory_mb or memory_for(run.schedule))
                 taken = {
                     step.id: _taken(run, step, left[step.id], restore_updates=restore_updates)
                     for step in _loads(run.schedule)

@@ -80,3 +80,20 @@ def test_rows_of_many_times_the_memory_are_prepared(bench: Bench) -> None:
         )
     assert jumps == (0,)
     assert sum(one.file.rows for one in done.slices) == count
+
+
+def test_wide_rows_of_slices_as_long_as_an_upload_may_be_are_prepared(bench: Bench) -> None:
+    """DuckDB sorts and writes some hundred thousand rows at a time: a hundred megabytes of these."""
+    count, names = 150_000, [f"Text{n}__c" for n in range(20)]
+    columns = ", ".join(f"repeat(md5(concat(i, '{name}')), 2) AS {name}" for name in names)
+    page = bench.workspace.root / "page.csv"
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute(
+            f"COPY (SELECT concat('k', hash(i)) AS Id, {columns} FROM range({count}) AS t(i)) TO '{page}' (FORMAT csv, FORCE_QUOTE *)"
+        )
+    pages = Pages((bench.workspace.adopt("extract/wide/0.csv", page, count),))
+    bench.engine.close()
+    bench.engine = Engine(bench.workspace, memory_limit_mb=192)
+    done = bench.engine.prepare_load(a_load(pages, names))
+    assert (done.total, done.rows.rows) == (count, count)
+    assert sum(one.file.rows for one in done.slices) == count
