@@ -22,6 +22,8 @@ from migrator.model.schedule import Lane, LoadStep, VerifyStep
 from migrator.salesforce import Org, RequestFailed
 from migrator.soql import queries
 
+#: which records of an sObject were not made along with others, where the org tells: the contacts of persons come with their accounts
+_ALONG = {"Contact": "IsPersonAccount = FALSE"}
 #: fields with which a run sets the marks of a record itself
 _MARKS = frozenset({"CreatedDate", "CreatedById"})
 #: spans of time in one query (a query travels in a URL, and each takes some eighty characters)
@@ -47,15 +49,25 @@ def extra_records(target: Org, run: Run, step: VerifyStep) -> int:
         for first, last in at_work
     )
     where = f"CreatedById = '{run.row.target_user_id}' AND ({times})"
-    try:
-        found = target.count(queries.count(step.sobject, where))
-    except RequestFailed as failed:
-        if failed.status == 400:
-            return 0  # the sObject does not tell who made its records
-        what = f"records of {step.sobject} could not be counted: {failed}"
-        hint = "verify again when the org can be reached"
-        raise MigratorError("org-does-not-answer", what, hint=hint, exit_code=ExitCode.PAUSED) from failed
+    found = _counted(target, step.sobject, where)
+    if found is None:
+        return 0
     return max(0, found - sum(_made(run, load) for load in loads))
+
+
+def _counted(target: Org, sobject: str, where: str) -> int | None:
+    """How many records meet the condition; None: the sObject does not tell who made its records."""
+    also = _ALONG.get(sobject)
+    for condition in filter(None, (also and f"{where} AND {also}", where)):
+        try:
+            return target.count(queries.count(sobject, condition))
+        except RequestFailed as failed:
+            if failed.status == 400:
+                continue
+            what = f"records of {sobject} could not be counted: {failed}"
+            hint = "verify again when the org can be reached"
+            raise MigratorError("org-does-not-answer", what, hint=hint, exit_code=ExitCode.PAUSED) from failed
+    return None
 
 
 def _at_work(run: Run, load: LoadStep) -> Iterator[Span]:
