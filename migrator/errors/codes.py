@@ -103,6 +103,7 @@ CODES: dict[str, str] = {
     "output-not-empty": "The output folder of the demo holds something that is not the demo's.",
     "output-not-written": "A file that was asked for cannot be written.",
     "path-outside": "A path leads out of the plan's folder.",
+    "person-accounts": "An entry sends persons as if they were businesses, or the contacts that come with them.",
     "plan-changed": "The plan is not the one that was locked, or that the run began with; every difference is named.",
     "plan-empty": "The plan has nothing to do.",
     "plan-stale": "A saved plan no longer fits its orgs or its plan file; every difference is named.",

@@ -23,6 +23,8 @@ _KINDS = {
 }
 
 
+#: on Account and Contact of an org that has person accounts
+_PERSON = "IsPersonAccount"
 #: sObjects with assignment rules (Bulk API guide, "Create a Job": `assignmentRuleId`)
 _ASSIGNED = ("Case", "Lead")
 
@@ -54,6 +56,7 @@ def caution(
         origin = _copied(spec.rule, source)
         if origin is not None:
             _caution_values(one, spec, origin, found)
+    _caution_persons(one, target, source, chosen, found)
     if source.schema is None:
         _caution_unread(one, source, chosen, found)
 
@@ -92,6 +95,36 @@ def _caution_values(one: ObjectPlan, spec: ColumnSpec, origin: FieldSchema, foun
             one,
             *("map", name),
             hint=f"rows with longer values will fail; cut them with `truncate: {spec.length}` if that is meant",
+        )
+
+
+def _caution_persons(
+    one: ObjectPlan, target: SObjectSchema, source: Readable, chosen: Chosen, found: Findings
+) -> None:
+    """Where both orgs have person accounts: a person has no `Name` of its own that could be sent, and its contact is made with it.
+
+    An entry whose filter tells persons apart knows of that.
+    """
+    if source.schema is None or _PERSON.casefold() in (one.where or "").casefold():
+        return
+    if source.schema.field_named(_PERSON) is None or target.field_named(_PERSON) is None:
+        return
+    if target.name == "Contact" and one.operation in {Operation.INSERT, Operation.UPSERT}:
+        found.warning(
+            "person-accounts",
+            f"{one.name} sends the contacts of person accounts too, and the target makes those with their accounts",
+            one,
+            "where",
+            hint=f"say `where: {_PERSON} = false`",
+        )
+    named = (spec.rule for spec in chosen.columns if spec.rule.target == "Name")
+    if target.name == "Account" and any(_copied(rule, source) for rule in named):
+        found.warning(
+            "person-accounts",
+            f"{one.name} sends Name, which the target refuses for persons",
+            one,
+            "where",
+            hint=f"make two entries, one `where: {_PERSON} = false` and one `where: {_PERSON} = true` with `fields: {{exclude: [Name]}}`",
         )
 
 
