@@ -2,22 +2,24 @@
 
 import platform
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 
 import click
 
 from migrator import __version__
 from migrator.cli import options
+from migrator.cli.orgcheck import Finding, check_orgs
 from migrator.cli.orgs import Orgs
 from migrator.cli.text import plain
 from migrator.clock import Clock, SystemClock
-from migrator.errors import ExitCode, MigratorError, PlanInvalid
+from migrator.errors import ExitCode, MigratorError
 from migrator.model.run import RunStatus
 from migrator.model.schedule_text import parse_schedule
-from migrator.preflight import Neighbours, accepted_until, check_clock, find_neighbours, overdue
+from migrator.preflight import Neighbours, accepted_until, find_neighbours, overdue
 from migrator.salesforce import Org
 from migrator.state import Disk, FoundRun, known_jobs, list_runs, read_audited, read_ledger
 from migrator.state import look_at_disk as disk_of
@@ -26,18 +28,6 @@ _PACKAGES = ("duckdb", "httpx", "psycopg")
 _MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "red")}
 #: a run with verification needs about ten times its data as CSV (docs/operations.md); less room than this is worth a word
 LITTLE_ROOM = 2 << 30
-#: below this share of an allowance a cutover may come to a halt
-LITTLE_LEFT = 0.2
-_LIMITS = ("DailyApiRequests", "DailyBulkApiBatches", "DataStorageMB")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line. `state`: ok, warn or fail."""
-
-    state: str
-    about: str
-    what: str
 
 
 @click.command()
@@ -70,24 +60,35 @@ def doctor(
     """
     clock = SystemClock()
     disk = disk_of(state_dir)
-    found = [*_machine(disk), *_disk(disk, state_dir), *_runs(state_dir, clock)]
-    found += (
-        _orgs(orgs_path, clock) if orgs_path.is_file() else [Finding("warn", "orgs", f"no file {orgs_path}")]
-    )
+    orgs: Iterable[Finding] = [Finding("warn", "orgs", f"no file {orgs_path}")]
+    if orgs_path.is_file():
+        orgs = check_orgs(orgs_path, options.environment(), clock, _waiting)
+    found: list[Finding] = []
+    for one in chain(_machine(disk), _disk(disk, state_dir), _runs(state_dir, clock), orgs):
+        found.append(one)
+        _show(one, quiet=as_json)
     swept: list[str] = []
     if jobs or sweep:
         more, swept = _jobs(options.find_run(state_dir, run_name), orgs_path, clock, sweep=sweep, yes=yes)
         found += more
+        for one in more:
+            _show(one, quiet=as_json)
     code = ExitCode.REFUSED if any(one.state == "fail" for one in found) else ExitCode.OK
     if as_json:
         options.print_json(
             {"exit_code": int(code), "findings": [asdict(one) for one in found], "swept": swept}
         )
-        return code
-    for one in found:
+    return code
+
+
+def _show(one: Finding, *, quiet: bool) -> None:
+    if not quiet:
         word, colour = _MARKS[one.state]
         click.echo(f"{click.style(word, fg=colour)}  {one.about}: {plain(one.what)}")
-    return code
+
+
+def _waiting(aliases: Sequence[str]) -> None:
+    click.echo(f"no answer yet from: {', '.join(aliases)}", err=True)
 
 
 def _machine(disk: Disk) -> Iterator[Finding]:
@@ -136,43 +137,6 @@ def _run(one: FoundRun, clock: Clock) -> Iterator[Finding]:
             f"results of job {late.job_id} wait for {late.age / 86_400:.1f} days; Salesforce keeps them for 7"
         )
         yield Finding("fail" if late.urgent else "warn", name, what)
-
-
-def _orgs(path: Path, clock: Clock) -> Iterator[Finding]:
-    try:
-        orgs = Orgs(path, options.environment(), clock)
-    except PlanInvalid as wrong:
-        yield from (Finding("fail", "orgs", str(one)) for one in wrong.diagnostics)
-        return
-    for alias in orgs.aliases:
-        try:
-            with orgs.connect(alias) as org:
-                yield from _org(alias, org, clock)
-        except MigratorError as fault:
-            told = fault.diagnostic
-            what = f"{told.what} → {told.hint}" if told.hint else told.what
-            yield Finding("fail", f"org {alias}", what)
-
-
-def _org(alias: str, org: Org, clock: Clock) -> Iterator[Finding]:
-    who = org.identity()
-    kind = "production" if who.production else "not production"
-    yield Finding(
-        "ok", f"org {alias}", f"{who.organization_id} ({kind}), user {who.username}, API {org.api_version}"
-    )
-    try:
-        state = "ok" if check_clock(org, clock) is None else "warn"
-    except MigratorError:
-        state = "fail"
-    if state != "ok":
-        what = f"its clock and this machine's differ by {abs(org.skew or 0):.0f} s"
-        yield Finding(state, f"org {alias}", what)
-    limits = org.limits()
-    for name in _LIMITS:
-        if name in limits:
-            one = limits[name]
-            state = "warn" if one.remaining < LITTLE_LEFT * one.maximum else "ok"
-            yield Finding(state, f"org {alias}", f"{name}: {one.remaining:,} of {one.maximum:,} left")
 
 
 def _jobs(

@@ -57,8 +57,8 @@ class Orgs:
         """All aliases, sorted."""
         return tuple(sorted(self._orgs))
 
-    def connect(self, alias: str) -> Org:
-        """A connection to the org of that alias."""
+    def connect(self, alias: str, *, within: float | None = None) -> Org:
+        """A connection to the org of that alias; `within`: of somebody who only looks whether it answers in so many seconds."""
         if alias not in self._orgs:
             known = ", ".join(sorted(self._orgs))
             raise MigratorError(
@@ -68,7 +68,7 @@ class Orgs:
                 exit_code=ExitCode.USAGE,
             )
         entry = self._orgs[alias]
-        return connect(self._settings(alias, entry), self._clock)
+        return connect(self._settings(alias, entry), self._clock, within=within)
 
     def ends(self, source: str | None, target: str) -> Ends:
         """The two ends of a plan; `source` is None for files."""

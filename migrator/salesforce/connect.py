@@ -23,20 +23,23 @@ def connect(
     *,
     transport: httpx.BaseTransport | None = None,
     rng: random.Random | None = None,
+    within: float | None = None,
 ) -> Org:
     """The org; nothing is sent yet, the first request signs in. Raises MigratorError `host-not-allowed`.
 
-    `transport` takes the place of the network, e.g. `httpx.WSGITransport` of a simulated org. `rng` spreads retries.
+    `transport` takes the place of the network, e.g. `httpx.WSGITransport` of a simulated org. `rng` spreads retries. `within`: for somebody who only
+    looks whether there is an answer, the seconds that it is waited for; nothing is tried twice then.
     """
     client = httpx.Client(
         transport=transport or _network(settings),
-        timeout=TIMEOUTS,
+        timeout=TIMEOUTS if within is None else httpx.Timeout(within),
         follow_redirects=False,
         trust_env=False,
         headers={"User-Agent": "migrator"},
     )
     exchange = Exchange(client, clock, settings.alias)
-    retries = Retries(clock, rng or random.Random())  # noqa: S311 - jitter, not cryptography
+    jitter = rng or random.Random()  # noqa: S311 - jitter, not cryptography
+    retries = Retries(clock, jitter) if within is None else Retries(clock, jitter, tries=1)
     tokens = Tokens(settings, exchange, retries, clock)
     session = Session(exchange, tokens, retries)
     return Org(settings.alias, settings.api_version, session, own_clock=settings.own_clock)

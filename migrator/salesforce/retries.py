@@ -21,8 +21,9 @@ LONGEST_PAUSE = 60.0
 class Retries:
     """How often and when."""
 
-    def __init__(self, clock: Clock, rng: random.Random) -> None:
+    def __init__(self, clock: Clock, rng: random.Random, *, tries: int = TRIES) -> None:
         self._clock = clock
+        self._tries = tries
         self._rng = rng
         self._lock = threading.Lock()
         self._waiting = 0
@@ -33,11 +34,11 @@ class Retries:
         return self._waiting
 
     def run(self, once: Callable[[], T]) -> T:
-        """The result of `once`, tried up to TRIES times while its failure says that another try may succeed.
+        """The result of `once`, tried so often while its failure says that another try may succeed.
 
         A spent request allowance is not waited out here: it can take hours, and the caller has better to do.
         """
-        for trial in range(1, TRIES):
+        for trial in range(1, self._tries):
             try:
                 return once()
             except RequestFailed as failed:

@@ -1,12 +1,15 @@
 """Jobs that nobody here knows, clocks that differ, results that wait for too long; and the command that looks at all of it."""
 
 import signal
+import socket
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from migrator.cli.orgcheck import check_orgs
 from migrator.clock import SystemClock
 from migrator.salesforce import ClientCredentials, ConnectionSettings, Org, Secret, connect
 from migrator.simulator import Fault, FaultKind
@@ -272,3 +275,13 @@ def test_what_is_not_well(world: World, plan: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("ORG_SECRET")
     assert "ORG_SECRET is not set" in ok(world.call("doctor"), 3).out
     assert read_ledger(folder).run.run_id
+
+
+def test_an_org_that_never_answers_keeps_no_other_waiting(world: World) -> None:
+    missing: list[Sequence[str]] = []
+    with socket.create_server(("127.0.0.1", 0)) as hole:
+        world.orgs({"abyss": f"http://127.0.0.1:{hole.getsockname()[1]}", "merged": world.servers[1].url})
+        asked = (world.folder / "orgs.yaml", world.environment, SystemClock(), missing.append)
+        found = list(check_orgs(*asked, patience=0.5, within=2.0))
+    assert [(one.about, one.state) for one in found[-2:]] == [("org merged", "ok"), ("org abyss", "fail")]
+    assert missing[-1] == ("abyss",)
