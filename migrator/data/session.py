@@ -131,7 +131,7 @@ class Database:
     def session(self) -> Iterator[Session]:
         """A fresh connection and a scratch folder; both are gone afterwards."""
         root = self._workspace.root
-        with self._workspace.scratch() as folder, _engine_faults(root), disk_faults(root):
+        with self._workspace.scratch() as folder, _engine_faults(root, self._memory), disk_faults(root):
             connection = self._connect()
             try:
                 yield Session(connection, folder, self._memory, self._threads)
@@ -159,7 +159,7 @@ class Database:
 
 
 @contextmanager
-def _engine_faults(root: Path) -> Iterator[None]:
+def _engine_faults(root: Path, memory: int) -> Iterator[None]:
     try:
         yield
     except (duckdb.IOException, duckdb.OutOfMemoryException) as fault:
@@ -174,8 +174,8 @@ def _engine_faults(root: Path) -> Iterator[None]:
         if isinstance(fault, duckdb.OutOfMemoryException):
             raise MigratorError(
                 "memory-limit",
-                "the data plane needs more memory than its limit",
-                hint="go on with a larger one, `migrator resume --memory MB`: nothing is lost",
+                f"the data plane needs more than the {memory // 1_000_000} MB of memory that it was given",
+                hint=f"go on with twice as much, `migrator resume --memory {2 * memory // 1_000_000}`: nothing is lost",
                 exit_code=ExitCode.PAUSED,
             ) from fault
         raise

@@ -143,6 +143,8 @@ def test_more_memory_than_allowed_is_a_pause(bench: Bench) -> None:
             "CREATE TEMP TABLE t AS SELECT string_agg(i::VARCHAR || repeat('x', 100)) AS s FROM range(10000000) AS t(i)"
         )
     assert (caught.value.code, caught.value.exit_code) == ("memory-limit", ExitCode.PAUSED)
+    assert "more than the 256 MB of memory that it was given" in caught.value.diagnostic.what
+    assert "`migrator resume --memory 512`" in (caught.value.diagnostic.hint or "")
 
 
 def test_rows_keep_the_order_of_their_file_where_slices_are_cut_from_it(bench: Bench, tmp_path: Path) -> None:
