@@ -5,6 +5,8 @@ A field that was not sent (an empty cell) is the org's business and is not compa
 **Invariant:** which rows are sampled depends on their source keys alone; values leave this module in the report file only.
 """
 
+from collections.abc import Mapping, Sequence
+
 from migrator.data.jobs import CompareJob, Comparison, SentColumn
 from migrator.data.keys import RecordKey
 from migrator.data.lookups import loaded
@@ -14,6 +16,9 @@ from migrator.data.scan import scan
 from migrator.data.session import Session, csv_header, read_parquet
 from migrator.data.sql import cell, ident, kept, present, text
 from migrator.data.workspace import Workspace, folder_name
+
+#: fields that are compared by one statement
+_AT_ONCE = 16
 
 
 def compare(session: Session, workspace: Workspace, job: CompareJob) -> Comparison:
@@ -94,9 +99,7 @@ def _differences(session: Session, workspace: Workspace, job: CompareJob) -> dic
     session.run(
         f'CREATE TEMP TABLE sent AS SELECT s.source_key, s.target_id, r.* FROM sample AS s JOIN {cells(session, sampled, sent_names(session, load))} AS r USING ("row")'
     )
-    for column in job.columns:
-        if column.name.casefold() in answered:
-            _compare_field(session, "sent", column, answered[column.name.casefold()])
+    _compare_fields(session, "sent", job.columns, answered)
     for number, ref in enumerate(job.links):
         _compare_links(session, workspace, job, number, latest(workspace, ref), answered)
     if job.orphans:
@@ -122,20 +125,32 @@ def _compare_links(
         f"CREATE TEMP TABLE {name} AS SELECT s.source_key, s.target_id, r.* FROM sample AS s JOIN {cells(session, sampled, sent_names(session, source))} AS r "
         f"ON r.{cell('Id')} = s.target_id WHERE s.target_id IN (SELECT target_id FROM {done} WHERE final AND {loaded()})"
     )
-    columns = {one for (one,) in session.rows(f"SELECT column_name FROM (DESCRIBE {name})")}
-    for column in job.columns:
-        if f"c.{column.name}" in columns and column.name != "Id" and column.name.casefold() in answered:
-            _compare_field(session, name, column, answered[column.name.casefold()])
+    _compare_fields(session, name, [one for one in job.columns if one.name != "Id"], answered)
 
 
-def _compare_field(session: Session, relation: str, column: SentColumn, answered: str) -> None:
-    columns = {one for (one,) in session.rows(f"SELECT column_name FROM (DESCRIBE {relation})")}
-    if f"c.{column.name}" not in columns:
-        return
-    sent, found = f"t.{cell(column.name)}", f"found.{ident(answered)}"
-    session.run(
-        f"INSERT INTO differences SELECT source_key, target_id, {text(column.name)}, sent, found FROM ("
-        f"SELECT t.source_key, t.target_id, {sent} AS sent, {found} AS found, {present(sent)} AS s, {present(found)} AS f "
-        f'FROM {relation} AS t JOIN found ON to18(found."Id") = t.target_id WHERE {sent} IS NOT NULL) '
-        f"WHERE {kept(column, 's')} IS DISTINCT FROM {kept(column, 'f')}"
-    )
+def _compare_fields(
+    session: Session, relation: str, columns: Sequence[SentColumn], answered: Mapping[str, str]
+) -> None:
+    """The fields that the relation has and the org answered, some at a time: each join reads both sides again, and each column takes memory."""
+    names = {one for (one,) in session.rows(f"SELECT column_name FROM (DESCRIBE {relation})")}
+    known = [one for one in columns if f"c.{one.name}" in names and one.name.casefold() in answered]
+    for first in range(0, len(known), _AT_ONCE):
+        some = list(enumerate(known[first : first + _AT_ONCE]))
+        values, found = [], []
+        for n, one in some:
+            sent, held = f"t.{cell(one.name)}", f"found.{ident(answered[one.name.casefold()])}"
+            values += [
+                f"{sent} AS v{n}",
+                f"{held} AS w{n}",
+                f"{present(sent)} AS s{n}",
+                f"{present(held)} AS f{n}",
+            ]
+            found.append(
+                f"CASE WHEN v{n} IS NOT NULL AND {kept(one, f's{n}')} IS DISTINCT FROM {kept(one, f'f{n}')} "
+                f"THEN {{'field': {text(one.name)}, 'sent': v{n}, 'found': w{n}}} END"
+            )
+        session.run(
+            "INSERT INTO differences SELECT source_key, target_id, d.field, d.sent, d.found FROM ("
+            f"SELECT source_key, target_id, unnest(list_filter([{', '.join(found)}], lambda one: one IS NOT NULL)) AS d FROM ("
+            f'SELECT t.source_key, t.target_id, {", ".join(values)} FROM {relation} AS t JOIN found ON to18(found."Id") = t.target_id))'
+        )
