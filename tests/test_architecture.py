@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "migrator").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 #: what one can keep in mind of a package without opening it
@@ -55,6 +56,15 @@ def test_files_and_functions_stay_small(path: Path) -> None:
         and node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES
     ]
     assert not long, f"functions over {MAX_FUNCTION_LINES} lines: {long}"
+
+
+def test_files_of_tests_stay_small_too() -> None:
+    long = [
+        str(path.relative_to(ROOT))
+        for path in TESTS
+        if path.read_text(encoding="utf-8").count("\n") > MAX_FILE_LINES
+    ]
+    assert not long, "they are about more than one thing"
 
 
 @pytest.mark.parametrize("name", [f"migrator.{one}" for one in PACKAGES])

@@ -9,9 +9,19 @@ from typing import Any, Self
 import duckdb
 
 from migrator.data import Engine, Workspace
-from migrator.data.jobs import IdMap, LoadJob, Pages, Prepared, SentColumn, Settled, SettleJob, SqlColumn
+from migrator.data.jobs import (
+    IdMap,
+    LoadJob,
+    Pages,
+    Prepared,
+    SentColumn,
+    Settled,
+    SettleJob,
+    SqlColumn,
+    SqlLookup,
+)
 from migrator.model.ids import to_18
-from migrator.model.plan import Operation
+from migrator.model.plan import Operation, WhenMissing
 from migrator.model.run import FileRef
 
 
@@ -146,3 +156,11 @@ def a_load(pages: Pages, columns: Sequence[str], **settings: Any) -> LoadJob:
 def record_id(number: int, prefix: str = "003") -> str:
     """A well-formed 18-character id."""
     return to_18(f"{prefix}Aa{number:010d}")
+
+
+def lookup(maps: tuple[IdMap, ...], when_missing: WhenMissing, default: str | None = None) -> SqlLookup:
+    return SqlLookup("AccountId", "Parent", maps, when_missing, default)
+
+
+def reasons(bench: Bench, ref: FileRef | None) -> list[tuple[int, str, str, str]]:
+    return [(row["row"], row["outcome"], row["code"], row["fields"]) for row in bench.parquet(ref)]
