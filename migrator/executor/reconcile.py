@@ -165,10 +165,12 @@ def reconciled(run: Run, attempt: Attempt, reply: Reconciled, now: float, chance
     looked_up = attempt.rows - (attempt.outcomes.rows if attempt.outcomes else 0)
     again = operation(sending(run.schedule.step(attempt.step))).deletes
     done = "are sent once more" if again else "were looked up in the target"
-    note = f"{looked_up:,} rows of job {attempt.job_id} {done}: {attempt.note}"
+    # a ledger that was made anew does not always know the job
+    whose = f"rows of job {attempt.job_id}" if attempt.job_id else "rows"
+    note = f"{looked_up:,} {whose} {done}: {attempt.note}"
     if stuck:
         note = (
-            f"{stuck:,} rows of job {attempt.job_id} are quarantined: {attempt.note}; "
+            f"{stuck:,} {whose} are quarantined: {attempt.note}; "
             f"both sides are in {', '.join(one.path for one in reply.sides)}"
         )
     row = replace(

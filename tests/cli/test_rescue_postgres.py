@@ -75,6 +75,7 @@ def test_a_job_that_the_org_has_forgotten_is_not_taken_for_one_that_never_was(
     assert "1 whose rows will be looked up" in told.out
     told = world.call("resume")
     assert told.code == 0, told
+    assert "100 rows were looked up in the target" in told.out
     assert world.target.truth.count("Account") == 100
 
 
