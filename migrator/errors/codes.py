@@ -57,6 +57,7 @@ CODES: dict[str, str] = {
     "gate-unavailable": "The target does not have what a gate needs; nothing was sent.",
     "header-without-effect": "The plan asks the org for something that the sObject does not have.",
     "host-not-allowed": "The org's URL is not https, or its host is not one of Salesforce's and not listed in the settings.",
+    "inserted-twice": "Two entries of the plan insert the records of one source, so each of them is made twice.",
     "instance-moved": "The org answers with a redirect; its address has changed.",
     "internal-error": "A bug of ours; the log named in the message is redacted and fit for an issue.",
     "interrupted": "The run was stopped on request; `resume` goes on.",

@@ -40,6 +40,7 @@ def cross_checks(plan: Plan, document: Document) -> None:
     """Add what is wrong between parts of the plan to the document's diagnostics."""
     _ends(plan, document)
     _names(plan, document)
+    _inserted_twice(plan, document)
     declared = _declared(document)
     for one in plan.objects:
         _operation(one, document)
@@ -102,6 +103,28 @@ def _names(plan: Plan, document: Document) -> None:
                 hint="give one of them a 'name' of its own",
                 where=document.place(one.path),
             )
+
+
+def _inserted_twice(plan: Plan, document: Document) -> None:
+    """Entries that make two records of each record that both read. Two filters may have nothing in common; without one there is no doubt."""
+    inserts = [one for one in plan.objects if one.operation is Operation.INSERT]
+    for at, one in enumerate(inserts):
+        for first in inserts[:at]:
+            apart = first.where and one.where and first.where != one.where
+            if apart or _reads(first) != _reads(one) or first.name.casefold() == one.name.casefold():
+                continue
+            document.diagnostics.append(
+                warning(
+                    "inserted-twice",
+                    f"'{one.name}' and '{first.name}' insert {one.object} from one source: records that both read are made twice",
+                    hint="give each a `where` (or `file`) of its own, or upsert them",
+                    where=document.place(one.path),
+                )
+            )
+
+
+def _reads(one: ObjectPlan) -> tuple[str, str, str]:
+    return (one.object.casefold(), one.source_object.casefold(), one.file or f"{one.object}.csv")
 
 
 def _operation(one: ObjectPlan, document: Document) -> None:
