@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Self
 from urllib.parse import quote
@@ -54,6 +54,13 @@ class Workspace:
             if new:
                 shutil.rmtree(root, ignore_errors=True)
             raise
+
+    def discard_empty(self) -> None:
+        """Remove the folder if nothing is in it: no run came of it."""
+        with suppress(OSError):
+            if [one.name for one in self.root.iterdir()] == [_TEMPORARY]:
+                (self.root / _TEMPORARY).rmdir()
+                self.root.rmdir()
 
     @property
     def spill(self) -> Path:

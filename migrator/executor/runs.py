@@ -70,8 +70,13 @@ def start(
 
     `events` are decisions that belong into the run's log.
     """
-    Workspace(folder)
-    with open_ledger(folder, clock, create=approved.row(run_id, clock.now()), url=ledger_url) as ledger:
+    workspace = Workspace(folder)
+    try:
+        made = open_ledger(folder, clock, create=approved.row(run_id, clock.now()), url=ledger_url)
+    except MigratorError:
+        workspace.discard_empty()
+        raise
+    with made as ledger:
         facts = {
             "plan": approved.plan_name,
             "plan_digest": approved.plan_digest,

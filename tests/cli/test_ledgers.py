@@ -110,6 +110,12 @@ def test_a_run_with_its_ledger_in_postgresql(world: World, plan: Path, postgres:
     assert "secret-9" not in again.err
 
 
+def test_a_run_whose_ledger_cannot_be_reached_leaves_nothing_behind(world: World, plan: Path) -> None:
+    told = world.call("run", plan, "--ledger", "postgresql://me@127.0.0.1:1/x")
+    assert (told.code, "[ledger-unreachable]" in told.err) == (75, True), told
+    assert list(world.state.glob("2*")) == []
+
+
 @pytest.mark.xdist_group("postgres")
 def test_an_undo_keeps_its_ledger_where_that_of_the_run_is(
     world: World, plan: Path, postgres: Server

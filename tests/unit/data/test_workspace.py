@@ -114,6 +114,16 @@ def test_a_folder_that_no_run_came_of_goes_again_and_no_other(tmp_path: Path) ->
     assert made.verify(kept).read_bytes() == b"x"
 
 
+def test_a_folder_goes_again_only_where_nothing_is_in_it(tmp_path: Path) -> None:
+    Workspace(tmp_path / "empty").discard_empty()
+    assert not (tmp_path / "empty").exists()
+    kept = Workspace(tmp_path / "kept")
+    file = kept.publish("a/b.csv", [b"x"], 1)
+    kept.discard_empty()
+    assert kept.verify(file).read_bytes() == b"x"
+    assert kept.publish("a/c.csv", [b"y"], 1).rows == 1, "it can be worked in as before"
+
+
 def test_sweep_removes_what_a_killed_process_left(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "run")
     (tmp_path / "run" / "tmp" / "left").mkdir()
