@@ -11,6 +11,7 @@ from migrator.data.jobs import CompareJob, Comparison, SentColumn
 from migrator.data.keys import RecordKey
 from migrator.data.lookups import loaded
 from migrator.data.orphans import ORPHANED, find_orphans
+from migrator.data.presence import of_share, presence, shares
 from migrator.data.rows import cells, latest, sent_names
 from migrator.data.scan import scan
 from migrator.data.session import Session, csv_header, read_parquet
@@ -28,14 +29,10 @@ def compare(session: Session, workspace: Workspace, job: CompareJob) -> Comparis
         f'CREATE TEMP VIEW records AS SELECT "row", source_key, target_id FROM {source} WHERE final AND {loaded()}'
     )
     session.run(f"CREATE TEMP VIEW readback AS {scan(workspace, job.readback)}")
-    session.run('CREATE TEMP TABLE seen AS SELECT to18("Id") AS id, count(*) AS n FROM readback GROUP BY 1')
-    rows, distinct, missing = session.one(
-        "SELECT count(*), count(DISTINCT target_id), count(*) FILTER (WHERE seen.id IS NULL) FROM records LEFT JOIN seen ON id = target_id"
-    )
-    (repeated,) = session.one("SELECT count(*) FROM seen SEMI JOIN records ON id = target_id WHERE n > 1")
-    limit = "" if job.sample is None else f" LIMIT {job.sample}"
+    there = presence(session)
+    some = "" if job.sample is None else f"ORDER BY md5(source_key), source_key LIMIT {job.sample}"
     session.run(
-        f"CREATE TEMP TABLE sample AS SELECT records.* FROM records SEMI JOIN seen ON id = target_id ORDER BY md5(source_key), source_key{limit}"
+        f'CREATE TEMP TABLE sample AS SELECT "row", source_key, target_id FROM met WHERE n IS NOT NULL {some}'
     )
     (sampled,) = session.one("SELECT count(*) FROM sample")
     found = _differences(session, workspace, job)
@@ -44,7 +41,7 @@ def compare(session: Session, workspace: Workspace, job: CompareJob) -> Comparis
     }
     differing = {name: count for name, count in found.items() if not name.endswith(ORPHANED)}
     session.run(
-        "INSERT INTO differences SELECT source_key, target_id, '(record missing)', '', '' FROM records ANTI JOIN seen ON id = target_id"
+        "INSERT INTO differences SELECT source_key, target_id, '(record missing)', '', '' FROM met WHERE n IS NULL"
     )
     namesakes = _namesakes(session, workspace, job)
     path = session.folder / "report.csv"
@@ -54,8 +51,8 @@ def compare(session: Session, workspace: Workspace, job: CompareJob) -> Comparis
     )
     (lines,) = session.one("SELECT count(*) FROM differences")
     report = workspace.adopt(f"compare/{folder_name(job.step)}.csv", path, lines)
-    duplicated = rows - distinct + repeated + namesakes
-    return Comparison(rows, sampled, missing, duplicated, differing, report, orphaned, namesakes)
+    duplicated = there.rows - there.records + there.repeated + namesakes
+    return Comparison(there.rows, sampled, there.missing, duplicated, differing, report, orphaned, namesakes)
 
 
 def _namesakes(session: Session, workspace: Workspace, job: CompareJob) -> int:
@@ -67,10 +64,21 @@ def _namesakes(session: Session, workspace: Workspace, job: CompareJob) -> int:
     if name is None:
         return 0
     key = RecordKey.of(job.key or "", job.columns, case_sensitive=job.key_case_sensitive).form(ident(name))
-    session.run(
-        f'CREATE TEMP TABLE namesakes AS SELECT DISTINCT to18("Id") AS id, {key} AS key FROM readback WHERE {key} IN '
-        f'(SELECT {key} FROM readback WHERE {key} IS NOT NULL GROUP BY 1 HAVING count(DISTINCT to18("Id")) > 1)'
+    keys = read_parquet(
+        [
+            session.write_parquet(
+                f'SELECT to18("Id") AS id, {key} AS key FROM readback WHERE {key} IS NOT NULL', "keys.parquet"
+            )
+        ]
     )
+    session.run("CREATE TEMP TABLE namesakes (id VARCHAR, key VARCHAR)")
+    (entries,) = session.one(f"SELECT count(*) FROM {keys}")
+    count = shares(session, entries)
+    for share in range(count):
+        these = f"FROM {keys} WHERE {of_share('key', share, count)}"
+        session.run(
+            f"INSERT INTO namesakes SELECT DISTINCT id, key {these} AND key IN (SELECT key {these} GROUP BY 1 HAVING count(DISTINCT id) > 1)"
+        )
     session.run(
         "INSERT INTO differences SELECT source_key, target_id, '(several records of one key)', '', '' "
         "FROM records SEMI JOIN namesakes ON id = target_id"

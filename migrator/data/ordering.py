@@ -13,9 +13,7 @@ from pathlib import Path
 
 from migrator.data.session import Session, read_parquet
 
-#: bytes that files take while they are read and written
-_BUFFERS = 48_000_000
-#: what is sorted at once, as a share of the memory that is left: a small spill costs less than dividing, and parts are made not to spill
+#: what is sorted at once, as a share of the memory that rows have: a small spill costs less than dividing, and parts are made not to spill
 _WHOLE, _PART = 1.2, 0.5
 #: bytes that a row takes besides its line
 _ROW = 80
@@ -39,7 +37,7 @@ def ordered(
 
     It has about so many `rows`, whose lines are about `size` bytes long.
     """
-    if _weight(rows, size) <= _room(session) * _WHOLE:
+    if _weight(rows, size) <= session.room * _WHOLE:
         return session.write_parquet(_sorted(relation), name, metadata=metadata)
     divided = session.write_parquet(f"FROM {relation}", "unordered.parquet")
     parts = list(_parts_in_order(session, divided, sizes(session, divided)))
@@ -62,7 +60,7 @@ def _sorted(relation: str) -> str:
 
 def _parts_in_order(session: Session, source: Path, slices: Sequence[Size]) -> Iterator[Path]:
     """Sorted files of the rows of these slices, which are all that the source has; it is gone afterwards."""
-    parts = list(_parts(slices, _room(session) * _PART))
+    parts = list(_parts(slices, session.room * _PART))
     several = -(-len(parts) // _FILES)
     for first in range(0, len(parts), several):
         part = [one for each in parts[first : first + several] for one in each]
@@ -78,17 +76,16 @@ def _parts_in_order(session: Session, source: Path, slices: Sequence[Size]) -> I
 def _parts(slices: Sequence[Size], most: float) -> Iterator[list[Size]]:
     """Neighbours that can be sorted together."""
     part: list[Size] = []
+    held = 0
     for one in slices:
-        if part and sum(_weight(each.rows, each.bytes) for each in [*part, one]) > most:
+        weight = _weight(one.rows, one.bytes)
+        if part and held + weight > most:
             yield part
-            part = []
+            part, held = [], 0
         part.append(one)
+        held += weight
     if part:
         yield part
-
-
-def _room(session: Session) -> float:
-    return max(session.memory - _BUFFERS, session.memory / 4)
 
 
 def _weight(rows: int, size: int) -> int:

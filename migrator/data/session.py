@@ -32,6 +32,8 @@ _GROUP_ROWS = 30_720
 _GROUP_BYTES = 8 << 20
 #: rows that DuckDB handles together
 _VECTOR = 2_048
+#: bytes that files take while they are read and written
+_BUFFERS = 48_000_000
 #: the optimizer takes a CSV scan for a few rows and would build its hash table of all of them, so joins stand as written; the other one
 #: takes longer over the counts of a slice than counting does
 _NOT_WANTED = "join_order,build_side_probe_side,distinct_aggregate_rewrite"
@@ -48,6 +50,11 @@ class Session:
     memory: int
     threads: int = 1
     broken: type[Exception] = duckdb.InvalidInputException
+
+    @property
+    def room(self) -> float:
+        """Bytes of memory that rows may take."""
+        return max(self.memory - _BUFFERS, self.memory / 4)
 
     def run(self, sql: str) -> None:
         """Execute a statement for its effect."""
@@ -72,6 +79,15 @@ class Session:
         """Do what does not depend on each other."""
         with ThreadPoolExecutor(at_once) as pool:
             return [done.result() for done in [pool.submit(task) for task in tasks]]
+
+    @contextmanager
+    def on_disk(self) -> Iterator[None]:
+        """For a while joins hold on disk what they join with. Left alone, one whose table just fits takes all the memory, and what reads and writes finds none."""
+        self.run("SET SESSION debug_force_external = true")
+        try:
+            yield
+        finally:
+            self.run("SET SESSION debug_force_external = false")
 
     def run_in_order(self, sql: str) -> None:
         """Execute a statement that needs no temporary objects; its rows keep the order of the file that they come from."""
