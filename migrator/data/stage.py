@@ -6,6 +6,7 @@ One pass: read, transform, join the id maps, judge. Repeated keys need a second 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,8 @@ from migrator.model.run import Outcome
 
 #: extracts below this are read by one thread
 _PARTED_ROWS = 50_000
+#: bytes that an entry of an id map takes in a join, and the share of the memory of rows that all of them may take
+_ENTRY, _MAPS = 110, 0.4
 #: characters (Bulk API 2.0 limits: a field, a record)
 _MAX_FIELD = 131_072
 _MAX_RECORD = 400_000
@@ -154,7 +157,12 @@ def _write(
     """Large extracts are read by every thread."""
     large = sum(ref.rows for ref in job.pages.files) >= _PARTED_ROWS
     source = scan(workspace, job.pages, parts=session.threads if large else 1)
-    return session.write_parquet(query(source), "staged.parquet")
+    maps = [one for lookup in job.lookups for one in lookup.id_maps]
+    if isinstance(job, LinkJob):
+        maps.append(job.loaded)
+    entries = sum(ref.rows for one in maps for ref in one.files)
+    with session.on_disk() if entries * _ENTRY > session.room * _MAPS else nullcontext():
+        return session.write_parquet(query(source), "staged.parquet")
 
 
 def _only(group_by: str | None) -> tuple[str, ...]:
