@@ -13,6 +13,27 @@ from migrator.data.workspace import Workspace, folder_name
 from migrator.errors import MigratorError
 from migrator.model.run import FileRef, Outcome
 
+#: what to say of a row that nobody said anything about; the codes are those of docs/errors.md
+_SAID = {
+    "ALREADY_GONE": "the record was not there any more",
+    "CHANGED_SINCE": "the record was changed after the run",
+    "CHILD_STAYS": "a record that stays looks this one up",
+    "DATA_BOOLEAN": "the value is neither true nor false",
+    "DATA_DATE": "the value is no date or time that Salesforce reads, as 2024-02-29 or 2024-02-29T05:06:07.000Z",
+    "DATA_ENCODING": "the value holds a NUL character",
+    "DATA_NA": "the value is the text that means null in Bulk API; give it another one with `values`",
+    "DATA_NUMBER": "the value is no number that Salesforce reads, as 1234.5",
+    "DATA_TOO_LONG": "the value is longer than the field, or the row than Bulk API takes",
+    "DUPLICATE_KEY": "another row has this external id or record id; none of them was sent",
+    "DUPLICATE_SOURCE_KEY": "an earlier row of the source has this key and other values",
+    "KEY_NULL": "the external id or record id has no value",
+    "NOT_FOLLOWED": "the record that `follow` points at was not selected",
+    "SOURCE_DELETED": "the record was deleted in the source after it was read",
+    "SOURCE_KEY_NULL": "the key of the row in its file is empty",
+    "SOURCE_ROW_GONE": "the source no longer has the row",
+    "VALUE_NOT_MAPPED": "the value is not among `values`",
+}
+
 
 def repeated_ids(session: Session, workspace: Workspace, files: Sequence[FileRef]) -> int:
     """Target ids that more than one final outcome has."""
@@ -67,7 +88,11 @@ def export_outcomes(session: Session, workspace: Workspace, name: str, files: Se
     columns = "source_key, target_id, outcome, code, message, fields"
     if files:
         source = read_parquet([workspace.path(ref) for ref in files])
-        relation = f'SELECT "row", {columns} FROM {source} WHERE final'
+        said = " ".join(f"WHEN {text(code)} THEN {text(words)}" for code, words in _SAID.items())
+        message = f"CASE WHEN message <> '' THEN message ELSE CASE code {said} ELSE '' END END"
+        relation = (
+            f'SELECT "row", {columns.replace("message", f"{message} AS message")} FROM {source} WHERE final'
+        )
     else:
         relation = "SELECT 0 AS \"row\", '' AS source_key, '' AS target_id, '' AS outcome, '' AS code, '' AS message, '' AS fields WHERE false"
     path = session.folder / "export.csv"

@@ -247,7 +247,7 @@ def test_the_export_is_for_people(bench: Bench) -> None:
             "target_id": "",
             "outcome": "failed",
             "code": "DATA_NA",
-            "message": "",
+            "message": "the value is the text that means null in Bulk API; give it another one with `values`",
             "fields": "V",
         },
     ]
