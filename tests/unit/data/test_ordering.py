@@ -1,5 +1,6 @@
 """Rows are put in the order of their slices within the memory that there is, into however many parts that divides them."""
 
+import csv
 from dataclasses import replace
 from typing import Any
 
@@ -7,9 +8,10 @@ import duckdb
 import pytest
 
 from migrator.data import Engine
-from migrator.data.jobs import Pages
+from migrator.data.jobs import IdMap, Pages, SqlLookup
 from migrator.data.ordering import ordered, sizes
 from migrator.data.session import Session, read_parquet
+from migrator.model.plan import WhenMissing
 from tests.unit.data.bench import Bench, a_load
 
 ROWS, SLICES = 60_000, 300
@@ -69,7 +71,7 @@ def test_rows_of_many_times_the_memory_are_prepared(bench: Bench) -> None:
         )
     pages = Pages((bench.workspace.adopt("extract/wide/0.csv", page, count),))
     bench.engine.close()
-    bench.engine = Engine(bench.workspace, memory_limit_mb=96)
+    bench.engine = Engine(bench.workspace, memory_limit_mb=192)
     job = a_load(pages, ["Parent__c", *names], group_by="Parent__c", max_slice_rows=10_000)
     done = bench.engine.prepare_load(job)
     assert (done.total, done.rows.rows) == (count, count)
@@ -97,3 +99,36 @@ def test_wide_rows_of_slices_as_long_as_an_upload_may_be_are_prepared(bench: Ben
     done = bench.engine.prepare_load(a_load(pages, names))
     assert (done.total, done.rows.rows) == (count, count)
     assert sum(one.file.rows for one in done.slices) == count
+
+
+def test_parents_of_which_most_of_the_memory_would_be_full_are_joined_on_disk(bench: Bench) -> None:
+    """A table that just fits would leave none to what reads and writes."""
+    count, entries = 100_000, 300_000
+    page, known = bench.workspace.root / "page.csv", bench.workspace.root / "map.parquet"
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute(
+            f"COPY (SELECT concat('k', i) AS Id, printf('001S%011dAAA', hash(i) % {entries}) AS Parent__c FROM range({count}) AS t(i)) "
+            f"TO '{page}' (FORMAT csv, FORCE_QUOTE *)"
+        )
+        connection.execute(
+            "COPY (SELECT i AS \"row\", printf('001S%011dAAA', i) AS source_key, printf('001T%011dAAA', i) AS target_id, 'created' AS outcome, "
+            f"'' AS code, '' AS message, '' AS fields, true AS final FROM range({entries}) AS t(i)) TO '{known}' (FORMAT parquet)"
+        )
+    pages = Pages((bench.workspace.adopt("extract/children/0.csv", page, count),))
+    parents = IdMap((bench.workspace.adopt("outcomes/parents/0.parquet", known, entries),))
+    bench.engine.close()
+    bench.engine = Engine(bench.workspace, memory_limit_mb=96)
+    lookup = SqlLookup("Parent__c", "Parent__c", (parents,), WhenMissing.FAIL)
+    done = bench.engine.prepare_load(a_load(pages, [], lookups=(lookup,)))
+    assert (done.rows.rows, done.tallies) == (count, {})
+    sent = {one["Parent__c"] for part in done.slices for one in bench.slice(part.file)}
+    with bench.workspace.path(pages.files[0]).open() as file:
+        assert sent == {one["Parent__c"].replace("001S", "001T") for one in csv.DictReader(file)}
+
+
+def test_joins_are_on_disk_for_a_while(bench: Bench) -> None:
+    forced = "SELECT current_setting('debug_force_external')"
+    with bench.engine._session() as session:
+        with session.on_disk():
+            assert session.one(forced) == (True,)
+        assert session.one(forced) == (False,)
