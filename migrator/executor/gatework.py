@@ -105,7 +105,8 @@ def _undefer(org: Org, was: Mapping[str, str]) -> GateMoved:
         if stands.of(switch) and was.get(switch.value) == "false":
             org.metadata.set_deferral(switch, on=False)
     stands = org.metadata.sharing_deferral()
-    if any(stands.of(switch) != (was.get(switch.value) == "true") for switch in Switch):
+    # one that was on before is none of ours, whoever turned it off since
+    if any(stands.of(switch) and was.get(switch.value) == "false" for switch in Switch):
         return GateMoved(done=False, note="the switches that defer sharing calculation do not go back")
     left = _recalculations(org)
     return GateMoved(done=not left, note=f"recalculations under way: {left}", waiting=True)

@@ -170,8 +170,11 @@ class Drive:
             if goal is Goal.LOAD:
                 see_to_the_mark(self._folder, state.run, by=self._by, clock=self._clock)
             ledger.commit([], [("driven", {"by": self._by, "goal": goal.value, "tool": __version__})])
+            if goal is not Goal.VERIFY:
+                # one of two runs with the same gate would put it back while the other one is still at work
+                written = run.schedule.written if goal is Goal.LOAD else ()
+                ledger.hold(state.run.target_org_id, (*written, *run.schedule.gated))
             if goal is Goal.LOAD:
-                ledger.hold(state.run.target_org_id, run.schedule.written)
                 around = Around(self._folder, self._ends, self._clock)
                 around.look(run, state, ledger, accepted_by=self._by if foreign_jobs else "")
                 self._check_room(run)

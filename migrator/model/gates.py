@@ -53,6 +53,19 @@ class Confirm:
 Gate = DeferSharing | AssignPermissionSet | SetCustomSetting | Confirm
 
 
+def changes(gate: Gate) -> str:
+    """What of the org it changes, by which two runs with the same gate are kept apart; empty: nothing."""
+    match gate:
+        case DeferSharing():
+            return "SharingSettings"
+        case AssignPermissionSet():
+            return f"PermissionSetAssignment.{gate.permission_set}"
+        case SetCustomSetting():
+            return gate.custom_setting
+        case Confirm():
+            return ""
+
+
 def told(gate: Gate) -> str:
     """The gate in a few words."""
     match gate:

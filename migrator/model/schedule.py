@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from migrator.model.budget import NO_BUDGET, NO_CANARY, Canary, ErrorBudget
-from migrator.model.gates import Gate
+from migrator.model.gates import Gate, changes
 from migrator.model.plan import (
     NO_HEADERS,
     FieldRule,
@@ -327,6 +327,12 @@ class Schedule:
             if one.id == step_id:
                 return one
         raise KeyError(step_id)
+
+    @property
+    def gated(self) -> tuple[str, ...]:
+        """What of the target the gates change."""
+        changed = (changes(step.gate) for step in self.steps if isinstance(step, GateStep))
+        return tuple(dict.fromkeys(name for name in changed if name))
 
     @property
     def written(self) -> tuple[str, ...]:

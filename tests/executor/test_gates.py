@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from migrator.executor import Goal, Undo, begin_retry
 from migrator.model.run import AttemptKind, RunStatus
 from migrator.salesforce import Deferral, Switch
 from migrator.simulator import Fault, FaultKind, OrgSettings, RowFault, Rows
-from migrator.state import read_ledger
+from migrator.state import open_ledger, read_ledger
 from tests.executor.orgs import Lab, make_lab
 
 ACCOUNTS = 20
@@ -342,3 +343,33 @@ def test_a_run_with_open_gates_is_not_taken_back_before_they_are_closed(make: Ma
 def _killed_when_harvested(point: str) -> None:
     if point == "after:result:Harvest":
         raise Killed
+
+
+def test_two_runs_with_one_gate_are_kept_apart(make: Make, tmp_path: Path) -> None:
+    """The first one that ends would put back what the other one still needs."""
+    lab = make()
+    lab.begin(PLAN.format(gates=BOTH))
+    row = replace(read_ledger(lab.folder).run, run_id="other-run")
+    with open_ledger(tmp_path / "other-run", lab.clock, create=row) as other:
+        other.hold(row.target_org_id, ["PermissionSetAssignment.Migration_Bypass"])
+        with pytest.raises(MigratorError, match="other-run") as refused:
+            lab.drive()
+    assert (refused.value.code, refused.value.exit_code) == ("lease-held", ExitCode.LEASE)
+    assert (switches(lab), assigned(lab), loaded(lab)) == (OFF, 0, 0)
+    assert lab.drive().exit_code is ExitCode.OK
+
+
+def test_a_switch_that_was_on_before_and_was_turned_off_since_is_nothing_to_put_back(make: Make) -> None:
+    lab = make()
+    metadata = lab.ends().target.metadata
+    metadata.set_deferral(Switch.SHARING_RULES, on=True)
+    lab.begin(PLAN.format(gates=SHARING))
+
+    def turn_off(point: str) -> None:
+        if point == "before:intent:Upload":
+            metadata.set_deferral(Switch.GROUP_MEMBERSHIP, on=False)
+            metadata.set_deferral(Switch.SHARING_RULES, on=False)
+
+    result = lab.drive(fuse=turn_off)
+    assert result.exit_code is ExitCode.OK, result.stop
+    assert (switches(lab), result.summary.held_gates) == (OFF, ())
