@@ -21,9 +21,9 @@ from migrator.cli.simulated import (
 )
 from migrator.clock import SystemClock
 from migrator.errors import ExitCode
-from migrator.simulator import Org, OrgClock
+from migrator.simulator import OrgClock
 
-TRUTH_STEP = 0.5  # seconds between looks at what happened
+STEP = 0.5  # seconds between looks at what happened
 
 
 @click.command()
@@ -154,7 +154,7 @@ def simulate(
                 serve_org(org, host, each.port, authority=authority, ca_file=ca_file, key_file=key_file)
             )
         _tell(served, as_json=as_json, for_clients=for_clients, ready_file=ready_file)
-        _watch(stop, truth, orgs)
+        _watch(stop, truth, served)
     finally:
         for each_served in served:
             each_served.close()
@@ -181,23 +181,31 @@ def _tell(served: list[Served], *, as_json: bool, for_clients: bool, ready_file:
             click.echo("\n" + settings(each.endpoint()))
 
 
-def _watch(stop: threading.Event, truth: Path | None, orgs: list[Org]) -> None:
-    """Until stopped; meanwhile write down what happens."""
+def _watch(stop: threading.Event, truth: Path | None, served: list[Served]) -> None:
+    """Until stopped; meanwhile write down what happens. A server that has broken down ends them all: its clients would wait for ever."""
     if truth is None:
-        stop.wait()
+        while not stop.wait(STEP):
+            _check(served)
         return
-    written = dict.fromkeys(range(len(orgs)), 0)
+    written = dict.fromkeys(range(len(served)), 0)
     try:
         with truth.open("w", encoding="utf-8") as file:
             stopped = False
             while not stopped:
-                stopped = stop.wait(TRUTH_STEP)
-                for rank, org in enumerate(orgs):
-                    with org.lock:  # no transaction is half-way
-                        lines = list(org.truth.lines(written[rank]))
+                stopped = stop.wait(STEP)
+                for rank, each in enumerate(served):
+                    with each.org.lock:  # no transaction is half-way
+                        lines = list(each.org.truth.lines(written[rank]))
                     written[rank] += len(lines)
-                    name = json.dumps(org.settings.name)
+                    name = json.dumps(each.org.settings.name)
                     file.writelines(f'{{"org":{name},{line[1:]}\n' for line in lines)
                 file.flush()
+                _check(served)
     except OSError as fault:
         raise unusable(f"{truth} cannot be written: {fault.strerror}") from fault
+
+
+def _check(served: list[Served]) -> None:
+    for each in served:
+        if not each.answers:
+            raise RuntimeError(f"the simulated org {each.org.settings.name} has stopped answering")

@@ -101,6 +101,11 @@ class Served:
         """Where it is reached without TLS."""
         return self.servers[-1].url
 
+    @property
+    def answers(self) -> bool:
+        """False when it has broken down."""
+        return all(server.answers for server in self.servers)
+
     def close(self) -> None:
         """Stop answering."""
         for server in self.servers:

@@ -117,6 +117,11 @@ class Server:
     _stop: threading.Event
     _front: Front | None = None
 
+    @property
+    def answers(self) -> bool:
+        """False when it has broken down."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def close(self) -> None:
         """Stop answering."""
         if self._front is not None:
@@ -169,7 +174,8 @@ def serve(
 
     def listen() -> None:
         while not stop.is_set():
-            wasyncore.loop(timeout=LOOP_WAIT, map=sockets, count=1)
+            # `select` knows no descriptor above 1,023
+            wasyncore.loop(timeout=LOOP_WAIT, use_poll=True, map=sockets, count=1)
         server.task_dispatcher.shutdown(timeout=JOIN_WAIT)
         server.close()
         for channel in list(sockets.values()):

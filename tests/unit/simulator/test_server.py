@@ -1,6 +1,8 @@
 """The org over real HTTP, and its faults."""
 
 import gzip
+import os
+import resource
 from collections.abc import Iterator
 
 import httpx
@@ -145,3 +147,19 @@ def test_a_big_file_in_parts_over_http(org: Org, client: httpx.Client) -> None:
     shown = client.get(f"{DATA}/sobjects/ContentVersion/{made.json()['id']}").json()
     assert shown["ContentSize"] == len(data)
     assert client.get(shown["VersionData"]).content == data
+
+
+def test_clients_are_answered_however_many_files_are_open(client: httpx.Client) -> None:
+    """`select` would break the server down at the 1,024th."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4096)), hard))
+    held = []
+    try:
+        held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_200)]
+        with httpx.Client(base_url=client.base_url, headers=client.headers, trust_env=False) as late:
+            assert late.get(f"{DATA}/limits").status_code == 200
+        assert client.get(f"{DATA}/limits").status_code == 200
+    finally:
+        for one in held:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -240,7 +240,7 @@ def _ended(org: OrgState, call: Call) -> IngestJob:
     if job.layout is None and job.upload is not None and job.upload.size:
         with suppress(CsvFault):  # then there is no header to show
             job.layout = lay_out(
-                job.upload.file, job.spec.dialect, BATCH_ROWS
+                job.upload.file(), job.spec.dialect, BATCH_ROWS
             )  # it ended before anybody looked
     return job
 

@@ -149,7 +149,7 @@ class IngestWork:
     def _plan(self, job: IngestJob) -> _Plan:
         if job.upload is None or not job.upload.size:
             raise CsvFault(f"ClientInputError : {NO_DATA}")
-        layout = job.layout = lay_out(job.upload.file, job.spec.dialect, BATCH_ROWS)
+        layout = job.layout = lay_out(job.upload.file(), job.spec.dialect, BATCH_ROWS)
         if not layout.header:
             raise CsvFault(f"ClientInputError : {NO_DATA}")
         spec = job.spec
