@@ -13,8 +13,10 @@ from pathlib import Path
 
 from migrator.data.session import Session, read_parquet
 
-#: what is sorted at once, as a share of the memory that rows have: a small spill costs less than dividing, and parts are made not to spill
+#: what is sorted at once, as a share of the memory that rows have: a spill costs less than dividing, and parts are made not to spill
 _WHOLE, _PART = 1.2, 0.5
+#: a sort holds some of each of its spilled runs, so the share that it manages grows with the memory: once for so many bytes
+_SPILLED = 150_000_000
 #: bytes that a row takes besides its line
 _ROW = 80
 #: a file is divided into so many at the most
@@ -37,7 +39,7 @@ def ordered(
 
     It has about so many `rows`, whose lines are about `size` bytes long.
     """
-    if _weight(rows, size) <= session.room * _WHOLE:
+    if _weight(rows, size) <= session.room * max(_WHOLE, session.room / _SPILLED):
         return session.write_parquet(_sorted(relation), name, metadata=metadata)
     divided = session.write_parquet(f"FROM {relation}", "unordered.parquet")
     parts = list(_parts_in_order(session, divided, sizes(session, divided)))
